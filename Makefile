@@ -1,0 +1,30 @@
+# Two commands matter: `make demo` (train, generate, evaluate, report) and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check setup clean
+
+$(READY): constraints.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt setuptools torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation --editable '.[dev]'
+	touch $@
+
+setup: $(READY)
+
+demo: $(READY)
+	PATH="$(BIN):$$PATH" $(BIN)/t2t demo
+
+test: check
+	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff check t2t tests benchmarks launch.sh
+	$(BIN)/ruff format --check t2t tests benchmarks
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,151 @@
+"""The command line. It parses arguments and calls one function of t2t.runs; nothing heavy is imported before."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from t2t import __version__
+from t2t.errors import InputError
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from t2t.runs.listing import list_tasks
+
+    print(list_tasks())
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from t2t.runs.check import check
+    from t2t.tasks.task import template_files
+
+    text, errors = check(arguments.template or sorted(template_files()), arguments.tokenizer)
+    print(text)
+    return 1 if errors else 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from t2t.runs.show import show
+
+    print(show(arguments.task, arguments.split, arguments.id, arguments.tokenizer))
+    return 0
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from t2t.runs.demo import TrainingFailed, launch
+
+    try:
+        launch(arguments.config, arguments.set)
+    except TrainingFailed as failed:
+        return failed.code
+    return 0
+
+
+def _generate(arguments: argparse.Namespace) -> int:
+    from t2t.config.run import load_run
+    from t2t.runs.generate import generate_run
+
+    generate_run(load_run(arguments.config, arguments.set))
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from t2t.config.run import load_run
+    from t2t.runs.evaluate import evaluate_run, print_table
+
+    print_table(evaluate_run(load_run(arguments.config, arguments.set)))
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from t2t.config.run import load_run
+    from t2t.runs.report import write_report
+
+    print(write_report(load_run(arguments.config, arguments.set).directory))
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from t2t.runs.demo import TrainingFailed, demo
+
+    try:
+        demo(arguments.set)
+    except TrainingFailed as failed:
+        return failed.code
+    return 0
+
+
+def _run_arguments(parser: argparse.ArgumentParser, config: bool = True) -> None:
+    if config:
+        parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the run file")
+    parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a setting of it")
+
+
+def _tokenizer_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tokenizer", type=Path, metavar="DIR", help="count and show tokens of this tokenizer")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands and flags (a test freezes them)."""
+    parser = argparse.ArgumentParser("t2t", description="One text-to-text model for every language task.")
+    parser.add_argument("--version", action="version", version=f"t2t {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, run: Command, help_: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=help_, description=help_)
+        command.set_defaults(run=run)
+        return command
+
+    check = add("check", _check, "try templates on their whole data before training")
+    check.add_argument("template", nargs="*", help="task names or template files; by default all")
+    _tokenizer_argument(check)
+    show = add("show", _show, "one example at every stage, from record to structure")
+    show.add_argument("task", help="a task name or a template file")
+    show.add_argument("--split", help="the split to look in; by default the first")
+    show.add_argument("--id", help="the id of the example; by default the first that is not empty")
+    _tokenizer_argument(show)
+    add("list", _list, "the tasks of the template library")
+    _run_arguments(add("train", _train, "train a run file: what `deepspeed launch.sh` does"))
+    _run_arguments(add("generate", _generate, "write predictions of the trained model"))
+    _run_arguments(add("evaluate", _evaluate, "score the predictions and print a table"))
+    _run_arguments(add("report", _report, "write the HTML report of a run"))
+    _run_arguments(add("demo", _demo, "train, generate, evaluate and report the atlas tasks"), config=False)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code.
+
+    2: a user's mistake, a path that is not there among them; 1: what the system refused. Each is told in one sentence
+    on standard error.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot say a character shows its number
+    parsed = build_parser().parse_args(arguments)
+    run: Command = parsed.run
+    try:
+        return run(parsed)
+    except InputError as error:
+        print(f"t2t: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 141
+    except KeyboardInterrupt:
+        return 130
+    except (OSError, UnicodeEncodeError) as error:
+        print(f"t2t: {_sentence(error)}", file=sys.stderr)
+        return 2 if isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError)) else 1
+
+
+def _sentence(error: OSError | UnicodeEncodeError) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename is not None else ""
+        return f"{place}{error.strerror}; make it readable and writable, or name another"
+    return " ".join(str(error).split())

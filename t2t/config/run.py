@@ -1,0 +1,191 @@
+"""Run files: the only reader of examples/*.yaml and of the overrides given by --set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import yaml
+
+from t2t.config.run_file import RunFile, read_run_file
+
+Precision: TypeAlias = Literal["fp32", "bf16", "autocast_bf16"]
+LossNorm: TypeAlias = Literal["tokens", "examples", "tasks"]
+RUNS = Path("runs")
+DEFAULT_VOCABULARY = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettings:
+    """A task of the mixture. ``limit``: use its first examples only; ``weight``: its rate, instead of one by size."""
+
+    task: str
+    weight: float | None
+    limit: int | None
+    where: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MixtureSettings:
+    """rate = min(n * scale, maximum) ** (1 / temperature)."""
+
+    scale: float
+    maximum: float | None
+    temperature: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerSettings:
+    """Either ``source`` (directory or hub name), or a size to train; ``sample``: texts a task to train it on."""
+
+    source: str | None
+    vocab_size: int
+    sample: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Either ``source`` (directory or hub name, with its ``revision``), or the shape of a T5 from scratch."""
+
+    source: str | None
+    revision: str | None
+    from_scratch: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Limits in tokens, EOS included."""
+
+    prompt: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerSettings:
+    """AdamW. ``scale: rms`` multiplies the rate by the root mean square of the parameters. ``clip`` 0: no clipping."""
+
+    name: Literal["adamw"]
+    learning_rate: float
+    scale: Literal["rms", "none"]
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+    clip: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSettings:
+    """``minutes``: training also ends, and the rate also falls, by the clock."""
+
+    name: Literal["linear", "cosine", "constant", "inverse_sqrt"]
+    warmup: int
+    steps: int
+    minutes: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSettings:
+    """``tokens`` a unit (padding counted), ``units`` a step, ``window`` examples a window."""
+
+    tokens: int
+    units: int
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class LossSettings:
+    """What one step averages over, and the label smoothing of the cross-entropy."""
+
+    norm: LossNorm
+    label_smoothing: float
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSettings:
+    """A checkpoint every ``every`` steps, the last ``keep`` of them kept."""
+
+    every: int
+    keep: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateSettings:
+    """Splits to generate for, tokens a batch, and at most ``limit`` inputs a task and split."""
+
+    splits: tuple[str, ...]
+    tokens: int
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """A run file with its overrides, every default filled in. ``where``: FILE:LINE of a dotted key."""
+
+    run: str
+    seed: int
+    tasks: tuple[TaskSettings, ...]
+    mixture: MixtureSettings
+    tokenizer: TokenizerSettings
+    model: ModelSettings
+    lengths: Lengths
+    optimizer: OptimizerSettings
+    schedule: ScheduleSettings
+    batch: BatchSettings
+    precision: Precision
+    loss: LossSettings
+    deepspeed: Path
+    checkpoint: CheckpointSettings
+    generate: GenerateSettings
+    resolved: Mapping[str, Any]
+    where: Callable[[str], str] = field(compare=False)
+
+    @property
+    def directory(self) -> Path:
+        """Where everything about this run is written."""
+        return RUNS / self.run
+
+    def to_yaml(self) -> str:
+        """The resolved settings as a run file that gives this configuration again."""
+        return yaml.safe_dump(dict(self.resolved), sort_keys=False, allow_unicode=True)
+
+
+def load_run(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """The run file ``path`` with ``overrides`` ("a.b=c", c read as YAML) put over it.
+
+    RunFileError, with FILE:LINE or the override, for an unknown key, a wrong type or a value out of range.
+    """
+    parsed, where = read_run_file(Path(path), overrides)
+    return _frozen(parsed, where)
+
+
+def _frozen(parsed: RunFile, where: Callable[[str], str]) -> RunConfig:
+    tasks = tuple(
+        TaskSettings(entry.task, entry.weight, entry.limit, where(f"tasks.{index}"))
+        for index, entry in enumerate(parsed.tasks)
+    )
+    scratch = parsed.model.from_scratch
+    optimizer = parsed.optimizer.model_dump() | {"betas": (parsed.optimizer.betas[0], parsed.optimizer.betas[1])}
+    generate = parsed.generate.model_dump() | {"splits": tuple(parsed.generate.splits)}
+    return RunConfig(
+        run=parsed.run,
+        seed=parsed.seed,
+        tasks=tasks,
+        mixture=MixtureSettings(**parsed.mixture.model_dump()),
+        tokenizer=TokenizerSettings(
+            parsed.tokenizer.source, parsed.tokenizer.vocab_size or DEFAULT_VOCABULARY, parsed.tokenizer.sample
+        ),
+        model=ModelSettings(parsed.model.source, parsed.model.revision, scratch.model_dump() if scratch else None),
+        lengths=Lengths(**parsed.lengths.model_dump()),
+        optimizer=OptimizerSettings(**optimizer),
+        schedule=ScheduleSettings(**parsed.schedule.model_dump()),
+        batch=BatchSettings(**parsed.batch.model_dump()),
+        precision=parsed.precision,
+        loss=LossSettings(**parsed.loss.model_dump()),
+        deepspeed=Path(parsed.deepspeed),
+        checkpoint=CheckpointSettings(**parsed.checkpoint.model_dump()),
+        generate=GenerateSettings(**generate),
+        resolved=parsed.model_dump(by_alias=True, exclude_none=True),
+        where=where,
+    )

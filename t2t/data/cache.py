@@ -1,0 +1,99 @@
+"""Encoded splits kept on disk, named by everything that decides what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from t2t.data.encode import Counts, EncodableTask, Encoded, Encoder, Ids
+
+
+def encode_split(
+    encoder: Encoder,
+    task: EncodableTask,
+    split: str,
+    *,
+    task_index: int = 0,
+    seed: int = 0,
+    epoch: int | None = None,
+    limit: int | None = None,
+    folder: Path | None = None,
+) -> list[Encoded]:
+    """The first ``limit`` examples of a split, encoded; read from ``folder`` if they were encoded alike before.
+
+    The file's name is a hash of task (template and data), vocabulary, length limits, split and ``limit``, and of seed
+    and epoch where the task's prompts vary with them. ``encoder.counts`` is the same either way.
+    """
+    varies = (seed, epoch) if task.prompts_vary and epoch is not None else None
+    content = json.dumps([1, task.name, task.fingerprint, encoder.fingerprint, split, limit, varies])
+    file = None if folder is None else folder / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.npz"
+    kept = None if file is None else _read(file, task_index)
+    if kept is not None:
+        _add(encoder.counts.setdefault(task.name, Counts()), kept[1])
+        return kept[0]
+    before = Counts(**asdict(encoder.counts.get(task.name, Counts())))
+    examples = islice(task.examples(split), limit)
+    rows = list(encoder.encode_many(task, examples, task_index=task_index, seed=seed, epoch=epoch))
+    if file is not None:
+        _write(file, rows, _difference(encoder.counts.get(task.name, Counts()), before))
+    return rows
+
+
+def _add(counts: Counts, more: Counts) -> None:
+    for name, value in asdict(more).items():
+        setattr(counts, name, getattr(counts, name) + value)
+
+
+def _difference(after: Counts, before: Counts) -> Counts:
+    earlier = asdict(before)
+    return Counts(**{name: value - earlier[name] for name, value in asdict(after).items()})
+
+
+def _write(file: Path, rows: Sequence[Encoded], counts: Counts) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    head = json.dumps({"ids": [row.id for row in rows], "counts": asdict(counts)})
+    input_ids, input_ends = _flat(row.input_ids for row in rows)
+    labels, label_ends = _flat(row.labels for row in rows)
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as out:
+            np.savez(
+                out,
+                head=np.frombuffer(head.encode(), dtype=np.uint8),
+                input_ids=input_ids,
+                input_ends=input_ends,
+                labels=labels,
+                label_ends=label_ends,
+            )
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _flat(rows: Iterable[Ids]) -> tuple[Ids, NDArray[np.int64]]:
+    parts = list(rows)
+    flat = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
+    return flat, np.cumsum([len(part) for part in parts], dtype=np.int64)
+
+
+def _read(file: Path, task_index: int) -> tuple[list[Encoded], Counts] | None:
+    """The rows of a cache file; None if there is none or it is damaged (it is then written anew)."""
+    try:
+        with np.load(file, allow_pickle=False) as kept:
+            head = json.loads(kept["head"].tobytes())
+            inputs = np.split(kept["input_ids"], kept["input_ends"][:-1])
+            labels = np.split(kept["labels"], kept["label_ends"][:-1])
+    except (OSError, ValueError, KeyError, BadZipFile, EOFError, zlib.error):
+        return None
+    triples = zip(head["ids"], inputs, labels, strict=False)
+    return [Encoded(id_, task_index, *pair) for id_, *pair in triples], Counts(**head["counts"])

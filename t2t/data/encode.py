@@ -1,0 +1,172 @@
+"""Examples as ids: prompts shortened only where the template allows it, EOS always kept, every cut counted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerFast
+
+from t2t.errors import DataError
+from t2t.structures import Example
+
+Ids: TypeAlias = NDArray[np.int32]
+_BATCH = 1024
+
+
+class EncodableTask(Protocol):
+    """What encoding asks of a task."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def prompts_vary(self) -> bool: ...
+    def examples(self, split: str) -> Iterator[Example]: ...
+    def prompt(self, example: Example, *, seed: int = 0, epoch: int | None = None, keep: int | None = None) -> str: ...
+    def shorten_length(self, example: Example) -> int | None: ...
+    def target_text(self, example: Example) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """An example as ids: ``input_ids`` and ``labels`` are int32 and end in EOS (1). ``task_index``: as the caller
+    numbers the tasks."""
+
+    id: str
+    task_index: int
+    input_ids: Ids
+    labels: Ids
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What was left out of one example: characters of the prompt's ``shorten`` field, tokens of the target."""
+
+    characters: int
+    target_tokens: int
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many examples of a task were encoded, and what was cut."""
+
+    n: int = 0
+    prompts_cut: int = 0
+    characters_cut: int = 0
+    targets_cut: int = 0
+
+    def add(self, cut: Cut | None) -> None:
+        """Count one example."""
+        self.n += 1
+        if cut is not None:
+            self.prompts_cut += cut.characters > 0
+            self.characters_cut += cut.characters
+            self.targets_cut += cut.target_tokens > 0
+
+
+class Encoder:
+    """Turns the examples of tasks into ids of at most ``prompt_limit`` and ``target_limit``, EOS counted.
+
+    ``counts`` holds, for each task by name, how many examples were encoded and what was cut.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt_limit: int, target_limit: int) -> None:
+        self.tokenizer = tokenizer
+        self.prompt_limit = prompt_limit
+        self.target_limit = target_limit
+        self.counts: dict[str, Counts] = {}
+        self._eos = int(tokenizer.eos_token_id)
+
+    @property
+    def fingerprint(self) -> str:
+        """A sha256 over everything that decides which ids a text has: the vocabulary and the limits."""
+        content = f"{self.tokenizer.backend_tokenizer.to_str()}\n{self.prompt_limit}\n{self.target_limit}"
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def encode(
+        self, task: EncodableTask, example: Example, *, task_index: int = 0, seed: int = 0, epoch: int | None = None
+    ) -> tuple[Encoded, Cut | None]:
+        """One example and what was cut of it; see ``encode_many``."""
+        return self._batch(task, [example], task_index, seed, epoch)[0]
+
+    def encode_many(
+        self,
+        task: EncodableTask,
+        examples: Iterable[Example],
+        *,
+        task_index: int = 0,
+        seed: int = 0,
+        epoch: int | None = None,
+    ) -> Iterator[Encoded]:
+        """The examples in their order. ``seed`` and ``epoch`` choose among a task's prompts (None: the first).
+
+        A prompt that is too long keeps as many characters of the template's ``shorten`` field as fit; a target that
+        is too long keeps its beginning and EOS. Raises DataError for a prompt that does not fit with nothing left
+        to shorten.
+        """
+        pending = iter(examples)
+        while batch := list(islice(pending, _BATCH)):
+            for encoded, _ in self._batch(task, batch, task_index, seed, epoch):
+                yield encoded
+
+    def prompts(self, task: EncodableTask, examples: Sequence[Example]) -> list[tuple[str, Ids]]:
+        """The prompts as evaluation sees them, text and ids, shortened where they must be. Nothing is counted."""
+        texts = [task.prompt(example) for example in examples]
+        fitted: list[tuple[str, Ids]] = []
+        for example, text, ids in zip(examples, texts, self._ids(texts), strict=True):
+            if len(ids) > self.prompt_limit:
+                keep, ids = self._shorten(task, example, 0, None)
+                text = task.prompt(example, keep=keep)
+            fitted.append((text, _int32(ids)))
+        return fitted
+
+    def _batch(
+        self, task: EncodableTask, examples: Sequence[Example], task_index: int, seed: int, epoch: int | None
+    ) -> list[tuple[Encoded, Cut | None]]:
+        prompts = self._ids([task.prompt(example, seed=seed, epoch=epoch) for example in examples])
+        targets = self._ids([task.target_text(example) for example in examples])
+        counts = self.counts.setdefault(task.name, Counts())
+        rows: list[tuple[Encoded, Cut | None]] = []
+        for example, prompt, target in zip(examples, prompts, targets, strict=True):
+            characters = 0
+            if len(prompt) > self.prompt_limit:
+                keep, prompt = self._shorten(task, example, seed, epoch)
+                characters = (task.shorten_length(example) or 0) - keep
+            over = max(0, len(target) - self.target_limit)
+            labels = [*target[: self.target_limit - 1], self._eos] if over else target
+            cut = Cut(characters, over) if characters or over else None
+            counts.add(cut)
+            rows.append((Encoded(example.id, task_index, _int32(prompt), _int32(labels)), cut))
+        return rows
+
+    def _shorten(self, task: EncodableTask, example: Example, seed: int, epoch: int | None) -> tuple[int, list[int]]:
+        """The most characters of the ``shorten`` field that fit, by bisection, and the ids of that prompt."""
+        low, high = -1, task.shorten_length(example) or 0
+        best: list[int] = []
+        while high - low > 1:
+            middle = (low + high) // 2
+            ids = self._ids([task.prompt(example, seed=seed, epoch=epoch, keep=middle)])[0]
+            if len(ids) <= self.prompt_limit:
+                low, best = middle, ids
+            else:
+                high = middle
+        if low < 0:
+            found = f"{task.name}: the prompt is longer than {self.prompt_limit} tokens with nothing left to shorten"
+            raise DataError(example.where, found, "raise lengths: prompt, or name its long field under shorten:")
+        return low, best
+
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of each text with EOS, whole; a special token written in a text is ordinary text."""
+        ids: list[list[int]] = self.tokenizer(list(texts), split_special_tokens=True, verbose=False)["input_ids"]
+        return ids
+
+
+def _int32(ids: Sequence[int]) -> Ids:
+    return np.asarray(ids, dtype=np.int32)

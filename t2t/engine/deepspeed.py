@@ -1,0 +1,98 @@
+"""DeepSpeed, always, also with one process: gradients of a step's units, then one update."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import deepspeed
+import torch
+from torch import Tensor
+from transformers import T5ForConditionalGeneration
+
+from t2t.config.run import RunConfig
+from t2t.data.batch import Step
+from t2t.data.collate import collate
+from t2t.engine import distributed
+from t2t.engine.loss import TrainingModel, divisor, weigher
+from t2t.engine.optimizer import RoleScaledAdamW
+from t2t.engine.schedule import factor
+
+
+class Engine:
+    """A T5 under DeepSpeed. ``engine`` is DeepSpeed's own object, for checkpoints.
+
+    ``settings``: of ``deepspeed.initialize``, nothing "auto"; ``shares``: of the tasks in the mixture.
+    """
+
+    def __init__(
+        self,
+        model: T5ForConditionalGeneration,
+        config: RunConfig,
+        settings: Mapping[str, Any],
+        shares: Sequence[float],
+        device: torch.device,
+    ) -> None:
+        self.config, self.device, self.model = config, device, model
+        self.stage = int(settings["zero_optimization"]["stage"])
+        if device.type == "cpu":
+            model.set_attn_implementation("eager")  # on CPUs 1.3 times as fast as sdpa, which builds the same mask anew
+        self.optimizer = RoleScaledAdamW(model, config.optimizer)
+        wrapped = TrainingModel(model, config.loss.label_smoothing, config.precision == "autocast_bf16")
+        self.engine, *_ = deepspeed.initialize(model=wrapped, optimizer=self.optimizer.torch, config=dict(settings))
+        self.engine.train()
+        self._weigh = weigher(config.loss.norm, shares)
+        # Between CPUs the network is slow: one reduction a step. On GPUs ZeRO-2 and 3 rather save memory.
+        coalesces = self.stage > 0 and hasattr(self.engine.optimizer, "_coalesce_grad_reduction")
+        self._coalesces = coalesces and (device.type == "cpu" or self.stage == 1)
+
+    def gradients(self, step: Step) -> tuple[float, bool]:
+        """Forward and backward for this rank's units of a step, nothing updated.
+
+        Gives the sum of the negative log-likelihood of this rank's target tokens (nats), and whether the loss of each
+        unit is finite. The gradients add up to those of the step's loss over ALL ranks, however many there are.
+        """
+        units = step.of_rank(distributed.rank(), distributed.world_size())
+        # DeepSpeed averages over the ranks: times world it is the sum.
+        scale = distributed.world_size() / divisor(self.config.loss.norm, step)
+        nats, finite = 0.0, True
+        with self._one_reduction():
+            for place, rows in enumerate(units):
+                unit = {name: tensor.to(self.device) for name, tensor in collate(rows, self._weigh).items()}
+                if not self._coalesces:
+                    self.engine.set_gradient_accumulation_boundary(place == len(units) - 1)
+                loss, unit_nats = self.engine(unit)
+                self.engine.backward(loss * scale, scale_wrt_gas=False)
+                nats += float(unit_nats)
+                finite = finite and bool(torch.isfinite(loss))
+        return nats, finite
+
+    @contextmanager
+    def _one_reduction(self) -> Iterator[None]:
+        if self._coalesces:
+            with self.engine.coalesce_grad_reduction():
+                yield
+        else:
+            yield
+
+    def update(self, step: int, progress: float) -> tuple[float, float | None]:
+        """Apply the gradients: the ``step``-th update (from 0) at ``progress`` (0 to 1) of the run.
+
+        Gives the schedule's factor and the gradient's norm before clipping (None where DeepSpeed does not measure it).
+        """
+        done = factor(self.config.schedule, step, progress)
+        self.optimizer.set_rates(self.engine.optimizer.param_groups, done)
+        self.engine.set_gradient_accumulation_boundary(True)
+        self.engine.step()
+        norm = self.engine.get_global_grad_norm()
+        return done, None if norm is None else float(norm)
+
+    def weights_for_use(self) -> dict[str, Tensor] | None:
+        """All weights by name, whole, on the CPU, on the first rank; None elsewhere. Every rank must call it."""
+        parameters = dict(self.model.named_parameters())
+        cut = list(parameters.values()) if self.stage == 3 else []
+        with deepspeed.zero.GatheredParameters(cut, enabled=bool(cut)):
+            if distributed.rank():
+                return None
+            return {name: parameter.detach().cpu().clone() for name, parameter in parameters.items()}

@@ -1,0 +1,93 @@
+"""Processes: starting the group, what rank 0 alone does, and sums over ranks."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import warnings
+from datetime import timedelta
+from types import ModuleType
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def start() -> torch.device:
+    """Join the process group (NCCL on GPUs, gloo without) and give the device of this rank.
+
+    Without a launcher the group is this process alone. On CPUs the cores are shared out evenly.
+    """
+    for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("MASTER_PORT", str(free_port()))
+    local = int(os.environ["LOCAL_RANK"])
+    gpu = has_gpu()
+    if gpu:
+        torch.cuda.set_device(local)
+    else:
+        os.environ["DS_ACCELERATOR"] = "cpu"
+        if "OMP_NUM_THREADS" not in os.environ:
+            torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // _local_world()))
+    deepspeed = _quiet_deepspeed()
+    deepspeed.init_distributed("nccl" if gpu else "gloo", verbose=False, timeout=timedelta(minutes=30))
+    return torch.device("cuda", local) if gpu else torch.device("cpu")
+
+
+def has_gpu() -> bool:
+    """True if this machine has a GPU that is to be used; DS_ACCELERATOR=cpu says that it is not."""
+    return torch.cuda.is_available() and os.environ.get("DS_ACCELERATOR") != "cpu"
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _local_world() -> int:
+    """Processes on this machine: DeepSpeed's launcher and torchrun name the number differently."""
+    given = [os.environ.get(name) for name in ("LOCAL_SIZE", "LOCAL_WORLD_SIZE", "WORLD_SIZE")]
+    return int(next(value for value in given if value))
+
+
+def _quiet_deepspeed() -> ModuleType:
+    """DeepSpeed without what it tells its own developers."""
+    os.environ.setdefault("DEEPSPEED_LOG_LEVEL", "error")
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"(torch|deepspeed)\b")
+    import deepspeed
+
+    # Its shared-memory sums are no faster here than gloo's, and it would compile them first: a minute, and a compiler.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
+    module: ModuleType = deepspeed
+    return module
+
+
+def stop() -> None:
+    """Leave the process group."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world_size() -> int:
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def barrier() -> None:
+    if dist.is_initialized():
+        dist.barrier()
+
+
+def total(values: Tensor) -> Tensor:
+    """The sum of ``values`` over all ranks, in place."""
+    if world_size() > 1:
+        dist.all_reduce(values)
+    return values

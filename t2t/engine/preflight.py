@@ -1,0 +1,83 @@
+"""What is looked at before anything is trained or written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import TypeVar
+
+import yaml
+from transformers import PreTrainedTokenizerFast
+
+from t2t.config.run import RunConfig
+from t2t.engine import distributed
+from t2t.engine.checkpoint import world_size_of_latest
+from t2t.errors import RunDirectoryError, VocabularyError
+from t2t.model.tokenizer import decode_texts, encode_texts, unsayable
+from t2t.structures import Json
+from t2t.tasks.task import Task
+from t2t.text import nfkc
+
+T = TypeVar("T")
+_LOOKED_THROUGH = 2000  # training examples of a task whose targets are tried
+
+
+def on_first(action: Callable[[], T]) -> T:
+    """Run ``action`` on rank 0 and then on the others, who so find what it wrote (caches, folders).
+
+    An error of any rank is raised on that rank; all of them see the same files, so all of them raise.
+    """
+    if distributed.rank():
+        distributed.barrier()
+        return action()
+    try:
+        return action()
+    finally:
+        distributed.barrier()
+
+
+def check_directory(config: RunConfig, stage: int) -> None:
+    """Refuse a run directory that holds another run, or one of another number of processes at ZeRO stage 1 to 3.
+
+    The same settings resume.
+    """
+    file = config.directory / "run.yaml"
+    if not file.exists():
+        if config.directory.exists() and any(config.directory.iterdir()):
+            found = "the folder is not empty and holds no run"
+            raise RunDirectoryError(
+                str(config.directory), found, "choose another name under run:, or remove the folder"
+            )
+        return
+    old, new = _settings(file.read_text(encoding="utf-8")), _settings(config.to_yaml())
+    if old != new:
+        changed = ", ".join(sorted(key for key in {*old, *new} if old.get(key) != new.get(key)))
+        found = f"the folder holds another run (it differs in {changed})"
+        raise RunDirectoryError(str(config.directory), found, "choose another name under run:, or remove the folder")
+
+    then, now = world_size_of_latest(config.directory / "checkpoints"), distributed.world_size()
+    if stage and then not in (None, now):
+        found = f"its checkpoint is of {then} processes at ZeRO stage {stage}, these are {now}"
+        raise RunDirectoryError(str(config.directory), found, f"go on with --num_gpus {then}")
+
+
+def _settings(text: str) -> dict[str, Json]:
+    """Settings that make a run what it is; how its outputs are generated does not."""
+    data: dict[str, Json] = yaml.safe_load(text)
+    return {key: value for key, value in data.items() if key != "generate"}
+
+
+def check_vocabulary(config: RunConfig, tasks: Sequence[Task], tokenizer: PreTrainedTokenizerFast) -> None:
+    """VocabularyError if a target holds characters that the tokenizer cannot say; it names the first such example."""
+    for task, entry in zip(tasks, config.tasks, strict=True):
+        limit = min(_LOOKED_THROUGH, entry.limit or _LOOKED_THROUGH)
+        examples = list(islice(task.examples("train"), limit))
+        targets = [task.target_text(example) for example in examples]
+        returned = decode_texts(tokenizer, encode_texts(tokenizer, targets))
+        for example, target, back in zip(examples, targets, returned, strict=True):
+            if nfkc(target) == nfkc(back):
+                continue  # equal, or changed by the vocabulary's normaliser only
+            shown = ", ".join(map(repr, unsayable(tokenizer, target)[:10]))
+            found = f"the vocabulary cannot say {shown} in the target of {task.name}"
+            todo = "change the field under fields:, or use a tokenizer that has the characters"
+            raise VocabularyError(example.where, found, todo)

@@ -1,0 +1,57 @@
+"""The exceptions of t2t.
+
+    T2TError                     anything t2t raises on purpose
+    └── InputError               a user's mistake: one sentence, exit code 2, no traceback
+        ├── TemplateError        a task template
+        ├── RunFileError         a run file (or a --set override)
+        ├── DeepSpeedFileError   a file of ds_configs/
+        ├── DataError            a data file or one of its records
+        ├── VocabularyError      text that the tokenizer cannot say
+        └── RunDirectoryError    a run directory that cannot be used as asked
+
+A programming mistake is none of these and always shows its traceback.
+"""
+
+from __future__ import annotations
+
+
+class T2TError(Exception):
+    """Anything t2t raises on purpose."""
+
+
+class InputError(T2TError):
+    """A user's mistake, told in one sentence: where, what was found, what to do."""
+
+    def __init__(self, where: str, found: str, todo: str) -> None:
+        super().__init__(where, found, todo)
+        self.where = where
+        self.found = found
+        self.todo = todo
+
+    def __str__(self) -> str:
+        sentence = f"{self.where}: {self.found}; {self.todo}"
+        return " ".join(sentence.split())
+
+
+class TemplateError(InputError):
+    """A task template is wrong."""
+
+
+class RunFileError(InputError):
+    """A run file, or an override of it, is wrong."""
+
+
+class DeepSpeedFileError(InputError):
+    """A DeepSpeed file is wrong or sets what the run file owns."""
+
+
+class DataError(InputError):
+    """A data file or a record of it is wrong."""
+
+
+class VocabularyError(InputError):
+    """A text holds characters that the tokenizer cannot say."""
+
+
+class RunDirectoryError(InputError):
+    """A run directory cannot be used as asked."""

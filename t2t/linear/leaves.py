@@ -1,0 +1,355 @@
+"""The leaves of a target tree: text, label, labels, choice, number, span_of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from string import ascii_uppercase
+
+from t2t.errors import TemplateError
+from t2t.linear.alphabet import Alphabet
+from t2t.linear.grounding import ground, number_for
+from t2t.linear.node import INVALID, Invalid, Node, Place, mark_between, one_of
+from t2t.linear.scope import Expression, Scope, kind_of
+from t2t.registry import did_you_mean
+from t2t.structures import Json, Span, Value
+from t2t.text import fold
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
+_DIGITS = 28  # the precision of decimal: what can be rounded
+
+
+class Text(Node):
+    """Free text."""
+
+    keys = frozenset({"text"})
+
+    def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
+        own = spec["text"]
+        if own is not None and not isinstance(own, str):
+            raise TemplateError(place.line("text"), f"text is {kind_of(own)}", 'write text: FIELD, text: "@" or text:')
+        super().__init__(spec if own is None or "gold" in spec else {**spec, "gold": own}, place, alphabet)
+
+    def normal(self, raw: Json, scope: Scope) -> Value:
+        if not isinstance(raw, str):
+            raise self.data_error(scope, f"is {kind_of(raw)}", "a text node wants a text")
+        return raw
+
+    def write(self, value: Value, scope: Scope) -> str:
+        return self.alphabet.escaper.write(str(self.normal(value, scope)))
+
+    def read(self, text: str, scope: Scope) -> Value | Invalid:
+        return self.unescape(text, scope)
+
+    def could_be(self, folded: str) -> bool:
+        return False  # the guard keeps reserved words apart
+
+
+class ClosedSet:
+    """A bijection between label values and words, with a folded way back."""
+
+    def __init__(self, spec: Json, place: Place, key: str) -> None:
+        pairs = _pairs(spec, place, key)
+        self.words: dict[Json, str] = {}
+        self.values: dict[str, Json] = {}
+        self.folded: dict[str, Json] = {}
+        for value, words in pairs:
+            line = place.line(key, value) if isinstance(spec, Mapping) else place.line(key)
+            if fold(words) in self.folded:
+                found = f"labels {value!r} and {self.folded[fold(words)]!r} have the same words {words!r}"
+                raise TemplateError(line, f"{found} after Unicode and case folding", "give each label words of its own")
+            self.words[value], self.values[words], self.folded[fold(words)] = words, value, value
+
+    def find(self, words: str) -> Json | Invalid:
+        """The value of these words, exactly or folded."""
+        if words in self.values:
+            return self.values[words]
+        return self.folded.get(fold(words), INVALID)
+
+
+def _pairs(spec: Json, place: Place, key: str) -> list[tuple[Json, str]]:
+    todo = "write a list of words, or a mapping from each label to its words (in quotes)"
+    if isinstance(spec, Mapping):
+        pairs = list(spec.items())
+    elif isinstance(spec, list):
+        pairs = [(word, word) for word in spec]
+    else:
+        raise TemplateError(place.line(key), f"{key} is {kind_of(spec)}", todo)
+    if not pairs:
+        raise TemplateError(place.line(key), f"{key} is empty", todo)
+    for value, words in pairs:
+        if not isinstance(words, str) or not words.strip() or not isinstance(value, str | int | bool):
+            raise TemplateError(place.line(key), f"{key}: {value!r} has the words {words!r}", todo)
+    return pairs
+
+
+class Label(Node):
+    """One of a closed set."""
+
+    keys = frozenset({"label"})
+
+    def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
+        super().__init__(spec, place, alphabet)
+        self.key = "label"
+        self.set = ClosedSet(spec["label"], place, "label")
+
+    def normal(self, raw: Json, scope: Scope) -> Value:
+        if isinstance(raw, list | dict) or raw not in self.set.words:
+            hint = did_you_mean(str(raw), map(str, self.set.words))
+            raise self.data_error(scope, f"is {raw!r}, which is no label of the closed set", hint)
+        value: Value = raw
+        return value
+
+    def write(self, value: Value, scope: Scope) -> str:
+        return self.set.words[self.normal(value, scope)]
+
+    def read(self, text: str, scope: Scope) -> Value | Invalid:
+        value: Value | Invalid = self.set.find(text)
+        if value is INVALID:
+            scope.report("unknown_label", self.place.name, text)
+        return value
+
+    def could_be(self, folded: str) -> bool:
+        return folded in self.set.folded
+
+    def check(self) -> None:
+        super().check()
+        for words in self.set.values:
+            self.alphabet.check_word(words, "label", self.place.line(self.key))
+
+    def words(self) -> list[str]:
+        return list(self.set.values)
+
+
+class Labels(Label):
+    """A subset of a closed set, in declared order."""
+
+    keys = frozenset({"labels", "between", "empty"})
+
+    def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
+        Node.__init__(self, spec, place, alphabet)
+        self.key = "labels"
+        self.set = ClosedSet(spec["labels"], place, "labels")
+        self.between = alphabet.add_mark(mark_between(spec, place), place.level, place.line("between"))
+        self.empty = self._word({"empty": spec.get("empty", "none")}, "empty") or "none"
+        self._order = {value: index for index, value in enumerate(self.set.words)}
+
+    def normal(self, raw: Json, scope: Scope) -> Value:
+        if not isinstance(raw, list):
+            raise self.data_error(scope, f"is {kind_of(raw)}", "labels wants a list")
+        values = {Label.normal(self, item, scope) for item in raw}
+        return sorted(values, key=lambda value: self._order[value])
+
+    def write(self, value: Value, scope: Scope) -> str:
+        values = self.normal(value, scope)
+        if not values or not isinstance(values, list):
+            return self.empty
+        return f" {self.between} ".join(self.set.words[item] for item in values)
+
+    def read(self, text: str, scope: Scope) -> Value | Invalid:
+        if fold(text) == fold(self.empty):
+            return []
+        found: set[Value] = set()
+        for chunk in text.split(self.between):
+            value = Label.read(self, chunk.strip(), scope) if chunk.strip() else INVALID
+            if not chunk.strip():
+                scope.report("empty_value", self.place.name, text)
+            if value is not INVALID:
+                if value in found:
+                    scope.report("duplicate", self.place.name, chunk.strip())
+                found.add(value)
+        return sorted(found, key=lambda value: self._order[value])
+
+    def could_be(self, folded: str) -> bool:
+        return folded == fold(self.empty) or super().could_be(folded)
+
+    def check(self) -> None:
+        super().check()
+        self.alphabet.check_word(self.empty, "empty", self.place.line("empty"))
+        if fold(self.empty) in self.set.folded:
+            raise TemplateError(
+                self.place.line("empty"), f"empty: {self.empty!r} is also a label", "choose another word"
+            )
+
+
+class Choice(Node):
+    """One of the record's own options; the value is the option's text."""
+
+    keys = frozenset({"choice", "by", "gold_is"})
+
+    def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
+        super().__init__(spec, place, alphabet)
+        self.by = one_of(spec.get("by", "letter"), ("letter", "text"), place, "by")
+        self.gold_is = one_of(spec.get("gold_is", "text"), ("index", "letter", "text"), place, "gold_is")
+        if not isinstance(spec["choice"], str):
+            raise TemplateError(place.line("choice"), "choice names no field", "write choice: FIELD_WITH_THE_OPTIONS")
+        self.options_expression = Expression(spec["choice"], place.line("choice"))
+
+    def options(self, scope: Scope) -> list[str]:
+        """The option texts of the record."""
+        options = self.options_expression.read(scope.fields, scope.where)
+        if not isinstance(options, list) or not options or not all(isinstance(option, str) for option in options):
+            raise self.data_error(scope, f"has options that are {kind_of(options)}", "options are a list of texts")
+        if self.by == "letter" and len(options) > len(ascii_uppercase):
+            raise self.data_error(scope, f"has {len(options)} options", "letters reach to 26; use by: text")
+        if len({fold(option) for option in options}) < len(options):
+            raise self.data_error(scope, "has two options with the same text", "make the options differ")
+        return options
+
+    def normal(self, raw: Json, scope: Scope) -> Value:
+        options = self.options(scope)
+        keys: dict[str, list[Json]] = {
+            "index": list(range(len(options))),
+            "letter": list(ascii_uppercase[: len(options)]),
+            "text": options,
+        }
+        known: list[Json] = keys[self.gold_is]
+        if isinstance(raw, bool) or raw not in known:
+            raise self.data_error(scope, f"is {raw!r}, which is none of {known}", f"gold_is: {self.gold_is} wants one")
+        return options[known.index(raw)]
+
+    def write(self, value: Value, scope: Scope) -> str:
+        options = self.options(scope)
+        if value not in options:
+            raise self.data_error(scope, f"is {value!r}, which is none of the options", "give one of the options")
+        if self.by == "letter":
+            return ascii_uppercase[options.index(str(value))]
+        return self.alphabet.escaper.write(str(value))
+
+    def read(self, text: str, scope: Scope) -> Value | Invalid:
+        options = self.options(scope)
+        if self.by == "letter":
+            index = ascii_uppercase.find(text.upper()) if len(text) == 1 else -1
+            if 0 <= index < len(options):
+                return options[index]
+        else:
+            wanted = self.unescape(text, scope)
+            for option in options:
+                if option == wanted:
+                    return option
+            for option in options:
+                if fold(option) == fold(wanted):
+                    return option
+        scope.report("unknown_choice", self.place.name, text)
+        return INVALID
+
+    def could_be(self, folded: str) -> bool:
+        return self.by == "letter" and len(folded) == 1 and folded.upper() in ascii_uppercase
+
+
+class Number(Node):
+    """A number with declared rounding: ``number: DECIMALS``, half to even on the decimal form."""
+
+    keys = frozenset({"number"})
+
+    def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
+        super().__init__(spec, place, alphabet)
+        decimals = spec["number"]
+        if not isinstance(decimals, int) or isinstance(decimals, bool) or not 0 <= decimals <= 12:
+            raise TemplateError(place.line("number"), f"number: {decimals!r}", "give the decimals, 0 to 12")
+        self.decimals = decimals
+
+    def _rounded(self, number: str) -> Decimal:
+        return Decimal(number).quantize(Decimal(1).scaleb(-self.decimals))
+
+    def _value(self, rounded: Decimal) -> int | float:
+        return int(rounded) if self.decimals == 0 else float(rounded) + 0.0  # + 0.0: no negative zero
+
+    def normal(self, raw: Json, scope: Scope) -> Value:
+        if isinstance(raw, bool) or not isinstance(raw, int | float):
+            raise self.data_error(scope, f"is {kind_of(raw)}", "a number node wants a number")
+        whole = _DIGITS - self.decimals
+        if not abs(raw) < 10**whole:  # nan and the infinities are not below anything
+            shown = "a larger whole number" if isinstance(raw, int) else repr(raw)
+            raise self.data_error(scope, f"is {shown}", f"give a number with at most {whole} digits before the point")
+        return self._value(self._rounded(repr(raw)))
+
+    def write(self, value: Value, scope: Scope) -> str:
+        number = self.normal(value, scope)
+        return self.alphabet.escaper.write(format(self._rounded(repr(number)), "f"))
+
+    def read(self, text: str, scope: Scope) -> Value | Invalid:
+        plain = self.unescape(text, scope)
+        if _NUMBER.fullmatch(plain):
+            try:
+                return self._value(self._rounded(plain))
+            except InvalidOperation:
+                pass
+        scope.report("bad_number", self.place.name, text)
+        return INVALID
+
+    def could_be(self, folded: str) -> bool:
+        return _NUMBER.fullmatch(folded) is not None
+
+
+def _numbered(text: str) -> tuple[str, int | None]:
+    """A surface and the number behind it; None if there is none."""
+    surface, mark, digits = text.rpartition("#")
+    digits = digits.lstrip()
+    if mark and len(digits) <= 6 and digits.isascii() and digits.isdigit():
+        return surface.rstrip(), int(digits)
+    return text, None
+
+
+class SpanOf(Node):
+    """Text that stands in a field; parsing gives its offsets there.
+
+    With ``repeat: number`` the how-manieth occurrence is written behind the surface (`` #2``) where grounding
+    would choose another one, so that offsets round-trip always.
+    """
+
+    keys = frozenset({"span_of", "repeat"})
+
+    def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
+        super().__init__(spec, place, alphabet)
+        if not isinstance(spec["span_of"], str):
+            raise TemplateError(place.line("span_of"), "span_of names no field", "write span_of: FIELD")
+        self.field: str = spec["span_of"]
+        self.numbered = spec.get("repeat") is not None
+        if self.numbered:
+            one_of(spec["repeat"], ("number",), place, "repeat")
+            alphabet.add_mark("#", -1, place.line("repeat"))
+
+    def normal(self, raw: Json, scope: Scope) -> Value:
+        if isinstance(raw, str):
+            return Span(raw)
+        if isinstance(raw, Span):
+            return self._not_nowhere(raw, scope)
+        if isinstance(raw, dict) and isinstance(raw.get("text"), str):
+            start = raw.get("start")
+            if start is None or (isinstance(start, int) and not isinstance(start, bool) and start >= 0):
+                end = None if start is None else start + len(raw["text"])
+                return self._not_nowhere(Span(raw["text"], start, end), scope)
+        raise self.data_error(scope, f"is {kind_of(raw)}", "span_of wants a text, or a mapping with text and start")
+
+    def _not_nowhere(self, span: Span, scope: Scope) -> Span:
+        if not span.text and span.start is not None:
+            raise self.data_error(scope, "is an empty text with a start", "leave the mention out, or its start")
+        return span
+
+    def write(self, value: Value, scope: Scope) -> str:
+        span = self.normal(value, scope)
+        if not isinstance(span, Span):
+            raise self.data_error(scope, f"is {kind_of(span)}", "give it a span")
+        surface = self.alphabet.escaper.write(span.text)
+        if not self.numbered:
+            return surface
+        number = number_for(scope.source(self.field), span, scope.cursor)
+        return surface if number is None else f"{surface} #{number}"
+
+    def read(self, text: str, scope: Scope) -> Value | Invalid:
+        text, number = _numbered(text) if self.numbered else (text, None)
+        if not text:
+            scope.report("empty_value", self.place.name, f"#{number}")
+            return INVALID
+        source, surface = scope.source(self.field), self.unescape(text, scope)
+        span = ground(source, surface, scope.cursor, number)
+        if span.found in ("fuzzy", "absent"):
+            scope.report("not_in_source" if span.found == "absent" else "fuzzy", self.place.name, surface)
+        if number is not None and not 1 <= number <= len(source.places(surface)[1]):
+            scope.report("repeat_out_of_range", self.place.name, f"#{number}")
+        return span
+
+    def could_be(self, folded: str) -> bool:
+        return False  # the guard keeps reserved words apart

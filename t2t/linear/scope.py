@@ -1,0 +1,90 @@
+"""What a node sees of the record while it reads gold, renders or parses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+import jmespath
+
+from t2t.errors import DataError, TemplateError
+from t2t.linear.grounding import Cursor, SourceText
+from t2t.linear.parsed import Issue
+from t2t.structures import Json, Record
+
+# Where a part of a template stands, for messages: a path of keys in, "FILE:LINE" out.
+Where = Callable[[tuple[str | int, ...]], str]
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Scope:
+    """The fields of one example, its source texts, and the issues found so far."""
+
+    __slots__ = ("_sources", "cursor", "fields", "issues", "where")
+
+    def __init__(self, fields: Record, where: str) -> None:
+        self.fields = fields
+        self.where = where
+        self.issues: list[Issue] = []
+        self.cursor = Cursor(reuse=False)
+        self._sources: dict[str, SourceText] = {}
+
+    def source(self, field: str) -> SourceText:
+        """The text of a field in which spans are looked up."""
+        if field not in self._sources:
+            text = self.fields.get(field)
+            if not isinstance(text, str):
+                found = "is missing" if field not in self.fields else f"is {kind_of(text)}"
+                raise DataError(self.where, f"field {field!r}, in which spans are looked up, {found}", "give it a text")
+            self._sources[field] = SourceText(text)
+        return self._sources[field]
+
+    def report(self, kind: str, path: str, text: str) -> None:
+        """Note an issue; long texts are cut."""
+        self.issues.append(Issue(kind, path, text[:200]))
+
+
+def kind_of(value: Json) -> str:
+    """What a value is, in the words of a message."""
+    names = {type(None): "null", bool: "true or false", int: "a number", float: "a number", str: "a text"}
+    names |= {list: "a list", tuple: "a list", dict: "a mapping"}
+    return names.get(type(value), type(value).__name__)
+
+
+@lru_cache(maxsize=4096)
+def _compiled(expression: str) -> Callable[[Json], Json]:
+    search: Callable[[Json], Json] = jmespath.compile(expression).search
+    return search
+
+
+class Expression:
+    """A path into a record: ``@`` (the item itself), a plain name, or JMESPath."""
+
+    __slots__ = ("_search", "plain", "text")
+
+    def __init__(self, text: str, where: str) -> None:
+        self.text = text
+        self.plain = bool(_PLAIN.fullmatch(text))
+        if self.plain or text == "@":
+            self._search: Callable[[Json], Json] | None = None
+            return
+        try:
+            self._search = _compiled(text)
+        except (jmespath.exceptions.JMESPathError, ValueError, RecursionError) as error:
+            reason = str(error).splitlines()[0]
+            raise TemplateError(where, f"{text!r} is no JMESPath expression ({reason})", "correct it") from None
+
+    def read(self, item: Json, where: str) -> Json:
+        """The value in ``item``; a plain name must be there, other expressions give null where nothing fits."""
+        if self.plain:
+            if isinstance(item, dict) and self.text in item:
+                return item[self.text]
+            has = f"it has {', '.join(map(str, item))}" if isinstance(item, dict) else f"it is {kind_of(item)}"
+            raise DataError(where, f"record has no field {self.text!r} ({has})", "correct the template or the data")
+        if self._search is None:
+            return item
+        try:
+            return self._search(item)
+        except (jmespath.exceptions.JMESPathError, ValueError, RecursionError, TypeError) as error:
+            raise DataError(where, f"{self.text!r}: {error}", "correct the template or the data") from None

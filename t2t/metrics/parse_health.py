@@ -1,0 +1,58 @@
+"""How well outputs could be read: measured for every task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from t2t.linear.parsed import Parsed
+from t2t.metrics.base import METRICS, Arguments, Metric, Stats
+from t2t.metrics.labels import Share
+from t2t.structures import Span, Value
+
+
+def spans_of(value: Value) -> Iterator[Span]:
+    """Every span of a value tree, in order."""
+    if isinstance(value, Span):
+        yield value
+    elif isinstance(value, (list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from spans_of(item)
+
+
+@dataclass(frozen=True, slots=True)
+class Unparseable(Share):
+    """Share of outputs of which any part could not be parsed."""
+
+    def segment(self, references: Sequence[Value], parsed: Parsed) -> Stats:
+        return np.array([float(not parsed.ok), 1.0])
+
+
+@dataclass(frozen=True, slots=True)
+class Ungrounded(Share):
+    """Share of generated spans that do not stand in the source; 0 where none were generated."""
+
+    def segment(self, references: Sequence[Value], parsed: Parsed) -> Stats:
+        found = [span.found == "absent" for span in spans_of(parsed.value)]
+        return np.array([float(sum(found)), float(len(found))])
+
+
+@METRICS.register("unparseable")
+def unparseable(arguments: Arguments) -> Metric:
+    """``unparseable``: share of outputs that are not in the target language as a whole."""
+    arguments.only()
+    return Unparseable(arguments.name, "", arguments.where, best=0.0)
+
+
+@METRICS.register("ungrounded")
+def ungrounded(arguments: Arguments) -> Metric:
+    """``ungrounded``: share of generated spans that do not stand in the source."""
+    arguments.only()
+    return Ungrounded(arguments.name, "", arguments.where, best=0.0)
+
+
+def health_metrics() -> list[Metric]:
+    """The two metrics that every task is measured by."""
+    return [Unparseable("unparseable", "", "", best=0.0), Ungrounded("ungrounded", "", "", best=0.0)]

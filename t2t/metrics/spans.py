@@ -1,0 +1,68 @@
+"""Micro F1 over multisets of tuples, and mentions by offset or by string."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from t2t.linear.parsed import Parsed
+from t2t.metrics.base import METRICS, Arguments, Metric, Stats
+from t2t.metrics.values import Key, Look, Missing, parsed_at, place, plain
+from t2t.structures import Value
+
+
+@dataclass(frozen=True, slots=True)
+class MicroF1:
+    """F1 over all tuples of all examples; an example without tuples counts nothing, a duplicate counts again.
+
+    ``tuples`` turns one item of the list ``over``, read through a Look, into the tuples it stands for. Statistics are
+    (right, predicted, gold). Of several references the one with the highest F1 counts. With no tuple at all on either
+    side F1 is 1.
+    """
+
+    name: str
+    over: str
+    where: str
+    tuples: Callable[[Value, Look], list[Key]]
+    best: float = 1.0
+    detail: str = ""
+
+    def segment(self, references: Sequence[Value], parsed: Parsed) -> Stats:
+        found = self._count(parsed_at(parsed, ""), Look())
+        candidates = [self._compare(self._count(reference, Look(self.where)), found) for reference in references]
+        return max(candidates, key=self.total)
+
+    def _compare(self, gold: Counter[Key], found: Counter[Key]) -> Stats:
+        return np.array([(gold & found).total(), found.total(), gold.total()], dtype=np.float64)
+
+    def _count(self, value: Value | Missing, look: Look) -> Counter[Key]:
+        return Counter(key for item in look.items(value, self.over) for key in self.tuples(item, look))
+
+    def total(self, stats: Stats) -> float:
+        return float(2 * stats[0] / (stats[1] + stats[2])) if stats[1] + stats[2] else 1.0
+
+
+def _mentions(arguments: Arguments, surface: Callable[[Value | Missing], Key]) -> Metric:
+    arguments.only("over", "span", "type")
+    span, kind = arguments.word("span", "text"), arguments.optional("type")
+
+    def tuples(item: Value, look: Look) -> list[Key]:
+        mention = item if not isinstance(item, dict) else look.at(item, span)
+        return [(surface(mention), plain(look.at(item, kind)) if kind else None)]
+
+    return MicroF1(arguments.name, arguments.word("over", ""), arguments.where, tuples)
+
+
+@METRICS.register("span_f1")
+def span_f1(arguments: Arguments) -> Metric:
+    """``span_f1: {over: LIST, span: KEY, type: KEY}``: mentions by (start, end, type); ``type`` may be left out."""
+    return _mentions(arguments, place)
+
+
+@METRICS.register("span_f1_string")
+def span_f1_string(arguments: Arguments) -> Metric:
+    """``span_f1_string: {over: LIST, span: KEY, type: KEY}``: mentions by (text, type)."""
+    return _mentions(arguments, plain)

@@ -1,0 +1,150 @@
+"""Tokenizers: trained here without loss, or loaded; and how ids become text again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tokenizers import AddedToken, Tokenizer, decoders, processors
+from tokenizers.models import Unigram
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from t2t.errors import InputError
+from t2t.model import pieces, t5_vocabulary
+
+PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
+_BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+_BYTE_SCORE = -100.0
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int, sentinels: int = 100) -> PreTrainedTokenizerFast:
+    """A Unigram tokenizer with byte fallback that gives back every string of Unicode scalar values.
+
+    At most ``vocab_size`` ids (fewer where the texts give fewer pieces; the embedding takes ``len(tokenizer)``):
+    pad 0, EOS 1, unk 2, the bytes, the pieces, and at the top the sentinels ``<extra_id_{n-1}> .. <extra_id_0>`` as
+    T5 has them. Nothing is normalised, and a special token written in a text is ordinary text. Encoding appends EOS.
+    The same texts give the same tokenizer. Raises InputError if the vocabulary has no room for what is always there.
+    """
+    fixed = 3 + len(_BYTES) + sentinels
+    smallest = fixed + pieces.smallest_room()
+    if vocab_size < smallest:
+        raise InputError("tokenizer: vocab_size", f"{vocab_size} is too small", f"give at least {smallest}")
+    learned = pieces.choose_pieces(pieces.count_cuts(texts), vocab_size - fixed)
+    vocabulary = [(PAD, 0.0), (EOS, 0.0), (UNK, 0.0), *((byte, _BYTE_SCORE) for byte in _BYTES), *learned]
+    vocabulary += [(f"<extra_id_{number}>", 0.0) for number in reversed(range(sentinels))]
+    backend = Tokenizer(Unigram(vocabulary, unk_id=2, byte_fallback=True))
+    backend.normalizer = pieces.normalizer()
+    backend.pre_tokenizer = pieces.pre_tokenizer()
+    backend.decoder = decoders.Sequence(
+        [
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Strip(pieces.SPACE, 1, 0),
+            decoders.Replace(pieces.SPACE, " "),
+            decoders.Replace(pieces.ESCAPED_SPACE, pieces.SPACE),
+            decoders.Replace(pieces.ESCAPED_ESCAPE, pieces.ESCAPE),
+        ]
+    )
+    return wrap(backend, sentinels)
+
+
+def wrap(backend: Tokenizer, sentinels: int) -> PreTrainedTokenizerFast:
+    """A transformers tokenizer over ``backend`` (specials and sentinels already in its model) that appends EOS.
+
+    It is saved as plain ``tokenizer.json``, so that AutoTokenizer loads it without T5Tokenizer's own rebuilding.
+    """
+    eos = backend.token_to_id(EOS)
+    template = processors.TemplateProcessing(single=f"$A {EOS}", pair=f"$A {EOS} $B {EOS}", special_tokens=[(EOS, eos)])
+    backend.post_processor = template
+    names = [f"<extra_id_{number}>" for number in range(sentinels)]
+    backend.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in (PAD, EOS, UNK, *names)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        pad_token=PAD,
+        eos_token=EOS,
+        unk_token=UNK,
+        extra_special_tokens=names,
+        split_special_tokens=True,
+        clean_up_tokenization_spaces=False,
+        model_max_length=1_000_000_000,
+    )
+
+
+def load_tokenizer(path_or_hub: str | Path, rows: int | None = None) -> PreTrainedTokenizerFast:
+    """The tokenizer of a directory, of a ``spiece.model`` file (or a directory with only that), or of a hub name.
+
+    ``rows``: the rows of the model's embedding (default: ``vocab_size`` of a ``config.json`` beside it). T5's own
+    vocabulary is given the characters it lacks where the rows allow it (see t5_vocabulary). Raises InputError.
+    """
+    path = Path(path_or_hub)
+    rows = _rows_beside(path) if rows is None else rows
+    model = path / "spiece.model" if path.is_dir() else path
+    if path.is_dir() and not (path / "tokenizer.json").exists() and not model.exists():
+        raise InputError(str(path), "no tokenizer.json and no spiece.model", "name a directory that holds a tokenizer")
+    if model.is_file() and not (path / "tokenizer.json").exists():
+        return wrap(*t5_vocabulary.read_sentencepiece(model, rows))
+    tokenizer = _load_auto(str(path_or_hub))
+    if type(tokenizer).__name__ == "T5Tokenizer" and len(tokenizer) == t5_vocabulary.T5_SIZE and rows is not None:
+        t5_vocabulary.extend(tokenizer.backend_tokenizer, rows)
+        return wrap(tokenizer.backend_tokenizer, t5_vocabulary.T5_SENTINELS)
+    tokenizer.split_special_tokens = True
+    return tokenizer
+
+
+def _load_auto(name: str) -> PreTrainedTokenizerFast:
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise InputError(name, f"no tokenizer could be loaded ({error})", "name a directory or a hub model") from error
+
+
+def _rows_beside(path: Path) -> int | None:
+    config = (path if path.is_dir() else path.parent) / "config.json"
+    if not config.is_file():
+        return None
+    size = json.loads(config.read_text(encoding="utf-8")).get("vocab_size")
+    return size if isinstance(size, int) else None
+
+
+def dropped_ids(tokenizer: PreTrainedTokenizerFast) -> frozenset[int]:
+    """The ids that are no text: pad, EOS and the sentinels; never unk, which stands for a character."""
+    return frozenset(set(tokenizer.all_special_ids) - {tokenizer.unk_token_id})
+
+
+def decode_texts(tokenizer: PreTrainedTokenizerFast, rows: Iterable[Sequence[int]]) -> list[str]:
+    """The texts of rows of ids, without pad, EOS and sentinels, but with ``<unk>``."""
+    dropped = dropped_ids(tokenizer)
+    kept = [[int(token) for token in row if int(token) not in dropped] for row in rows]
+    texts: list[str] = tokenizer.backend_tokenizer.decode_batch(kept, skip_special_tokens=False)
+    return texts
+
+
+def decode_text(tokenizer: PreTrainedTokenizerFast, ids: Sequence[int]) -> str:
+    """The text of ``ids``, without pad, EOS and sentinels, but with ``<unk>``."""
+    return decode_texts(tokenizer, [ids])[0]
+
+
+def encode_texts(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[list[int]]:
+    """The ids of each text, EOS last; a special token written in a text is ordinary text, nothing is cut."""
+    if not texts:
+        return []
+    ids: list[list[int]] = tokenizer(list(texts), split_special_tokens=True, verbose=False)["input_ids"]
+    return ids
+
+
+def unsayable(tokenizer: PreTrainedTokenizerFast, text: str) -> list[str]:
+    """The distinct characters of ``text`` that do not come back from ids, sorted; empty if the text comes back.
+
+    A space stands in the list if only the spaces of the text come back otherwise than they were.
+    """
+    if _round_trip(tokenizer, [text]) == [text]:
+        return []
+    characters = sorted(set(text))
+    probes = [f"x{char}x" for char in characters]
+    came_back = zip(characters, probes, _round_trip(tokenizer, probes), strict=True)
+    return [char for char, probe, back in came_back if probe != back] or [" "]
+
+
+def _round_trip(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[str]:
+    return decode_texts(tokenizer, encode_texts(tokenizer, texts))

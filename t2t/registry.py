@@ -1,0 +1,49 @@
+"""One kind of registry for everything that a file names: sources, adapters, metrics, nodes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from t2t.errors import InputError
+
+T = TypeVar("T")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint for a misspelt word: ``did you mean 'x'?``, or the list of what is known."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return "use one of: " + ", ".join(names)
+
+
+class Registry(Generic[T]):
+    """Names to things of one kind, with a hint when a name is unknown."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._items: dict[str, T] = {}
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Decorate a thing to make it known under ``name``; a name is given once."""
+
+        def add(item: T) -> T:
+            if name in self._items:
+                raise ValueError(f"{self.kind} {name!r} is registered twice")
+            self._items[name] = item
+            return item
+
+        return add
+
+    def get(self, name: str, where: str, error: type[InputError] = InputError) -> T:
+        """The thing called ``name``; ``error`` names ``where`` and the closest known name."""
+        if name not in self._items:
+            raise error(where, f"unknown {self.kind} {name!r}", did_you_mean(name, self._items))
+        return self._items[name]
+
+    def names(self) -> list[str]:
+        """All known names, sorted."""
+        return sorted(self._items)

@@ -1,0 +1,133 @@
+"""Generate: a trained model's outputs for the examples of tasks, one line an input, written before any scoring."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+import torch
+from tqdm import tqdm
+
+from t2t.config.run import RunConfig
+from t2t.data.encode import Encoder
+from t2t.errors import RunDirectoryError, RunFileError
+from t2t.generation.torch_engine import Output, Request, TorchEngine
+from t2t.linear.parsed import Issue, to_json
+from t2t.model.backbone import load_pretrained
+from t2t.model.tokenizer import load_tokenizer
+from t2t.runs.run_files import prediction_file, prediction_name, whole_file
+from t2t.structures import Example
+from t2t.tasks.task import Task, load_task
+
+_WINDOW = 4096
+
+
+def generate(
+    run_dir: str | Path,
+    tasks: Sequence[Task],
+    splits: Sequence[str],
+    *,
+    limit: int | None = None,
+    prompt_limit: int = 512,
+    target_limit: int = 256,
+    batch_tokens: int = 8192,
+    num_beams: int = 1,
+    device: str | None = None,
+    dtype: torch.dtype = torch.float32,
+    out: str | Path | None = None,
+) -> dict[str, int]:
+    """Write the predictions of the model in ``run_dir`` (or of a model directory) and count the lines of each file.
+
+    Every task is read in those of ``splits`` that it has, ``limit`` examples of each at most. The files stand in
+    ``out`` (default: run_dir) as ``prediction_file`` names them; a file appears when it is complete. ``device``: the
+    GPU if there is one, else the CPU. The counts are named TASK, or TASK@SPLIT for other splits than test. Raises
+    RunDirectoryError where there is no model, RunFileError for a task that has none of the splits.
+    """
+    directory = Path(run_dir)
+    wanted = [(task, split) for task in tasks for split in _splits_of(task, splits)]
+    engine = load_engine(directory, device, dtype)
+    encoder = Encoder(engine.tokenizer, prompt_limit, target_limit)
+    counts: dict[str, int] = {}
+    for task, split in wanted:
+        name = prediction_name(task.name, split)
+        examples = islice(task.examples(split), limit)
+        file_name = prediction_file(out or directory, task.name, split)
+        with whole_file(file_name) as file, tqdm(desc=f"generate {name}", unit=" inputs") as bar:
+            decode = partial(
+                engine.generate,
+                max_tokens=target_limit,
+                batch_tokens=batch_tokens,
+                num_beams=num_beams,
+                advance=bar.update,
+            )
+            counts[name] = _write_split(file, task, examples, encoder, decode)
+    return counts
+
+
+def generate_run(run: RunConfig) -> dict[str, int]:
+    """``generate`` as a run file asks for: its tasks, splits and limits, into its directory."""
+    places = {entry.task: entry.where for entry in run.tasks}
+    return generate(
+        run.directory,
+        [load_task(name, where) for name, where in places.items()],
+        run.generate.splits,
+        limit=run.generate.limit,
+        prompt_limit=run.lengths.prompt,
+        target_limit=run.lengths.target,
+        batch_tokens=run.generate.tokens,
+    )
+
+
+def load_engine(directory: Path, device: str | None = None, dtype: torch.dtype = torch.float32) -> TorchEngine:
+    """The model and tokenizer of a run (its ``model/``) or of a model directory, ready to generate."""
+    model = next((path for path in (directory / "model", directory) if (path / "config.json").is_file()), None)
+    if model is None:
+        raise RunDirectoryError(str(directory), "no model/config.json", "train first, or name a directory with a model")
+    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return TorchEngine(load_pretrained(model, dtype=dtype), load_tokenizer(model), chosen, dtype)
+
+
+def _splits_of(task: Task, splits: Sequence[str]) -> list[str]:
+    has = task.splits()
+    found = [split for split in splits if split in has]
+    if not found:
+        raise RunFileError(
+            "generate: splits", f"{task.name} has none of {list(splits)}", f"use one of: {', '.join(has)}"
+        )
+    return found
+
+
+def _write_split(
+    file: TextIO,
+    task: Task,
+    examples: Iterator[Example],
+    encoder: Encoder,
+    decode: Callable[[list[Request]], list[Output]],
+) -> int:
+    written = 0
+    while window := list(islice(examples, _WINDOW)):
+        prompts = encoder.prompts(task, window)
+        requests = [Request(e.id, ids.tolist()) for e, (_, ids) in zip(window, prompts, strict=True)]
+        for example, (prompt, _), output in zip(window, prompts, decode(requests), strict=True):
+            file.write(_line(task, example, prompt, output))
+        written += len(window)
+    return written
+
+
+def _line(task: Task, example: Example, prompt: str, output: Output) -> str:
+    parsed = task.parse(output.text, example)
+    issues = [*parsed.issues, Issue("cut", "", "")] if output.cut else list(parsed.issues)
+    line = {
+        "id": example.id,
+        "task": task.name,
+        "prompt": prompt,
+        "text": output.text,
+        "value": to_json(parsed.value),
+        "issues": [{"kind": issue.kind, "path": issue.path, "text": issue.text} for issue in issues],
+        "score": output.score,
+    }
+    return json.dumps(line, ensure_ascii=False) + "\n"

@@ -1,0 +1,91 @@
+"""What launch.sh runs in every process that DeepSpeed starts."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+CPU_PROCESSES = 2
+_CHOOSES_PROCESSES = ("--num_gpus", "--num_accelerators", "--include", "-i", "--exclude", "-e", "--hostfile", "-H")
+_PATIENCE = 60.0  # seconds that the first rank has to tell an error that all ranks found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train; returns the exit code: 0, 1 (training failed), 2 (a user's mistake), 143 (SIGTERM)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser("launch.sh", description="Train a run file with DeepSpeed.")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the run file")
+    parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a setting of it")
+    parser.add_argument("--local_rank", type=int, default=0, help=argparse.SUPPRESS)
+    parsed = parser.parse_args(given)
+    if _wants_more_processes():
+        _start_cpu_processes(given)
+    return run(parsed)
+
+
+def _wants_more_processes() -> bool:
+    """True in the one process that `deepspeed launch.sh` starts on a machine without GPUs.
+
+    DeepSpeed counts the memory nodes of a machine as its CPU devices: one on most. A number that was asked for, by an
+    option of the launcher or by LOCAL_SIZE (which the launcher reads), stays as it is.
+    """
+    if os.environ.get("LOCAL_SIZE") != "1" or os.environ.get("WORLD_SIZE") != "1" or "T2T_STARTED" in os.environ:
+        return False
+    import psutil  # type: ignore[import-untyped]
+
+    from t2t.engine.distributed import has_gpu
+
+    launcher = [word.split("=")[0] for parent in psutil.Process().parents()[:2] for word in parent.cmdline()]
+    return not has_gpu() and not any(option in launcher for option in _CHOOSES_PROCESSES)
+
+
+def _start_cpu_processes(arguments: Sequence[str]) -> None:
+    """Become DeepSpeed's launcher of CPU_PROCESSES processes on this machine."""
+    from t2t.engine.distributed import free_port
+
+    environment = {name: value for name, value in os.environ.items() if name not in ("RANK", "LOCAL_RANK")}
+    environment |= {"DS_ACCELERATOR": "cpu", "T2T_STARTED": "1"}
+    world = base64.urlsafe_b64encode(json.dumps({"localhost": list(range(CPU_PROCESSES))}).encode()).decode()
+    command = [sys.executable, "-u", "-m", "deepspeed.launcher.launch", f"--world_info={world}"]
+    command += ["--master_addr=127.0.0.1", f"--master_port={free_port()}", "--log_level=error", sys.argv[0]]
+    rest = [word for word in arguments if not word.startswith("--local_rank")]
+    os.execve(sys.executable, [*command, *rest], environment)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Train with parsed arguments, in a process of a group or alone."""
+    from t2t.config.run import load_run
+    from t2t.errors import InputError, T2TError
+
+    try:
+        config = load_run(parsed.config, parsed.set)
+        from t2t.engine import distributed
+        from t2t.engine.loop import Terminated
+        from t2t.runs.train import train
+
+        device = distributed.start()
+        try:
+            train(config, device)
+        except Terminated as stopped:
+            return _say(stopped, 143)
+        finally:
+            distributed.stop()
+    except InputError as error:
+        return _say(error, 2)
+    except T2TError as error:
+        return _say(error, 1)
+    return 0
+
+
+def _say(message: object, code: int) -> int:
+    """Print the message once. The launcher ends all processes when one fails: the others let the first one speak."""
+    if os.environ.get("RANK", "0") != "0":
+        time.sleep(_PATIENCE)
+    print(f"t2t: {message}", file=sys.stderr, flush=True)
+    return code

@@ -1,0 +1,71 @@
+"""The names of the files of a run directory, and how they are written and read."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from t2t.errors import DataError
+from t2t.structures import Json
+
+
+def prediction_name(task: str, split: str) -> str:
+    """TASK for the test split, TASK@SPLIT for another."""
+    return task if split == "test" else f"{task}@{split}"
+
+
+def prediction_file(run_dir: str | Path, task: str, split: str) -> Path:
+    """Where the predictions of a task's split stand: ``predictions/FAMILY/NAME.jsonl`` or ``NAME@SPLIT.jsonl``."""
+    return Path(run_dir) / "predictions" / f"{prediction_name(task, split)}.jsonl"
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[TextIO]:
+    """A text file that takes its name only when it is complete and on disk; left early, nothing stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A file that appears when it is complete and on disk; an older one stays until then."""
+    with whole_file(path) as file:
+        file.write(text)
+
+
+def write_json(path: Path, data: Json) -> None:
+    """``data`` as JSON, atomically."""
+    write_text(path, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+
+
+def read_lines(path: Path) -> Iterator[tuple[str, Json]]:
+    """("FILE:LINE", object) of each line of a JSON lines file; DataError names a line that is none."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            where = f"{path}:{number}"
+            try:
+                data = json.loads(line.decode())
+            except (ValueError, RecursionError) as error:
+                reason = getattr(error, "msg", None) or error
+                raise DataError(where, f"no JSON ({reason})", "generate the predictions again") from None
+            if not _is_prediction(data):
+                raise DataError(where, "no prediction line with id and text", "generate the predictions again")
+            yield where, data
+
+
+def _is_prediction(data: Json) -> bool:
+    if not isinstance(data, dict) or not isinstance(data.get("id"), str) or not isinstance(data.get("text"), str):
+        return False
+    issues = data.get("issues", [])
+    return isinstance(issues, list) and all(isinstance(i, dict) and isinstance(i.get("kind"), str) for i in issues)

@@ -1,0 +1,87 @@
+"""``t2t show``: one example at every stage, from the record to the prompt and target and back."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from pathlib import Path
+
+from t2t.errors import DataError
+from t2t.linear.parsed import to_json
+from t2t.structures import Example, Json, Span
+from t2t.tasks.task import Task, load_task
+
+
+def show(name: str, split: str | None = None, id_: str | None = None, tokenizer: Path | None = None) -> str:
+    """The stages of one example as text.
+
+    Args:
+        name: a task name or a template file.
+        split: the split to look in; by default the first that the source has.
+        id_: the id of the example; by default the first with a gold that is not empty.
+        tokenizer: a directory with a tokenizer, to show token ids and pieces too.
+
+    Raises:
+        DataError: there is no such example.
+    """
+    task = load_task(name)
+    example = _find(task, split or task.splits()[0], id_)
+    rendered = task.render(example)
+    parsed = task.parse(rendered.target, example)
+    stages = [
+        ("task", f"{task.name} (version {task.version}) from {task.template.path}"),
+        ("record", f"{example.id} at {example.where}"),
+        ("fields", _pretty(example.fields)),
+        ("gold", _pretty(example.gold)),
+        ("prompt", rendered.prompt),
+        ("target", rendered.target),
+        *(_tokens(tokenizer, rendered.prompt, rendered.target) if tokenizer else []),
+        ("parsed", _pretty(parsed.value)),
+        ("issues", ", ".join(f"{issue.kind} {issue.path} {issue.text!r}" for issue in parsed.issues) or "none"),
+        ("round trip", "equal" if parsed.value == example.gold else "DIFFERS from gold"),
+    ]
+    return "\n".join(_stage(title, body) for title, body in stages)
+
+
+def _find(task: Task, split: str, id_: str | None) -> Example:
+    if id_ is None:
+        first = list(islice(task.examples(split), 100))
+        if not first:
+            raise DataError(task.name, f"split {split!r} has no example", "choose another split")
+        return next((example for example in first if example.gold not in ([], None)), first[0])
+    for example in task.examples(split):
+        if example.id == id_:
+            return example
+    raise DataError(task.name, f"split {split!r} has no example {id_!r}", "choose another id")
+
+
+def _stage(title: str, body: str) -> str:
+    lines = body.splitlines() or [""]
+    return "\n".join([f"{title:>10}  {lines[0]}", *(f"{'':>10}  {line}" for line in lines[1:])])
+
+
+def _plain(value: Json) -> Json:
+    if isinstance(value, Span):
+        return to_json(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _pretty(value: Json) -> str:
+    plain = _plain(dict(value) if isinstance(value, dict) else value)
+    if isinstance(plain, dict):
+        return "\n".join(f"{key}: {json.dumps(item, ensure_ascii=False)}" for key, item in plain.items())
+    return json.dumps(plain, ensure_ascii=False)
+
+
+def _tokens(folder: Path, prompt: str, target: str) -> list[tuple[str, str]]:
+    from t2t.model.tokenizer import load_tokenizer
+
+    tokenizer = load_tokenizer(str(folder))
+    stages = []
+    for title, text in (("prompt ids", prompt), ("target ids", target)):
+        ids = tokenizer(text)["input_ids"]
+        pieces = tokenizer.convert_ids_to_tokens(ids)
+        stages.append((title, " ".join(f"{piece}:{number}" for piece, number in zip(pieces, ids, strict=True))))
+    return stages

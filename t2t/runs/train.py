@@ -1,0 +1,251 @@
+"""Training, from a run file to a model directory. Read ``train`` from top to bottom."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import deepspeed as deepspeed_library
+import torch
+import transformers
+from transformers import PreTrainedTokenizerFast, T5ForConditionalGeneration
+
+from t2t import __version__
+from t2t.config.deepspeed import read_deepspeed
+from t2t.config.run import RunConfig
+from t2t.data.batch import Plan
+from t2t.data.cache import encode_split
+from t2t.data.encode import Encoded, Encoder
+from t2t.engine import checkpoint, distributed
+from t2t.engine.checkpoint import Position
+from t2t.engine.deepspeed import Engine
+from t2t.engine.loop import Loop
+from t2t.engine.preflight import check_directory, check_vocabulary, on_first
+from t2t.errors import DataError, RunFileError
+from t2t.model.backbone import build_from_scratch, load_pretrained, save_model
+from t2t.model.tokenizer import load_tokenizer, train_tokenizer
+from t2t.runs.evaluate import task_metrics
+from t2t.runs.run_files import write_json
+from t2t.structures import Json
+from t2t.tasks.mixture import Mixture, log_rate, relative
+from t2t.tasks.task import Task, load_task
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the loop needs: model, tokenizer, encoded data and how they are mixed."""
+
+    tasks: list[Task]
+    tokenizer: PreTrainedTokenizerFast
+    encoder: Encoder
+    data: list[list[Encoded]]
+    mixture: Mixture
+
+
+def train(config: RunConfig, device: torch.device) -> Path:
+    """Train a run and give its directory. Every rank calls it.
+
+    Raises:
+        InputError: a mistake in run file, DeepSpeed file, templates or data, before anything is written.
+        T2TError: training ended early (not finite, terminated).
+    """
+    settings = read_deepspeed(config.deepspeed, config)
+    tasks = [load_task(entry.task, entry.where) for entry in config.tasks]
+    for task in tasks:
+        task_metrics(task)
+    check_directory(config, int(settings["zero_optimization"]["stage"]))
+    if (config.directory / "model").is_dir():
+        return _finished(config)
+    prepared = on_first(lambda: prepare(config, tasks))
+    on_first(lambda: _start_directory(config, prepared))
+    model = _build_model(config, prepared.tokenizer)
+    engine = Engine(model, config, settings, list(prepared.mixture.shares), device)
+    start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints") or Position()
+    batch = config.batch
+    plan = Plan(_data_by_epoch(config, prepared), prepared.mixture, batch.tokens, batch.units, batch.window)
+    end = Loop(engine, plan, config, config.directory).run(start)
+    _save_model(config, engine, model, prepared.tokenizer)
+    on_first(lambda: _write_facts(config, prepared, model, end))
+    return config.directory
+
+
+def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
+    """Tokenizer and encoded training data of all tasks; VocabularyError for what cannot be said."""
+    cache = _cache(config)
+    tokenizer = _tokenizer(config, tasks, cache)
+    check_vocabulary(config, tasks, tokenizer)
+    encoder = Encoder(tokenizer, config.lengths.prompt, config.lengths.target)
+    data = [
+        encode_split(encoder, task, "train", task_index=index, seed=config.seed, limit=entry.limit, folder=cache)
+        for index, (task, entry) in enumerate(zip(tasks, config.tasks, strict=True))
+    ]
+    for task, rows in zip(tasks, data, strict=True):
+        if not rows:
+            raise DataError(task.name, "the split 'train' has no example", "correct source: in the template")
+    sizes = [len(rows) for rows in data]
+    return Prepared(list(tasks), tokenizer, encoder, data, Mixture(sizes, mixing_rates(config, sizes), config.seed))
+
+
+def mixing_rates(config: RunConfig, sizes: Sequence[int]) -> list[float]:
+    """The rates of the tasks, the highest as 1. RunFileError where a task would never be drawn."""
+    settings = config.mixture
+    rates = relative(
+        [
+            log_rate(size, settings.scale, settings.maximum, settings.temperature)
+            if entry.weight is None
+            else math.log(entry.weight)
+            for entry, size in zip(config.tasks, sizes, strict=True)
+        ]
+    )
+    for entry, rate in zip(config.tasks, rates, strict=True):
+        if not rate > 0:
+            found = f"the temperature {settings.temperature:g} leaves nothing to the task {entry.task!r}"
+            raise RunFileError(config.where("mixture.temperature"), found, "raise it, or give the tasks weights")
+    return rates
+
+
+def _cache(config: RunConfig) -> Path:
+    return config.directory.parent / ".cache"
+
+
+def _finished(config: RunConfig) -> Path:
+    if not distributed.rank():
+        print(f"{config.directory}: the run is finished; give it another name under run: to train again", flush=True)
+    return config.directory
+
+
+def _data_by_epoch(config: RunConfig, prepared: Prepared) -> Callable[[int], list[list[Encoded]]]:
+    """The encoded examples of an epoch: tasks with several prompts are encoded anew with the prompts drawn for it."""
+
+    def data(epoch: int) -> list[list[Encoded]]:
+        encoder = Encoder(prepared.tokenizer, config.lengths.prompt, config.lengths.target)
+        return [
+            encode_split(encoder, task, "train", task_index=index, seed=config.seed, epoch=epoch, limit=entry.limit)
+            if task.prompts_vary
+            else rows
+            for index, (task, entry, rows) in enumerate(zip(prepared.tasks, config.tasks, prepared.data, strict=True))
+        ]
+
+    return data
+
+
+def _tokenizer(config: RunConfig, tasks: Sequence[Task], cache: Path) -> PreTrainedTokenizerFast:
+    if config.tokenizer.source is not None:
+        return load_tokenizer(config.tokenizer.source)
+    if config.model.source is not None:
+        return load_tokenizer(config.model.source)
+    content = json.dumps(
+        [__version__, config.tokenizer.vocab_size, config.tokenizer.sample]
+        + [[task.fingerprint, entry.limit] for task, entry in zip(tasks, config.tasks, strict=True)]
+    )
+    saved = cache / f"tokenizer-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
+    if not (saved / "tokenizer.json").is_file():
+        part = saved.with_suffix(f".{os.getpid()}.part")
+        train_tokenizer(_training_texts(config, tasks), config.tokenizer.vocab_size).save_pretrained(part)
+        shutil.rmtree(saved, ignore_errors=True)
+        part.rename(saved)
+    return load_tokenizer(saved)
+
+
+def _training_texts(config: RunConfig, tasks: Sequence[Task]) -> Iterator[str]:
+    """Prompts and targets of the training splits: of the first ``sample`` examples of each task."""
+    for task, entry in zip(tasks, config.tasks, strict=True):
+        limits = [limit for limit in (entry.limit, config.tokenizer.sample) if limit is not None]
+        for example in islice(task.examples("train"), min(limits, default=None)):
+            yield task.prompt(example)
+            yield task.target_text(example)
+
+
+def _start_directory(config: RunConfig, prepared: Prepared) -> None:
+    """Write what the run is: run.yaml."""
+    if distributed.rank():
+        return
+    folder = config.directory
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / "run.yaml.tmp"
+    part.write_text(config.to_yaml(), encoding="utf-8")
+    part.replace(folder / "run.yaml")
+    _print_data(prepared)
+
+
+def _print_data(prepared: Prepared) -> None:
+    for task, rows, share in zip(prepared.tasks, prepared.data, prepared.mixture.shares, strict=True):
+        counts = prepared.encoder.counts[task.name]
+        cuts = [f"{counts.prompts_cut} prompts cut"] if counts.prompts_cut else []
+        cuts += [f"{counts.targets_cut} targets cut"] if counts.targets_cut else []
+        print(f"{task.name:<28} {len(rows):>8} examples  {share:6.1%}  {', '.join(cuts)}".rstrip(), flush=True)
+
+
+def _build_model(config: RunConfig, tokenizer: PreTrainedTokenizerFast) -> T5ForConditionalGeneration:
+    torch.manual_seed(config.seed)
+    if config.model.source is not None:
+        return load_pretrained(config.model.source, config.model.revision)
+    return build_from_scratch(config.model.from_scratch or {}, len(tokenizer), config.seed)
+
+
+def _save_model(
+    config: RunConfig, engine: Engine, model: T5ForConditionalGeneration, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    """Write model/ whole: into a folder beside it that is renamed."""
+    weights = engine.weights_for_use()
+    if weights is None:
+        distributed.barrier()
+        return
+    fresh = _plain_copy(model, weights)
+    part, whole = config.directory / "model.tmp", config.directory / "model"
+    shutil.rmtree(part, ignore_errors=True)
+    save_model(fresh, tokenizer, part)
+    shutil.rmtree(whole, ignore_errors=True)
+    part.rename(whole)
+    distributed.barrier()
+
+
+def _plain_copy(model: T5ForConditionalGeneration, weights: dict[str, torch.Tensor]) -> T5ForConditionalGeneration:
+    """A model outside DeepSpeed with these weights; a head stays separate if it was."""
+    from t2t.model.backbone import untie_head
+
+    fresh = T5ForConditionalGeneration(model.config)
+    if "lm_head.weight" in weights:
+        untie_head(fresh, weights["lm_head.weight"])
+    fresh.load_state_dict(weights, strict=False)
+    return fresh
+
+
+def _write_facts(config: RunConfig, prepared: Prepared, model: T5ForConditionalGeneration, end: Position) -> None:
+    """data.json: sizes, shares asked for and given, cuts. facts.json: on what the run was made."""
+    if distributed.rank():
+        return
+    write_json(config.directory / "data.json", _task_facts(prepared, end))
+    versions = {"t2t": __version__, "torch": torch.__version__, "transformers": transformers.__version__}
+    facts = {
+        "parameters": sum(getattr(p, "ds_numel", p.numel()) for p in model.parameters()),
+        "vocabulary": len(prepared.tokenizer),
+        "steps": end.step,
+        "tokens": end.tokens,
+        "processes": distributed.world_size(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores",
+        "finished": time.strftime("%Y-%m-%d %H:%M"),
+        "versions": versions | {"deepspeed": deepspeed_library.__version__},
+    }
+    write_json(config.directory / "facts.json", facts)
+
+
+def _task_facts(prepared: Prepared, end: Position) -> dict[str, Json]:
+    drawn = [0] * len(prepared.tasks)
+    for epoch in range(end.epoch + 1):
+        for task in prepared.mixture.epoch(epoch)[:, 0].tolist():
+            drawn[task] += 1
+    facts: dict[str, Json] = {}
+    for index, task in enumerate(prepared.tasks):
+        counts = asdict(prepared.encoder.counts[task.name])
+        shares = {"requested": float(prepared.mixture.shares[index]), "realised": drawn[index] / sum(drawn)}
+        facts[task.name] = {"version": task.version, "fingerprint": task.fingerprint, **counts, **shares}
+    return facts

@@ -1,0 +1,28 @@
+"""The demo data: an atlas that is told in sentences.
+
+Facts come from Unicode CLDR through Babel: countries, time-zone cities, currencies and languages, which currency is in
+use and which languages are official in a country, in which country a city lies. English texts use names from every
+Latin-script locale, Chinese texts names from Chinese and Japanese locales and names composed of their pieces
+(fictional, and so are the facts about them): with a few hundred names a model memorises, with many it copies.
+
+How the splits are kept apart:
+
+- Every CLDR entity is either for training or held out, by its code alone: all of its names in all locales go with it,
+  in every family, language and seed. Cities go with their country, currencies and languages with most of theirs.
+- A string that a held-out entity bears in any locale is no training name (compared by NFKC, case folded), nor is one
+  that holds a held-out name as whole words (Chinese: as characters). Held-out names that are mere parts of many names,
+  or that are words of the sentence patterns, are not used.
+- In ``train`` half of the names are invented anew at each draw from pieces of training names (and the facts about them
+  are fictional): what is left to learn is to copy. ``valid``, ``test`` and ``patterns`` have names as they are.
+- Composed Chinese names are made of pieces of the names of their own side and obey the same rule.
+- ``train``: training names. ``valid`` and ``test``: held-out names in the patterns of train. ``patterns``: held-out
+  names in sentence patterns that no other split has (its distractors too, the agent's turns too).
+- ``translation`` is about new combinations: all its names are training names; a set of names that occurs together in
+  test (or valid) never does in train. ``patterns`` has new patterns with the sets of test.
+"""
+
+from __future__ import annotations
+
+from t2t.tasks.atlas.source import AtlasSource, make
+
+__all__ = ["AtlasSource", "make"]

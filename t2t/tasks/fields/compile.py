@@ -1,0 +1,63 @@
+"""A template's ``fields:``, compiled into one function of a raw record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from t2t.errors import DataError, TemplateError
+from t2t.structures import Json
+from t2t.tasks.expressions import Mismatch, Reader, compile_expression
+from t2t.tasks.fields.registry import ADAPTERS, Arguments
+from t2t.tasks.record import RawRecord
+
+
+def compile_fields(spec: Mapping[str, Any] | None, base: Path, where: str) -> Callable[[RawRecord], dict[str, Any]]:
+    """What maps a raw record to the fields of an example; without a specification, the record's data as they are.
+
+    A field is a JMESPath expression, an adapter ``{name: arguments}``, or a chain (a list) of these, each reading
+    what the one before it gave. Raises TemplateError for what is none of these; the function raises DataError with
+    FILE:LINE for a record that does not fit.
+    """
+    if spec is None:
+        return lambda record: record.data
+    readers = {name: _field(value, base, f"{where}: fields: {name}") for name, value in spec.items()}
+
+    def apply(record: RawRecord) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        for name, read in readers.items():
+            try:
+                fields[name] = read(record.data)
+            except Mismatch as error:
+                found = error.found if error.found.startswith("record has") else f"field {name!r}: {error.found}"
+                raise DataError(record.where, found, error.todo) from None
+        return fields
+
+    return apply
+
+
+def _field(value: Json, base: Path, where: str) -> Reader:
+    if not isinstance(value, list):
+        return _step(value, base, where)
+    if not value:
+        raise TemplateError(where, "an empty chain", "write at least one step")
+    return _chain([_step(step, base, where) for step in value])
+
+
+def _chain(steps: list[Reader]) -> Reader:
+    def apply(value: Json) -> Json:
+        for step in steps:
+            value = step(value)
+        return value
+
+    return apply
+
+
+def _step(value: Json, base: Path, where: str) -> Reader:
+    if isinstance(value, str):
+        return compile_expression(value, where)
+    if not isinstance(value, dict) or len(value) != 1:
+        raise TemplateError(where, f"{value!r} is no field", "write a JMESPath expression or one {adapter: arguments}")
+    [(name, given)] = value.items()
+    return ADAPTERS.get(name, where, TemplateError)(Arguments(name, given, base, where))

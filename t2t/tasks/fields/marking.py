@@ -1,0 +1,143 @@
+"""Adapters that give pieces of a text with their character offsets: tokens, bio, span."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from t2t.structures import Json, Span
+from t2t.tasks.expressions import Mismatch, Reader, describe
+from t2t.tasks.fields.registry import ADAPTERS, Arguments, need_text, need_texts
+
+# Not \S: tokens may hold no-break and ideographic spaces.
+_TOKEN = re.compile(r"[^ \t\r\n]+")
+
+
+@ADAPTERS.register("tokens")
+def tokens(arguments: Arguments) -> Reader:
+    """``tokens: EXPRESSION``: the tokens of a raw line as {"text", "start", "end"}; split at spaces and tabs only."""
+    read = arguments.value()
+    arguments.finish()
+    return lambda value: [
+        {"text": found[0], "start": found.start(), "end": found.end()}
+        for found in _TOKEN.finditer(need_text(read(value)))
+    ]
+
+
+@ADAPTERS.register("span")
+def span(arguments: Arguments) -> Reader:
+    """``span: {of: EXPRESSION, in: EXPRESSION}``: {"text", "start"} objects (one, or a list) as Spans; null stays null.
+
+    ``in`` names the text that they stand in: where given, a span whose text does not stand at its start loses its
+    offsets.
+    """
+    read, source = arguments.value(), arguments.expression("in")
+    arguments.finish()
+
+    def apply(value: Json) -> Json:
+        found, text = read(value), need_text(source(value)) if source else None
+        return [_span(item, text) for item in found] if isinstance(found, list) else _span(found, text)
+
+    return apply
+
+
+def _span(item: Json, source: str | None) -> Span | None:
+    if item is None:
+        return None
+    if not isinstance(item, dict) or not isinstance(item.get("text"), str):
+        raise Mismatch(
+            f'a span must be {{"text", "start"}}, found {describe(item)}', "correct the record or the template's fields"
+        )
+    text, start = item["text"], item.get("start")
+    if isinstance(start, bool) or not isinstance(start, int | None):
+        raise Mismatch(f"the start of a span is {start!r}", "write the offset of its first character, or null")
+    if start is None or (source is not None and (start < 0 or not source.startswith(text, start))):
+        return Span(text)
+    return Span(text, start, start + len(text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A text and the (start, end) of each of its tokens."""
+
+    text: str
+    places: list[tuple[int, int]]
+
+
+@ADAPTERS.register("bio")
+def bio(arguments: Arguments) -> Reader:
+    """``bio: {tokens: EXPRESSION, tags: EXPRESSION, text: EXPRESSION, join: " ", repair: conlleval}``: mentions.
+
+    Gives ``[{"text": Span, "type": str}, ...]``, from left to right.
+    ``tokens`` and ``tags`` are lists, or raw lines split at spaces. Offsets count in ``text`` where that names the raw
+    line in which the tokens stand in order; else in the line that ``tokens`` is; else in the tokens joined by ``join``
+    (default a space). ``repair: conlleval`` (default) starts a new mention at an I- tag that continues none, as the
+    script of CoNLL-2000 does; ``strict`` refuses it.
+    """
+    read_tokens, read_tags, read_text = (
+        arguments.needed("tokens"),
+        arguments.needed("tags"),
+        arguments.expression("text"),
+    )
+    glue = arguments.text("join", " ")
+    strict = arguments.one_of("repair", ("conlleval", "strict")) == "strict"
+    arguments.finish()
+
+    def apply(value: Json) -> list[dict[str, Any]]:
+        text = need_text(read_text(value)) if read_text else None
+        line = _line(read_tokens(value), text, glue)
+        tags = read_tags(value)
+        tags = _TOKEN.findall(tags) if isinstance(tags, str) else need_texts(tags)
+        if len(tags) != len(line.places):
+            raise Mismatch(f"{len(line.places)} tokens but {len(tags)} tags", "correct the record")
+        return [_mention(line, *chunk) for chunk in _chunks(tags, strict)]
+
+    return apply
+
+
+def _mention(line: _Line, first: int, last: int, kind: str) -> dict[str, Any]:
+    start, end = line.places[first][0], line.places[last][1]
+    return {"text": Span(line.text[start:end], start, end), "type": kind}
+
+
+def _line(tokens: Json, text: str | None, glue: str) -> _Line:
+    if isinstance(tokens, str):
+        if text is None:
+            return _Line(tokens, [found.span() for found in _TOKEN.finditer(tokens)])
+        tokens = _TOKEN.findall(tokens)
+    words = need_texts(tokens)
+    places: list[tuple[int, int]] = []
+    end = 0
+    for number, word in enumerate(words, 1):
+        if text is None:
+            start = end + len(glue) if places else 0
+        elif (start := text.find(word, end)) < 0:
+            raise Mismatch(
+                f"token {number}, {word!r}, does not stand in the text after those before it", "correct the record"
+            )
+        end = start + len(word)
+        places.append((start, end))
+    return _Line(glue.join(words) if text is None else text, places)
+
+
+def _chunks(tags: list[str], strict: bool) -> list[tuple[int, int, str]]:
+    """First token, last token and type of each mention."""
+    chunks: list[tuple[int, int, str]] = []
+    open_type: str | None = None
+    for index, tag in enumerate(tags):
+        mark, _, kind = tag.partition("-")
+        if tag == "O":
+            open_type = None
+            continue
+        if mark not in ("B", "I") or not kind:
+            raise Mismatch(f"tag {index + 1} is {tag!r}", "tags are O, B-TYPE and I-TYPE")
+        if mark == "I" and kind == open_type:
+            chunks[-1] = (chunks[-1][0], index, kind)
+        elif mark == "I" and strict:
+            found = f"tag {index + 1}, {tag!r}, continues no mention"
+            raise Mismatch(found, "correct the record, or say repair: conlleval")
+        else:
+            chunks.append((index, index, kind))
+        open_type = kind
+    return chunks

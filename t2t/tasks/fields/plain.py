@@ -1,0 +1,124 @@
+"""Adapters that take a value out of a record or change its shape."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from t2t.structures import Json
+from t2t.tasks.expressions import Mismatch, Reader
+from t2t.tasks.fields.registry import ADAPTERS, Arguments, need_object, need_text, need_texts
+from t2t.tasks.files import find_file
+from t2t.tasks.json_text import read_document
+
+
+@ADAPTERS.register("get")
+def get(arguments: Arguments) -> Reader:
+    """``get: EXPRESSION``: the value of a JMESPath expression."""
+    read = arguments.needed("of")
+    arguments.finish()
+    return read
+
+
+@ADAPTERS.register("split")
+def split(arguments: Arguments) -> Reader:
+    """``split: EXPRESSION`` or ``split: {of: EXPRESSION, by: SEPARATOR}``: the parts of a text.
+
+    Without ``by`` its words. The empty text has no parts.
+    """
+    read, separator = arguments.value(), arguments.maybe_text("by")
+    arguments.finish()
+    if separator == "":
+        raise arguments.wrong("by: is empty", "write a separator, or leave by: out to split at spaces")
+
+    def apply(value: Json) -> Json:
+        text = need_text(read(value))
+        return text.split(separator) if text else []
+
+    return apply
+
+
+@ADAPTERS.register("join")
+def join(arguments: Arguments) -> Reader:
+    """``join: EXPRESSION`` or ``join: {of: EXPRESSION, with: " "}``: a list of texts as one text."""
+    read, glue = arguments.value(), arguments.text("with", " ")
+    arguments.finish()
+    return lambda value: glue.join(need_texts(read(value)))
+
+
+@ADAPTERS.register("json")
+def from_json(arguments: Arguments) -> Reader:
+    """``json: EXPRESSION``: the value of a text that holds JSON."""
+    read = arguments.value()
+    arguments.finish()
+
+    def apply(value: Json) -> Json:
+        text = need_text(read(value))
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise Mismatch(f"a field holds no JSON ({error})", "correct the record") from None
+
+    return apply
+
+
+@ADAPTERS.register("items")
+def items(arguments: Arguments) -> Reader:
+    """``items: {of: EXPRESSION, key: key, value: value, each: false}``: an object as a list of {key, value} objects.
+
+    With ``each`` the object's values are lists, and every element makes an object of its own.
+    """
+    read, key, name = arguments.value(), arguments.text("key", "key"), arguments.text("value", "value")
+    each = arguments.flag("each")
+    arguments.finish()
+
+    def apply(value: Json) -> list[dict[Any, Json]]:
+        pairs = need_object(read(value)).items()
+        if not each:
+            return [{key: label, name: item} for label, item in pairs]
+        return [{key: label, name: item} for label, found in pairs for item in _list(found)]
+
+    return apply
+
+
+def _list(value: Json) -> list[Json]:
+    if not isinstance(value, list):
+        raise Mismatch(f"each: needs lists as values, found {value!r}", "leave each: out")
+    return value
+
+
+@ADAPTERS.register("lookup")
+def lookup(arguments: Arguments) -> Reader:
+    """``lookup: {of: EXPRESSION, in: FILE.json or {key: value, ...}}``: what an object has for a text.
+
+    For a list of texts, the list of what it has for each.
+    """
+    read, table = arguments.value(), arguments.mapping("in")
+    arguments.finish()
+    if table is None:
+        raise arguments.wrong("in: is missing", "write a mapping or the name of a JSON file with one")
+    loaded: dict[str, Json] = table if isinstance(table, dict) else {}
+
+    def find(key: Json) -> Json:
+        if not loaded:
+            loaded.update(need_object(read_document(find_file(table, arguments.base, arguments.where))))
+        if need_text(key) not in loaded:
+            raise Mismatch(f"lookup has no entry {key!r}", "add it to in:")
+        return loaded[key]
+
+    def apply(value: Json) -> Json:
+        key = read(value)
+        return [find(item) for item in key] if isinstance(key, list) else find(key)
+
+    return apply
+
+
+@ADAPTERS.register("drop_last")
+def drop_last(arguments: Arguments) -> Reader:
+    """``drop_last: EXPRESSION``: each text of a list without its last character.
+
+    Weibo's tokens carry a digit there.
+    """
+    read = arguments.value()
+    arguments.finish()
+    return lambda value: [text[:-1] for text in need_texts(read(value))]

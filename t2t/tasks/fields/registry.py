@@ -1,0 +1,121 @@
+"""What an adapter is, and how it reads its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from t2t.errors import TemplateError
+from t2t.registry import Registry, did_you_mean
+from t2t.structures import Json
+from t2t.tasks.expressions import Mismatch, Reader, compile_expression, describe
+
+# Given its arguments, an adapter is a pure function of the record's data (or, in a chain, of what came before);
+# it raises Mismatch for a value that it cannot take.
+Adapter: TypeAlias = Callable[["Arguments"], Reader]
+ADAPTERS: Registry[Adapter] = Registry("adapter")
+
+
+class Arguments:
+    """The arguments of one adapter in a template: ``{name: {key: value, ...}}``, or the value of ``of`` alone."""
+
+    def __init__(self, adapter: str, given: Json, base: Path, where: str) -> None:
+        self.adapter = adapter
+        self.base = base
+        self.where = where
+        self._left: dict[str, Any] = dict(given) if isinstance(given, dict) else {} if given is None else {"of": given}
+        self._known: list[str] = []
+
+    def wrong(self, found: str, todo: str) -> TemplateError:
+        return TemplateError(self.where, f"adapter {self.adapter}: {found}", todo)
+
+    def _take(self, key: str, kind: type | tuple[type, ...], what: str, default: Json) -> Json:
+        self._known.append(key)
+        value = self._left.pop(key, None)
+        if value is not None and not isinstance(value, kind):
+            raise self.wrong(f"{key}: is {value!r}", f"write {what}")
+        return default if value is None else value
+
+    def expression(self, key: str) -> Reader | None:
+        """What reads the value that ``key`` names in the record; None where the template does not say it."""
+        text = self._take(key, str, "a field name or JMESPath expression", None)
+        return None if text is None else compile_expression(text, self.where)
+
+    def value(self, key: str = "of") -> Reader:
+        """As ``expression``; the whole value (of the step before) where the template does not say it."""
+        return self.expression(key) or _itself
+
+    def needed(self, key: str) -> Reader:
+        """As ``expression``, but the template must say it."""
+        read = self.expression(key)
+        if read is None:
+            raise self.wrong(f"{key}: is missing", "name a field")
+        return read
+
+    def text(self, key: str, default: str) -> str:
+        return str(self._take(key, str, "a text", default))
+
+    def maybe_text(self, key: str) -> str | None:
+        text: str | None = self._take(key, str, "a text", None)
+        return text
+
+    def texts(self, key: str, default: list[str]) -> list[str]:
+        found: list[str] = self._take(key, list, "a list of texts", default)
+        if not all(isinstance(item, str) for item in found):
+            raise self.wrong(f"{key}: is {found!r}", "write a list of texts")
+        return found
+
+    def flag(self, key: str) -> bool:
+        return bool(self._take(key, bool, "true or false", False))
+
+    def mapping(self, key: str) -> Json:
+        return self._take(key, (str, dict), "a mapping or a file name", None)
+
+    def one_of(self, key: str, choices: tuple[str, ...]) -> str:
+        """One of some words; the first is the default."""
+        word = self._take(key, str, " or ".join(choices), choices[0])
+        if word not in choices:
+            raise self.wrong(f"{key}: is {word!r}", did_you_mean(str(word), choices))
+        return str(word)
+
+    def finish(self) -> None:
+        """TemplateError for an argument that the adapter has not."""
+        for key in self._left:
+            raise self.wrong(f"unknown argument {key!r}", did_you_mean(str(key), self._known))
+
+
+def _itself(value: Json) -> Json:
+    return value
+
+
+def need_text(value: Json) -> str:
+    """``value`` if it is a text; Mismatch otherwise."""
+    if not isinstance(value, str):
+        raise Mismatch(f"a text is needed, found {describe(value)}", "correct the record or the template's fields")
+    return value
+
+
+def need_texts(value: Json) -> list[str]:
+    """``value`` if it is a list of texts; Mismatch otherwise."""
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Mismatch(
+            f"a list of texts is needed, found {describe(value)}", "correct the record or the template's fields"
+        )
+    return value
+
+
+def need_objects(value: Json) -> list[dict[str, Json]]:
+    """``value`` if it is a list of objects; Mismatch otherwise."""
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise Mismatch(
+            f"a list of objects is needed, found {describe(value)}", "correct the record or the template's fields"
+        )
+    return value
+
+
+def need_object(value: Json) -> dict[str, Json]:
+    """``value`` if it is an object; Mismatch otherwise."""
+    if not isinstance(value, dict):
+        raise Mismatch(f"an object is needed, found {describe(value)}", "correct the record or the template's fields")
+    return value

@@ -1,0 +1,56 @@
+"""JSON values from texts and files of strangers."""
+
+from __future__ import annotations
+
+import json
+from typing import NoReturn
+
+from t2t.errors import DataError
+from t2t.structures import Json
+from t2t.tasks.files import UNPACKED_CAP, DataFile, check_text, open_bytes
+
+
+def parse_json(text: str, where: str) -> Json:
+    """The JSON value of a text; DataError at ``where`` for anything else, NaN, NUL and lone surrogates."""
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise DataError(where, f"no JSON ({error})", "correct the record") from None
+    if "\\u" in text:
+        _check_strings(value, where)
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _check_strings(value: Json, where: str) -> None:
+    if isinstance(value, str):
+        check_text(value, where)
+    elif isinstance(value, list):
+        for item in value:
+            _check_strings(item, where)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            check_text(key, where)
+            _check_strings(item, where)
+
+
+def read_document(file: DataFile, encoding: str = "utf-8") -> Json:
+    """The one JSON value that a file holds."""
+    with open_bytes(file) as stream:
+        data = stream.read(UNPACKED_CAP + 1)
+    if len(data) > UNPACKED_CAP:
+        raise DataError(file.name, f"a document of more than {UNPACKED_CAP} bytes", "use the format jsonl")
+    try:
+        text = data.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{file.name}:{line}", f"no {encoding} text ({error})", "name the file's encoding: in the source"
+        ) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise DataError(f"{file.name}:{line}", "a NUL character", "remove it from the file")
+    return parse_json(text, file.name)

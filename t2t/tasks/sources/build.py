@@ -1,0 +1,252 @@
+"""A source from its specification: the format, and what every format allows around it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from t2t.errors import DataError, TemplateError
+from t2t.registry import did_you_mean
+from t2t.tasks.expressions import Mismatch, Reader, compile_expression
+from t2t.tasks.fields import compile_fields
+from t2t.tasks.sources.base import SOURCES, Options, RawRecord, Source, Spec, sha256_of
+
+_WHOLE = ("train", "all")
+
+
+def build_source(spec: Spec, base: Path, where: str) -> Source:
+    """The source of a template's ``source:``; ``base`` is the template's folder, ``where`` names it in messages.
+
+    Common keys, in the order in which they act: ``with`` (fields that every record gets), ``id_field``, ``where``
+    (JMESPath, keeps records for which it is true), ``split`` (by hash), ``group``, ``fields`` (as a template's).
+    Without ``format`` the specification maps each split to a specification of its own, which names its file
+    under ``file``. Raises TemplateError for unknown keys and values.
+    """
+    if not isinstance(spec, dict) or not spec:
+        raise TemplateError(where, f"source: is {spec!r}", "write e.g. source: {format: jsonl, train: FILE}")
+    if "format" in spec:
+        return _one(spec, base, where)
+    sources: dict[str, Source] = {}
+    for split, own in spec.items():
+        if not isinstance(own, dict) or "format" not in own:
+            raise TemplateError(where, "source: has no format:", did_you_mean(str(spec.get("format")), SOURCES.names()))
+        if "file" not in own:
+            raise TemplateError(where, f"source: {split}: names no file", "write file: FILE")
+        named = {"splits": {split: own["file"]}} | {key: value for key, value in own.items() if key != "file"}
+        sources[split] = _one(named, base, where)
+    return PerSplit(sources, where)
+
+
+def _one(spec: Spec, base: Path, where: str) -> Source:
+    options = Options(spec, where)
+    format_name = options.take("format", str, "a format's name")
+    extra = options.take("with", dict, "{field: value}")
+    id_field = options.take("id_field", str, "a field's name")
+    keep = options.take("where", str, "a JMESPath expression, e.g. \"lang == 'en'\"")
+    shares = options.take("split", dict, "{test: 0.1, by: FIELD}")
+    group = options.take("group", (str, dict), "the JMESPath of the key, or {by: KEY, splits: [test]}")
+    fields = options.take("fields", dict, "{name: JMESPath or {adapter: arguments}}")
+    common = sha256_of(json.dumps([extra, id_field, keep, shares, group, fields], sort_keys=True, default=str))
+    source: Source = SOURCES.get(format_name, where, TemplateError)(options.left, base, where)
+    if extra or id_field or keep:
+        source = Filtered(source, extra or {}, _reader(id_field, where), _reader(keep, where))
+    if shares:
+        source = _split_by_hash(source, shares, where)
+    if group:
+        source = _grouped(source, group, where)
+    if fields:
+        source = Mapped(source, compile_fields(fields, base, where))
+    return Fingerprinted(source, common)
+
+
+def _reader(expression: str | None, where: str) -> Reader | None:
+    return compile_expression(expression, where) if expression else None
+
+
+def _evaluate(read: Reader, record: RawRecord) -> Any:
+    try:
+        return read(record.data)
+    except Mismatch as error:
+        raise DataError(record.where, error.found, error.todo) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrapper:
+    """A source around another one; as it stands it changes nothing."""
+
+    inner: Source
+
+    def splits(self) -> list[str]:
+        return self.inner.splits()
+
+    def records(self, split: str) -> Iterator[RawRecord]:
+        return self.inner.records(split)
+
+    def fingerprint(self) -> str:
+        return self.inner.fingerprint()
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprinted(_Wrapper):
+    """Adds the common keys of the specification to the fingerprint."""
+
+    common: str
+
+    def fingerprint(self) -> str:
+        return sha256_of(self.inner.fingerprint(), self.common)
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered(_Wrapper):
+    """Adds fields, takes ids from a field, and keeps the records for which ``keep`` is true."""
+
+    extra: dict[str, Any]
+    identify: Reader | None
+    keep: Reader | None
+
+    def records(self, split: str) -> Iterator[RawRecord]:
+        seen: set[str] = set()
+        for record in self.inner.records(split):
+            if self.extra:
+                record = replace(record, data={**record.data, **self.extra})
+            if self.identify is not None:
+                record = replace(record, id=_new_id(_evaluate(self.identify, record), seen, record.where))
+            if self.keep is None or _true(_evaluate(self.keep, record)):
+                yield record
+
+
+def _true(value: Any) -> bool:
+    """Truth as in JMESPath: null, false, and the empty text, list and object are not true; 0 is."""
+    return value is not None and value is not False and value not in ("", [], {})
+
+
+def _new_id(value: Any, seen: set[str], where: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+        raise DataError(where, f"the id is {value!r}", "id_field: must name a field that holds a text or whole number")
+    identity = str(value)
+    if identity in seen:
+        raise DataError(
+            where, f"the id {identity!r} stands twice in this split", "name a field with unique values, or none"
+        )
+    seen.add(identity)
+    return identity
+
+
+@dataclass(frozen=True, slots=True)
+class HashSplit(_Wrapper):
+    """Cuts the split ``whole`` by the hash of a key: records with equal keys never fall into different splits."""
+
+    whole: str
+    key: Reader
+    shares: dict[str, float]
+    where: str
+
+    def splits(self) -> list[str]:
+        names = ["train" if name == self.whole else name for name in self.inner.splits()]
+        return names + list(self.shares)
+
+    def records(self, split: str) -> Iterator[RawRecord]:
+        if split != "train" and split not in self.shares:
+            if split == self.whole:
+                raise DataError(
+                    self.where,
+                    f"split: cuts {split!r}, so the source has it no more",
+                    did_you_mean(split, self.splits()),
+                )
+            yield from self.inner.records(split)
+            return
+        for record in self.inner.records(self.whole):
+            if self._side(_evaluate(self.key, record)) == split:
+                yield record
+
+    def _side(self, key: Any) -> str:
+        text = json.dumps(key, sort_keys=True, ensure_ascii=False)
+        point = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+        for name, share in self.shares.items():
+            if point < share:
+                return name
+            point -= share
+        return "train"
+
+
+def _split_by_hash(source: Source, spec: dict[str, Any], where: str) -> Source:
+    shares = {name: share for name, share in spec.items() if name != "by"}
+    given = source.splits()
+    wholes = [name for name in _WHOLE if name in given]
+    if len(wholes) != 1 or set(shares) & {*given, "train", "all"}:
+        raise TemplateError(
+            where, "split: cuts one file", "give train: FILE or all: FILE, and no file for the splits it names"
+        )
+    numbers = all(isinstance(share, float) and 0 < share < 1 for share in shares.values())
+    if "by" not in spec or not shares or not numbers or sum(shares.values()) >= 1:
+        raise TemplateError(
+            where, f"split: is {spec!r}", "write shares between 0 and 1 and a key, e.g. {test: 0.1, by: text}"
+        )
+    return HashSplit(source, wholes[0], compile_expression(spec["by"], where), shares, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped(_Wrapper):
+    """Records of one split with equal keys become one: the first, with all of them in its field ``group``.
+
+    Order and ids are those of the first records. The split is held in memory.
+    """
+
+    key: Reader
+    which: tuple[str, ...] | None
+
+    def records(self, split: str) -> Iterator[RawRecord]:
+        if self.which is not None and split not in self.which:
+            yield from self.inner.records(split)
+            return
+        groups: dict[str, list[RawRecord]] = {}
+        for record in self.inner.records(split):
+            groups.setdefault(json.dumps(_evaluate(self.key, record), sort_keys=True), []).append(record)
+        for first, *others in groups.values():
+            yield replace(first, data={**first.data, "group": [first.data, *(other.data for other in others)]})
+
+
+def _grouped(source: Source, spec: str | dict[str, Any], where: str) -> Source:
+    given = {"by": spec} if isinstance(spec, str) else dict(spec)
+    which = given.get("splits")
+    known = source.splits()
+    if not given.keys() <= {"by", "splits"} or "by" not in given or not (which is None or isinstance(which, list)):
+        raise TemplateError(where, f"group: is {spec!r}", "write the JMESPath of the key, or {by: KEY, splits: [test]}")
+    for split in which or []:
+        if split not in known:
+            raise TemplateError(where, f"group: the source has no split {split!r}", did_you_mean(str(split), known))
+    return Grouped(source, compile_expression(given["by"], where), None if which is None else tuple(which))
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped(_Wrapper):
+    """Records whose data are what ``fields:`` makes of them."""
+
+    fields: Callable[[RawRecord], dict[str, Any]]
+
+    def records(self, split: str) -> Iterator[RawRecord]:
+        for record in self.inner.records(split):
+            yield replace(record, data=self.fields(record))
+
+
+@dataclass(frozen=True, slots=True)
+class PerSplit:
+    """A source of its own for each split."""
+
+    sources: dict[str, Source]
+    where: str
+
+    def splits(self) -> list[str]:
+        return list(self.sources)
+
+    def records(self, split: str) -> Iterator[RawRecord]:
+        if split not in self.sources:
+            raise DataError(self.where, f"the source has no split {split!r}", did_you_mean(split, self.sources))
+        return self.sources[split].records(split)
+
+    def fingerprint(self) -> str:
+        return sha256_of(*(part for split, source in self.sources.items() for part in (split, source.fingerprint())))

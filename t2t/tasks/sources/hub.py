@@ -1,0 +1,91 @@
+"""The format hub: data sets of the Hugging Face Hub, or of a local folder, by the ``datasets`` library."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from t2t.errors import DataError, TemplateError
+from t2t.registry import did_you_mean
+from t2t.tasks.files import data_dir, file_digest
+from t2t.tasks.sources.base import SOURCES, Options, RawRecord, Source, Spec, sha256_of
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@SOURCES.register("hub")
+def hub(spec: Spec, base: Path, where: str) -> Source:
+    """``datasets.load_dataset(path, name, revision=..., split=...)``; the split keys name the data set's splits.
+
+    A data set of the Hub must be pinned by ``revision``, a commit of 40 hexadecimal digits; a local folder (beside
+    the template, under ``data_dir()``, or absolute) needs none. Code of a data set is never run.
+    """
+    options = Options(spec, where)
+    path = options.take("path", str, "the name of a data set, OWNER/NAME, or a folder")
+    name = options.take("name", str, "the name of a configuration")
+    revision = options.take("revision", str, "a commit of 40 hexadecimal digits")
+    splits = options.files()
+    options.finish()
+    if not path:
+        raise TemplateError(where, "source: path: is missing", "write the name of a data set, OWNER/NAME, or a folder")
+    for split, value in splits.items():
+        if not isinstance(value, str):
+            raise TemplateError(
+                where, f"source: {split}: is {value!r}", "write the name of one of the data set's splits"
+            )
+    folder = _folder(path, base)
+    if folder is None and not _COMMIT.fullmatch(revision or ""):
+        found = f"source: revision: is {revision!r}"
+        raise TemplateError(
+            where, found, "pin the data set by a commit of 40 hexadecimal digits (see its page, Files, History)"
+        )
+    return HubSource(path, name, revision, splits, folder, where)
+
+
+def _folder(path: str, base: Path) -> Path | None:
+    places = (
+        (Path(path), base / path, data_dir() / path) if Path(path).is_absolute() else (base / path, data_dir() / path)
+    )
+    return next((place for place in places if place.is_dir()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class HubSource:
+    """A data set of the Hub or of a folder; see ``hub``. Ids are "SPLIT:INDEX"."""
+
+    path: str
+    name: str | None
+    revision: str | None
+    by_split: dict[str, str]
+    folder: Path | None
+    where: str
+
+    def splits(self) -> list[str]:
+        return list(self.by_split)
+
+    def records(self, split: str) -> Iterator[RawRecord]:
+        if split not in self.by_split:
+            raise DataError(self.where, f"the source has no split {split!r}", did_you_mean(split, self.by_split))
+        for index, row in enumerate(self._load(self.by_split[split])):
+            yield RawRecord(f"{self.path}:{index + 1}", f"{split}:{index}", dict(row))
+
+    def _load(self, split: str) -> Any:
+        import datasets
+
+        path = str(self.folder) if self.folder else self.path
+        revision = None if self.folder else self.revision
+        try:
+            return datasets.load_dataset(path, self.name, revision=revision, split=split)
+        except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+            message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            found = f"data set {self.path!r}, split {split!r}, cannot be loaded ({message})"
+            raise DataError(self.where, found, "check its name, its split, and the connection to the Hub") from error
+
+    def fingerprint(self) -> str:
+        """Of the pinned commit; of the files where the data set is a local folder."""
+        files = sorted(file for file in self.folder.rglob("*") if file.is_file()) if self.folder else []
+        digests = [file_digest(file) for file in files]
+        return sha256_of(self.path, self.name or "", self.revision or "", repr(self.by_split), *digests)

@@ -1,0 +1,78 @@
+"""Tables: csv (quoted, with commas) and tsv (tabs, no quoting)."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from t2t.errors import DataError
+from t2t.tasks.files import LINE_CAP, DataFile, read_lines
+from t2t.tasks.sources.base import SOURCES, FileSource, Options, Source, Spec
+
+Records = Iterator[tuple[str, dict[str, Any]]]
+Rows = Iterator[tuple[int, list[str]]]
+
+
+@SOURCES.register("csv")
+def csv_table(spec: Spec, base: Path, where: str) -> Source:
+    """Comma-separated values as in RFC 4180; ``header`` names the columns where the first line does not."""
+    return _table(spec, base, where, _csv_rows)
+
+
+@SOURCES.register("tsv")
+def tsv_table(spec: Spec, base: Path, where: str) -> Source:
+    """Tab-separated values, one record a line, quotes are ordinary characters; ``header`` as for csv."""
+    return _table(spec, base, where, _tsv_rows)
+
+
+def _table(spec: Spec, base: Path, where: str, rows: Any) -> Source:
+    options = Options(spec, where)
+    encoding = options.encoding()
+    header = options.names("header")
+    options.files()
+    options.finish()
+
+    def read(files: dict[str, DataFile]) -> Records:
+        file = files[""]
+        return _records(rows(file, encoding), header, file.name)
+
+    return FileSource(spec, base, where, read)
+
+
+def _records(rows: Rows, header: list[str] | None, name: str) -> Records:
+    columns = header
+    for number, cells in rows:
+        if columns is None:
+            columns = cells
+            if len(set(cells)) != len(cells):
+                raise DataError(
+                    f"{name}:{number}", f"a column name stands twice in {cells}", "rename it, or give header:"
+                )
+            continue
+        if len(cells) != len(columns):
+            found = f"{len(cells)} cells where the header has {len(columns)} ({', '.join(columns)[:80]})"
+            raise DataError(f"{name}:{number}", found, "correct the line, its quotes, or header:")
+        yield f"{name}:{number}", dict(zip(columns, cells, strict=True))
+
+
+def _tsv_rows(file: DataFile, encoding: str) -> Rows:
+    for number, line in read_lines(file, encoding):
+        if line:
+            yield number, line.split("\t")
+
+
+def _csv_rows(file: DataFile, encoding: str) -> Rows:
+    """Rows with the number of their first line; a quoted cell may hold line breaks."""
+    # The limit is one for the process; the default of 128 KiB is too short for documents.
+    csv.field_size_limit(LINE_CAP)
+    rows = csv.reader((line for _, line in read_lines(file, encoding, ends=True)), strict=True)
+    start = 1
+    try:
+        for cells in rows:
+            if cells:
+                yield start, cells
+            start = rows.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{file.name}:{start}", f"bad csv ({error})", "correct the quotes of this record") from None

@@ -1,0 +1,196 @@
+"""A task: a template bound to its source. Records in; prompts, targets and parsed structures out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from t2t.config.template import Template, read_template
+from t2t.errors import DataError, RunFileError, TemplateError
+from t2t.linear.parsed import Parsed
+from t2t.linear.prompt import Prompt, PromptList
+from t2t.linear.scope import Expression, Scope, kind_of
+from t2t.linear.target import Target
+from t2t.registry import did_you_mean
+from t2t.structures import Example, Record, Rendered, Value
+from t2t.tasks.fields import compile_fields
+from t2t.tasks.sources import RawRecord, Source, build_source
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "task_templates"
+
+
+class Task:
+    """A compiled template. Nothing is read from the data before ``examples`` is called.
+
+    Raises:
+        TemplateError: the template is wrong; the message says FILE:LINE, what was found and what to do.
+    """
+
+    def __init__(self, template: Template) -> None:
+        self.template = template
+        self.name = template.task
+        self.version = template.version
+        self.language = template.languages[0]
+        self.metrics = template.metrics
+        self.metrics_where = template.where(("metrics",))
+        self.target = Target(template.target, lambda path: template.where(("target", *path)))
+        lists = {
+            name: PromptList(spec, lambda path, name=name: template.where(("lists", name, *path)))  # type: ignore[misc]
+            for name, spec in template.lists.items()
+        }
+        self.prompts = [
+            Prompt(variant.text, self.target.words, lists, self._prompt_line(index))
+            for index, variant in enumerate(template.prompts)
+        ]
+        self._references = (
+            Expression(template.references, template.where(("references",))) if template.references else None
+        )
+        self._check_shorten()
+        self._map = compile_fields(template.fields, template.path.parent, template.where(("fields",)))
+
+    def _prompt_line(self, index: int) -> str:
+        path = ("prompt",) if len(self.template.prompts) == 1 else ("prompts", index)
+        return self.template.where(path)
+
+    def _check_shorten(self) -> None:
+        shorten = self.template.shorten
+        if shorten is None:
+            return
+        where = self.template.where(("shorten",))
+        if shorten.field in self.template.lists:
+            found = f"shorten: {shorten.field!r} stands under lists:"
+            raise TemplateError(where, found, "only a field that is a text can be cut")
+        for prompt in self.prompts:
+            if shorten.field not in prompt.names:
+                found = f"shorten: field {shorten.field!r} does not stand in the prompt"
+                raise TemplateError(where, found, did_you_mean(shorten.field, prompt.names))
+
+    @cached_property
+    def source(self) -> Source:
+        """The source of the raw records."""
+        return build_source(dict(self.template.source), self.template.path.parent, self.template.where(("source",)))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the template and its data: changes when what the task yields may change."""
+        content = self.template.canonical() + self.source.fingerprint()
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def splits(self) -> list[str]:
+        """The names of the splits that the source has."""
+        return self.source.splits()
+
+    def examples(self, split: str) -> Iterator[Example]:
+        """The examples of a split in the order of the source. DataError names the line of a bad record."""
+        for raw in self.source.records(split):
+            yield self.example(raw)
+
+    def example(self, raw: RawRecord) -> Example:
+        """One raw record as an example."""
+        fields = self._map(raw)
+        return Example(raw.id, fields, self.target.gold(fields, raw.where), raw.where)
+
+    def prompt(self, example: Example, *, seed: int = 0, epoch: int | None = None, keep: int | None = None) -> str:
+        """The prompt. With ``epoch`` one of the wordings is drawn by weight as a function of (seed, epoch, id),
+        without it the first is taken. ``keep``: how many characters of the ``shorten`` field stay."""
+        prompt = self.prompts[0 if epoch is None else self._draw(seed, epoch, example.id)]
+        fields = example.fields if keep is None else self._shortened(example.fields, keep)
+        return prompt.render(fields, example.where)
+
+    def _draw(self, seed: int, epoch: int, id_: str) -> int:
+        if len(self.prompts) == 1:
+            return 0
+        weights = [variant.weight for variant in self.template.prompts]
+        digest = hashlib.blake2b(f"{seed}/{epoch}/{self.name}/{id_}".encode(), digest_size=8).digest()
+        point = int.from_bytes(digest) / 2**64 * sum(weights)
+        for index, weight in enumerate(weights):
+            point -= weight
+            if point < 0:
+                return index
+        return len(weights) - 1
+
+    def _shortened(self, fields: Record, keep: int) -> Record:
+        shorten = self.template.shorten
+        if shorten is None:
+            return fields
+        text = fields[shorten.field]
+        cut = text[:keep] if shorten.keep == "start" else text[max(len(text) - keep, 0) :]
+        return {**fields, shorten.field: cut}
+
+    def shorten_length(self, example: Example) -> int | None:
+        """How many characters the ``shorten`` field has; None if the template allows no cut."""
+        shorten = self.template.shorten
+        if shorten is None:
+            return None
+        text = example.fields.get(shorten.field)
+        if not isinstance(text, str):
+            found = f"field {shorten.field!r} under shorten: is {kind_of(text)}"
+            raise DataError(example.where, found, "only a text can be cut")
+        return len(text)
+
+    @property
+    def prompts_vary(self) -> bool:
+        """True if the prompt of an example may differ from epoch to epoch."""
+        return len(self.prompts) > 1
+
+    def target_text(self, example: Example) -> str:
+        """The target string of the gold value."""
+        return self.target.render(example.gold, example.fields, example.where)
+
+    def render(self, example: Example) -> Rendered:
+        """Prompt and target as evaluation sees them."""
+        return Rendered(example.id, self.name, self.prompt(example), self.target_text(example))
+
+    def parse(self, text: str, example: Example) -> Parsed:
+        """What a model's output says about this example."""
+        return self.target.parse(text, example.fields, example.where)
+
+    def references(self, example: Example) -> list[Value]:
+        """All acceptable gold values, at least one."""
+        if self._references is None:
+            return [example.gold]
+        golds = self._references.read(example.fields, example.where)
+        if not isinstance(golds, list) or not golds:
+            raise DataError(
+                example.where, f"references: {self._references.text!r} is no list with an entry", "correct it"
+            )
+        scope = Scope(example.fields, example.where)
+        return [None if gold is None else self.target.root.normal(gold, scope) for gold in golds]
+
+
+def template_files(folder: Path | None = None) -> dict[str, Path]:
+    """Task names and their files: those of the library and those in ./task_templates, which come first."""
+    folders = [folder] if folder else [TEMPLATES, Path("task_templates")]
+    found: dict[str, Path] = {}
+    for root in folders:
+        for path in sorted(root.glob("*/*.yaml")):
+            found[f"{path.parent.name}/{path.stem}"] = path
+    return found
+
+
+def load_task(name: str, where: str = "task") -> Task:
+    """The task called FAMILY/NAME, or the one in a YAML file. RunFileError with a hint if there is none."""
+    if name.endswith((".yaml", ".yml")):
+        if not Path(name).is_file():
+            raise RunFileError(where, f"there is no file {name!r}", "correct the path")
+        return Task(read_template(Path(name)))
+    files = template_files()
+    if name not in files:
+        raise RunFileError(where, f"unknown task {name!r}", did_you_mean(name, files))
+    return Task(read_template(files[name]))
+
+
+def describe(path: Path) -> Mapping[str, Any]:
+    """The head of a template (task, version, description, language, metrics) without compiling it."""
+    template = read_template(path)
+    metrics = [spec if isinstance(spec, str) else next(iter(spec)) for spec in template.metrics]
+    return {
+        "task": template.task,
+        "version": template.version,
+        "language": ", ".join(template.languages),
+        "metrics": ", ".join(metrics),
+        "description": template.description,
+    }

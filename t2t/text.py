@@ -1,0 +1,154 @@
+"""The one place that normalises, folds and escapes text.
+
+The escape (DESIGN section 1): inside a value every mark of the target tree, the escape character itself, every
+character that a tokenizer's normaliser would turn into one of these, and layout (line breaks, tabs, edge and
+repeated spaces) are written as ``|`` and a code. So a mark never stands raw inside a value, and splitting a
+target is ``str.split``.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+
+ESCAPE = "|"
+EMPTY = "|0"
+GUARD = "|."
+
+# Codes are ASCII letters, so that every vocabulary can say them. Fixed for ever: trained models depend on them.
+CODES = {
+    "|": "p", " ": "s", "\n": "n", "\t": "t", "\r": "r", "=": "e", ";": "m", ":": "c", ",": "k", "@": "a", "#": "h",
+    "[": "b", "]": "d", "(": "f", ")": "g", "{": "i", "}": "j", "<": "l", ">": "q", "/": "v", "\\": "w", "-": "y",
+    "_": "z", "*": "A", "+": "B", "&": "C", "%": "D", "$": "E", "!": "F", "?": "G", '"': "H", "'": "I", "^": "J",
+    "~": "K", "`": "L",
+}  # fmt: skip
+_CHARACTERS = {code: char for char, code in CODES.items()}
+_CODE = re.compile(r"\|(?:u([0-9a-f]{4})|U(0[0-9a-f]{5}|10[0-9a-f]{4})|([A-Za-tv-z]))?")
+
+# Characters that SentencePiece's nmt_nfkc turns into a space or deletes, and its own stand-in for the space.
+_NMT_LAYOUT = frozenset("\u1680\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u2581\ufeff\ufffd")
+# Where the characters live whose compatibility form holds ASCII punctuation or white space (a test scans all).
+_COMPATIBILITY_BLOCKS = ((0x80, 0x3400), (0xF900, 0x10000), (0x1D400, 0x1D800), (0x1EE00, 0x1F300))
+
+
+def nfkc(text: str) -> str:
+    """Unicode normalisation form KC."""
+    return unicodedata.normalize("NFKC", text)
+
+
+def fold(text: str) -> str:
+    """A form in which texts are compared: NFKC, case folded, white space collapsed."""
+    return " ".join(nfkc(nfkc(text).casefold()).split())
+
+
+def fold_character(char: str) -> str:
+    """One character decomposed (NFKD) and case folded; white space becomes one space. May be several characters."""
+    if char.isascii():
+        return " " if char.isspace() else char.lower()
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
+    return " " if folded.isspace() else folded
+
+
+def is_accent(char: str) -> bool:
+    """True for a combining mark."""
+    return unicodedata.combining(char) != 0
+
+
+def is_word_character(char: str) -> bool:
+    """True for a letter or digit of a script that puts spaces between words (so not Chinese, kana or Thai)."""
+    return char.isalnum() and not ("\u0e00" <= char <= "\u0eff" or "\u2e80" <= char <= "\u9fff" or char >= "\uf900")
+
+
+def is_layout(char: str) -> bool:
+    """True for what does not survive a normaliser as itself: controls, white space other than the plain space."""
+    if char == " ":
+        return False
+    return char in _NMT_LAYOUT or unicodedata.category(char) == "Cc" or any(c.isspace() for c in nfkc(char))
+
+
+@cache
+def compatibility_forms() -> dict[str, str]:
+    """Characters whose NFKC form holds ASCII other than letters and digits, or white space, with that form."""
+    forms: dict[str, str] = {}
+    for low, high in _COMPATIBILITY_BLOCKS:
+        for code in range(low, high):
+            form = nfkc(chr(code))
+            if form != chr(code) and any((c.isascii() and not c.isalnum()) or c.isspace() for c in form):
+                forms[chr(code)] = form
+    return forms
+
+
+@cache
+def _layout_characters() -> frozenset[str]:
+    found = {chr(code) for code in range(0xA0) if is_layout(chr(code))}
+    found.update(char for char, form in compatibility_forms().items() if any(c.isspace() for c in form))
+    return frozenset(found | _NMT_LAYOUT)
+
+
+def _code_of(char: str) -> str:
+    if char in CODES:
+        return ESCAPE + CODES[char]
+    code = ord(char)
+    return f"{ESCAPE}u{code:04x}" if code <= 0xFFFF else f"{ESCAPE}U{code:06x}"
+
+
+class Escaper:
+    """Writes values so that no mark stands raw in them, and reads them back.
+
+    ``marks`` are the single mark characters of one target tree, ``reserved`` its words for empty lists and
+    absent values. ``read(write(v)) == v`` for every string of Unicode scalar values.
+    """
+
+    def __init__(self, marks: Iterable[str], reserved: Iterable[str]) -> None:
+        unsafe = set(marks) | {ESCAPE}
+        escaped = unsafe | _layout_characters()
+        escaped.update(char for char, form in compatibility_forms().items() if not unsafe.isdisjoint(form))
+        self.escaped = frozenset(escaped)
+        self.reserved = frozenset(fold(word) for word in reserved)
+        # A composed form may be shorter than what it is composed of, hence the allowance.
+        self._longest_reserved = 4 * max((len(word) for word in self.reserved), default=0)
+        self._needed = re.compile("[" + re.escape("".join(sorted(escaped))) + "]|^ | $|  ").search
+
+    def write(self, value: str) -> str:
+        """``value`` as it stands in a target: never empty, no raw mark, no reserved word."""
+        if not value:
+            return EMPTY
+        text = value if self._needed(value) is None else self._escape(value)
+        if len(value) <= self._longest_reserved and fold(value) in self.reserved:
+            return GUARD + text
+        return text
+
+    def _escape(self, value: str) -> str:
+        parts: list[str] = []
+        last = len(value) - 1
+        after_escape = False
+        for position, char in enumerate(value):
+            if char == " ":
+                needed = position in (0, last) or value[position - 1] == " "
+            else:
+                # A combining mark, or what NFKC turns into one, would melt into the code letter before it.
+                needed = char in self.escaped or (after_escape and any(is_accent(c) for c in nfkc(char)))
+            parts.append(_code_of(char) if needed else char)
+            after_escape = needed
+        return "".join(parts)
+
+    def read(self, text: str) -> tuple[str, list[str]]:
+        """The value that ``write`` wrote, and the escapes that are none (they stay as they are)."""
+        if ESCAPE not in text:
+            return text, []
+        if text == EMPTY:
+            return "", []
+        bad: list[str] = []
+
+        def character(match: re.Match[str]) -> str:
+            hexadecimal = match[1] or match[2]
+            if hexadecimal and not 0xD800 <= int(hexadecimal, 16) <= 0xDFFF:
+                return chr(int(hexadecimal, 16))
+            if match[3] in _CHARACTERS:
+                return _CHARACTERS[match[3]]
+            bad.append(text[match.start() : match.start() + 2])
+            return match[0]
+
+        return _CODE.sub(character, text.removeprefix(GUARD)), bad

@@ -1,0 +1,148 @@
+from pathlib import Path
+
+import pytest
+
+from t2t.config.run import load_run
+from t2t.config.yaml_file import read_yaml
+from t2t.errors import RunFileError, TemplateError
+
+RUN = """\
+run: tiny
+tasks:
+  - a/b
+  - {task: c/d, weight: 2.0}
+model:
+  from_scratch: {d_model: 32, d_kv: 8, d_ff: 64, num_layers: 1, num_decoder_layers: 1, num_heads: 4}
+schedule: {steps: 20}
+"""
+
+
+@pytest.fixture
+def run_file(tmp_path: Path) -> Path:
+    path = tmp_path / "run.yaml"
+    path.write_text(RUN)
+    return path
+
+
+def test_defaults_are_filled_in_and_overrides_come_last(run_file: Path) -> None:
+    run = load_run(run_file, ["schedule.steps=7", "tasks.1.limit=3", "optimizer.betas=[0.9, 0.99]"])
+    assert [(task.task, task.weight, task.limit) for task in run.tasks] == [("a/b", None, None), ("c/d", 2.0, 3)]
+    assert run.schedule.steps == 7
+    assert run.optimizer.betas == (0.9, 0.99)
+    assert (run.optimizer.learning_rate, run.optimizer.scale, run.batch.units) == (2.0e-2, "rms", 4)
+    assert run.directory == Path("runs/tiny")
+    assert run.tasks[1].where == f"{run_file}:4"
+
+
+@pytest.mark.parametrize("override", ["seed=5", "tokenizer.from=elsewhere", "schedule.minutes=2.5"])
+def test_the_resolved_run_gives_itself_again(run_file: Path, tmp_path: Path, override: str) -> None:
+    run = load_run(run_file, [override])
+    again = tmp_path / "again.yaml"
+    again.write_text(run.to_yaml())
+    assert load_run(again) == run
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("schedule:", "schedul:", 7, "unknown key 'schedul'; did you mean 'schedule'?"),
+        ("weight", "wieght", 4, "unknown key 'wieght'; did you mean 'weight'?"),
+        ("d_kv", "d_vk", 6, "unknown key 'd_vk'; did you mean 'd_kv'?"),
+        ("{steps: 20}", "{steps: many}", 7, "'many' is not a valid integer"),
+        ("{steps: 20}", "{steps: -1}", 7, "-1 is not greater than 0"),
+        ("{steps: 20}", "{warmup: 3}", 7, "key 'steps' is missing"),
+        ("run: tiny", "run: ../tiny", 1, "'../tiny' is no name"),
+        ("2.0}", "yes}", 4, "'yes' is not a valid number"),
+        ("{task: c/d, weight: 2.0}", "3", 4, "tasks[1]: 3 is not a mapping"),
+        ("{task: c/d, weight: 2.0}", "a/b", 4, "the task 'a/b' stands twice"),
+        ("run: tiny", "run: 3", 1, "run: 3 is not a valid string"),
+        ("{steps: 20}", "null", 7, "schedule: null is not a mapping"),
+        ("{steps: 20}", "{steps: " + "9" * 5000 + "}", 7, "a number of 5000 digits"),
+        ("run: tiny", "run: a\x07b", 1, "the character '\\x07'"),
+    ],
+)
+def test_a_mistake_is_one_sentence_with_its_line(run_file: Path, old: str, new: str, line: int, words: str) -> None:
+    run_file.write_text(RUN.replace(old, new))
+    with pytest.raises(RunFileError) as caught:
+        load_run(run_file)
+    assert str(caught.value).startswith(f"{run_file}:{line}: ")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("precision=fp16", "overflows in the feed-forward layers of a T5"),
+        ("precision=fp8", "'fp8' is not 'fp32', 'bf16' or 'autocast_bf16'"),
+        ("optimizer.name=Adafactor", "Adafactor could not factor them"),
+        ("optimizer.betas=[0.9, 1]", "betas[1]: 1 is not less than 1"),
+        ("model.from=x", "model has either from: or from_scratch:"),
+        ("tasks=[]", "at least 1 item"),
+        ("tasks.7.limit=1", "there is nothing under 7"),
+        ("run.x=1", "'x' does not stand in the run file"),
+        ("steps", "not of the form a.b=c"),
+        ("tasks.²=1", "does not stand in the run file"),
+        ("schedule.steps=" + "9" * 5000, "a number of 5000 digits"),
+    ],
+)
+def test_a_wrong_override_is_refused(run_file: Path, override: str, words: str) -> None:
+    with pytest.raises(RunFileError) as caught:
+        load_run(run_file, [override])
+    assert words in str(caught.value)
+
+
+def test_a_task_named_alone_takes_an_override(run_file: Path) -> None:
+    assert load_run(run_file, ["tasks.0.weight=2.5"]).tasks[0].weight == 2.5
+    assert load_run(run_file, ["tasks=[e/f]", "tasks.0.limit=9"]).tasks[0].limit == 9
+
+
+def test_a_mistake_in_an_override_is_not_put_on_the_line_that_it_replaced(run_file: Path) -> None:
+    with pytest.raises(RunFileError) as caught:
+        load_run(run_file, ["tasks=[a/b, {task: c/d, weight: -1}]"])
+    assert str(caught.value).startswith("--set tasks=[a/b, {task: c/d, weight: -1}]: weight: -1 is not greater than 0")
+
+
+def test_a_pretrained_model_keeps_its_tokenizer(run_file: Path) -> None:
+    with pytest.raises(RunFileError, match="keeps its own tokenizer"):
+        load_run(run_file, ["model={from: x}", "tokenizer.vocab_size=900"])
+
+
+def test_plain_scalars_follow_yaml_1_2(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("a: yes\nb: 1:30\nc: 2e-2\nd: [1, .5, 0x1F, ~, off]\ne:\n  0: 2020-01-01\n  f: '3'\ng: True\n")
+    data, lines = read_yaml(path)
+    assert data == {
+        "a": "yes",
+        "b": "1:30",
+        "c": 0.02,
+        "d": [1, 0.5, 31, None, "off"],
+        "e": {0: "2020-01-01", "f": "3"},
+        "g": True,
+    }
+    assert (lines["e", 0], lines["e", "f"], lines["d", 2], lines["g",]) == (6, 7, 4, 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("a: &x 1", 1, "anchors and aliases are not read"),
+        ("b: 1\na: *x", 2, "anchors and aliases are not read"),
+        ("a: 1\nb: 2\na: 3", 3, "the key 'a' stands twice"),
+        ("a: !!python/object:os.system 3", 1, "the tag"),
+        ("a: [1", 1, "no readable YAML"),
+        ("- 1", 1, "no mapping"),
+    ],
+)
+def test_yaml_that_is_not_read(tmp_path: Path, text: str, line: int, words: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    with pytest.raises(TemplateError) as caught:
+        read_yaml(path, TemplateError)
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    assert words in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(RunFileError, match="cannot be read"):
+        load_run(tmp_path / "none.yaml")

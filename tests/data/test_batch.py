@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+import torch
+
+from t2t.data.batch import Plan, Step, cut_units
+from t2t.data.collate import collate
+from t2t.data.encode import Encoded
+from t2t.tasks.mixture import Mixture
+
+
+def encoded(name: str, task: int, prompt: int, target: int) -> Encoded:
+    ids = [np.full(size, 5, dtype=np.int32) for size in (prompt, target)]
+    return Encoded(name, task, *ids)
+
+
+def plan(count: int = 300, tokens: int = 200, units: int = 4, window: int = 64, seed: int = 1) -> Plan:
+    lengths = np.random.default_rng(5).integers(1, 40, (count, 2)).tolist()
+    data = [[encoded(str(n), 0, *pair) for n, pair in enumerate(lengths)]]
+    return Plan(lambda epoch: data, Mixture([count], [1.0], seed), tokens, units, window)
+
+
+def ids(step: Step) -> list[list[str]]:
+    return [[row.id for row in unit] for unit in step.units]
+
+
+def cost(rows: list[Encoded]) -> int:
+    return len(rows) * (max(len(row.input_ids) for row in rows) + max(len(row.labels) for row in rows))
+
+
+def test_an_epoch_holds_each_example_once_in_units_that_fit() -> None:
+    steps = list(plan().steps(0))
+    assert sorted(name for step in steps for unit in ids(step) for name in unit) == sorted(map(str, range(300)))
+    assert all(cost(unit) <= 200 for step in steps for unit in step.units)
+    assert [len(step.units) for step in steps[:-1]] == [4] * (len(steps) - 1)
+    assert [step.number for step in steps] == list(range(len(steps)))
+
+
+def test_units_stay_inside_their_window_and_are_shuffled() -> None:
+    made = plan()
+    places = {str(index): place // 64 for place, (_, index) in enumerate(made.order.epoch(0).tolist())}
+    units = [unit for step in made.steps(0) for unit in ids(step)]
+    assert all(len({places[name] for name in unit}) == 1 for unit in units)
+    assert ids(next(plan(seed=2).steps(0))) != ids(next(made.steps(0)))
+    assert ids(next(made.steps(1))) != ids(next(made.steps(0)))
+
+
+def test_a_resumed_epoch_goes_on_where_it_stopped() -> None:
+    whole = [ids(step) for step in plan().steps(2)]
+    assert [ids(step) for step in plan().steps(2, after=3)] == whole[3:]
+    assert next(plan().steps(2, after=3)).number == 3
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 5])
+def test_ranks_share_the_units_of_a_step_and_have_equally_many(world: int) -> None:
+    step = next(plan().steps(0))
+    shared = [step.of_rank(rank, world) for rank in range(world)]
+    assert len({len(units) for units in shared}) == 1
+    interleaved = [shared[place % world][place // world] for place in range(len(shared[0]) * world)]
+    assert interleaved[: len(step.units)] == step.units
+    assert all(unit == [] for unit in interleaved[len(step.units) :])
+
+
+def test_an_example_that_is_too_long_is_alone() -> None:
+    units = cut_units(np.array([3, 500, 3]), np.array([2, 2, 2]), 100)
+    assert sorted(map(sorted, (unit.tolist() for unit in units))) == [[0, 2], [1]]
+
+
+def test_units_waste_little() -> None:
+    generator = np.random.default_rng(0)
+    prompts, targets = (np.exp(generator.normal(3.7, 0.6, 4096)).astype(np.int64) + 1 for _ in range(2))
+    units = cut_units(prompts, targets, 4096)
+    positions = sum(len(unit) * (prompts[unit].max() + targets[unit].max()) for unit in units)
+    assert (prompts.sum() + targets.sum()) / positions > 0.75
+
+
+def test_tokens_are_counted_without_padding() -> None:
+    step = Step(0, 0, [[encoded("a", 0, 3, 2), encoded("b", 0, 7, 1)], [encoded("c", 0, 1, 4)]])
+    assert (step.examples, step.target_tokens, step.tokens) == (3, 7, 18)
+
+
+def test_collate_pads() -> None:
+    batch = collate([encoded("a", 0, 3, 1), encoded("b", 1, 1, 2)], lambda row: 1.0 + row.task_index)
+    assert batch["input_ids"].tolist() == [[5, 5, 5], [5, 0, 0]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert batch["labels"].tolist() == [[5, -100], [5, 5]]
+    assert batch["weights"].tolist() == [1.0, 2.0]
+
+
+def test_no_rows_are_a_dummy_of_weight_zero() -> None:
+    batch = collate([], lambda row: 1.0)
+    assert torch.equal(batch["weights"], torch.zeros(1))
+    assert batch["labels"].tolist() == [[1]]

@@ -1,0 +1,143 @@
+"""Training for real: `deepspeed launch.sh` and `./launch.sh`, two processes, ZeRO-2, resume, exit codes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoTokenizer, T5ForConditionalGeneration
+
+from t2t.config.run import load_run
+from t2t.runs.evaluate import evaluate_run
+from t2t.runs.generate import generate_run
+from t2t.runs.report import write_report
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+TEMPLATE = """\
+task: demo/colour
+version: 1
+source: {format: jsonl, train: colours.jsonl, test: colours.jsonl}
+prompt: "colour of {thing}"
+target: {label: [red, green, blue], gold: colour}
+metrics: [accuracy]
+"""
+RUN = """\
+run: toy
+seed: 3
+tasks: [demo/colour]
+tokenizer: {vocab_size: 520}
+model:
+  from_scratch: {d_model: 16, d_kv: 8, d_ff: 32, num_layers: 1, num_decoder_layers: 1, num_heads: 2, dropout: 0.1}
+lengths: {prompt: 32, target: 16}
+schedule: {name: linear, warmup: 2, steps: 9}
+batch: {tokens: 96, units: 3, window: 32}
+checkpoint: {every: 3, keep: 5}
+deepspeed: ds_configs/zero2.json
+"""
+
+
+def make(folder: Path) -> Path:
+    """A folder with a task, its data and a run file."""
+    templates = folder / "task_templates" / "demo"
+    templates.mkdir(parents=True)
+    (templates / "colour.yaml").write_text(TEMPLATE)
+    rows = [{"thing": f"thing {i}", "colour": ["red", "green", "blue"][i % 3]} for i in range(60)]
+    (templates / "colours.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "run.yaml").write_text(RUN)
+    return folder
+
+
+def launch(folder: Path, *arguments: str, command: tuple[str, ...] = ("deepspeed", str(ROOT / "launch.sh"))):  # type: ignore[no-untyped-def]
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [*command, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make(tmp_path_factory.mktemp("deepspeed"))
+    done = launch(folder, "--config", "run.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+def test_two_processes_train_and_leave_a_model_that_transformers_loads(trained: Path) -> None:
+    run = trained / "runs" / "toy"
+    facts = json.loads((run / "facts.json").read_text())
+    expected = torch.cuda.device_count() or 2
+    assert (facts["processes"], facts["steps"]) == (expected, 9)
+    model = T5ForConditionalGeneration.from_pretrained(run / "model")
+    tokenizer = AutoTokenizer.from_pretrained(run / "model")
+    assert model.config.vocab_size == len(tokenizer)
+    assert tokenizer.decode(tokenizer("红 ; a  b")["input_ids"], skip_special_tokens=True) == "红 ; a  b"
+    with (run / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert rows[-1]["step"] == "9"
+    assert float(rows[0]["loss"]) > 0
+
+
+def test_the_run_can_be_generated_scored_and_reported(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained)
+    run = load_run("run.yaml")
+    assert generate_run(run) == {"demo/colour": 60}
+    line = json.loads((run.directory / "predictions" / "demo" / "colour.jsonl").read_text().splitlines()[0])
+    assert sorted(line) == ["id", "issues", "prompt", "score", "task", "text", "value"]
+    assert {row.metric for row in evaluate_run(run)} >= {"accuracy", "unparseable"}
+    scores = json.loads((run.directory / "scores.json").read_text())
+    assert {"task", "metric", "value", "low", "high", "n", "signature"} <= set(scores[0])
+    assert "demo/colour" in write_report(run.directory).read_text()
+
+
+def test_a_finished_run_is_not_trained_again(trained: Path) -> None:
+    before = (trained / "runs" / "toy" / "metrics.csv").read_bytes()
+    done = launch(trained, "--config", "run.yaml")
+    assert done.returncode == 0
+    assert "is finished" in done.stdout
+    assert (trained / "runs" / "toy" / "metrics.csv").read_bytes() == before
+
+
+def test_launch_sh_from_the_shell_resumes_bit_for_bit(trained: Path, tmp_path: Path) -> None:
+    """The same run, interrupted after step 3 (with half a later checkpoint left), ends with the same weights."""
+    folder = make(tmp_path / "resumed")
+    shutil.copytree(trained / "runs", folder / "runs")
+    run = folder / "runs" / "toy"
+    whole = load_file(run / "model" / "model.safetensors")
+    shutil.rmtree(run / "model")
+    for checkpoint in sorted((run / "checkpoints").glob("step*"))[1:]:
+        shutil.rmtree(checkpoint)
+    (run / "checkpoints" / "step00000006.tmp").mkdir()
+    done = launch(folder, "--config", "run.yaml", command=(str(ROOT / "launch.sh"),))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "half-written checkpoint, skipped" in done.stdout
+    resumed = load_file(run / "model" / "model.safetensors")
+    assert set(resumed) == set(whole)
+    assert all(torch.equal(resumed[name], whole[name]) for name in whole)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["tasks=[demo/color]"], "unknown task 'demo/color'; did you mean 'demo/colour'?"),
+        (["seed=4"], "the folder holds another run (it differs in seed); choose another name under run:"),
+    ],
+)
+def test_a_users_mistake_ends_with_code_2_and_one_sentence(trained: Path, overrides: list[str], message: str) -> None:
+    arguments = [part for override in overrides for part in ("--set", override)]
+    before = sorted(path.name for path in (trained / "runs").iterdir())
+    done = launch(trained, "--config", "run.yaml", *arguments)
+    assert done.returncode == 2, done.stderr[-3000:]
+    said = [line for line in done.stderr.splitlines() if line.startswith("t2t: ")]
+    assert len(said) == 1, done.stderr
+    assert message in said[0]
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in (trained / "runs").iterdir()) == before

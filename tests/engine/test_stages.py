@@ -1,0 +1,129 @@
+"""Real DeepSpeed on one and on two CPU processes: the same steps at every ZeRO stage, in whatever units."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from t2t.engine.distributed import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKER = Path(__file__).with_name("worker.py")
+VARIANTS = [f"zero{stage} units{units}" for stage in range(4) for units in (1, 3, 4)]
+
+
+def launch(world: int, out: Path) -> list[subprocess.Popen[bytes]]:
+    port = str(free_port())
+    common = {"WORLD_SIZE": str(world), "LOCAL_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    common |= {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return [
+        subprocess.Popen(
+            [sys.executable, str(WORKER), str(out)],
+            env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.DEVNULL,
+        )
+        for rank in range(world)
+    ]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Any]]:
+    """What the worker wrote, by number of processes."""
+    outs = {world: tmp_path_factory.mktemp(f"world{world}") / "out.json" for world in (1, 2)}
+    processes = [process for world, out in outs.items() for process in launch(world, out)]
+    try:
+        assert [process.wait(timeout=300) for process in processes] == [0, 0, 0]
+    finally:
+        for process in processes:
+            process.kill()
+    return {world: json.loads(out.read_text()) for world, out in outs.items()}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("world", [1, 2])
+def test_losses_gradients_and_weights_are_those_of_one_unit_on_one_process(
+    results: dict[int, dict[str, Any]], world: int, variant: str
+) -> None:
+    # Units 3 on two processes: one of them computes a dummy.
+    reference, got = results[1]["zero2 units1"], results[world][variant]
+    assert got["losses"] == pytest.approx(reference["losses"], rel=1e-5)
+    if not variant.startswith("zero0"):  # DeepSpeed does not measure it there
+        assert got["norms"] == pytest.approx(reference["norms"], rel=1e-4)
+    assert got["weights"] == pytest.approx(reference["weights"], abs=2e-5)
+
+
+def test_training_changes_the_loss(results: dict[int, dict[str, Any]]) -> None:
+    losses = results[1]["zero2 units1"]["losses"]
+    assert len({round(loss, 3) for loss in losses}) == len(losses)
+
+
+def test_a_separate_head_is_trained_alike_at_stage_3(results: dict[int, dict[str, Any]]) -> None:
+    whole, cut = results[2]["zero0 untied"], results[2]["zero3 untied"]
+    assert whole["names"] == cut["names"] == results[2]["zero0 units1"]["names"] + 1
+    assert cut["losses"] == pytest.approx(whole["losses"], rel=1e-5)
+    assert cut["weights"] == pytest.approx(whole["weights"], abs=2e-5)
+
+
+@pytest.mark.parametrize("norm", ["examples", "tasks"])
+def test_other_norms_do_not_depend_on_the_number_of_processes(results: dict[int, dict[str, Any]], norm: str) -> None:
+    assert results[2][norm]["norms"] == pytest.approx(results[1][norm]["norms"], rel=1e-4)
+    assert results[2][norm]["norms"] != pytest.approx(results[2]["zero2 units3"]["norms"], rel=1e-2)
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("bf16", 0.02), ("autocast_bf16", 0.01)])
+def test_half_precision_is_near_fp32_and_not_it(
+    results: dict[int, dict[str, Any]], precision: str, tolerance: float
+) -> None:
+    full, half = results[2]["zero2 units1"]["losses"], results[2][precision]["losses"]
+    assert half == pytest.approx(full, rel=tolerance)
+    assert half != full
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_resumed_run_is_bit_equal_and_skips_what_is_half_written(
+    results: dict[int, dict[str, Any]], world: int
+) -> None:
+    resumed = results[world]["resumed"]
+    assert resumed["equal"] is True
+    assert resumed["latest"] == "step00000002"
+    assert any("step00000003.tmp" in line for line in resumed["said"])
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_nan_is_seen_before_the_update(results: dict[int, dict[str, Any]], world: int) -> None:
+    assert results[world]["broken is finite"] is False
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_the_loop_ends_by_steps_and_writes_rows_and_checkpoints(results: dict[int, dict[str, Any]], world: int) -> None:
+    looped = results[world]["looped"]
+    assert looped["end"][:3] == [6, 1, 2]
+    assert looped["end"] == results[1]["looped"]["end"]
+    assert looped["checkpoints"] == ["step00000004", "step00000006"]
+    header, *rows = [row.split(",") for row in looped["rows"]]
+    assert header[:3] == ["step", "epoch", "loss"]
+    assert rows[-1][:2] == ["6", "1"]
+    assert float(rows[-1][2]) == pytest.approx(float(results[1]["looped"]["rows"][-1].split(",")[2]), rel=1e-4)
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_the_clock_ends_training_on_all_ranks_at_once(results: dict[int, dict[str, Any]], world: int) -> None:
+    steps, seconds = results[world]["looped"]["clock"]
+    assert steps > 1
+    assert 1.8 <= seconds < 15
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_sigterm_to_one_rank_leaves_a_checkpoint(results: dict[int, dict[str, Any]], world: int) -> None:
+    assert results[world]["looped"]["killed"] == "step00000003"
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_nan_on_one_rank_stops_all_without_a_checkpoint(results: dict[int, dict[str, Any]], world: int) -> None:
+    message, written = results[world]["looped"]["spoilt"]
+    assert "loss is not finite at step 2" in message
+    assert written is False

@@ -1,0 +1,197 @@
+"""One process of the tests of this folder: trains a toy T5 at every ZeRO stage and writes what came out.
+
+python worker.py OUT.json, with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT set.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from t2t.config.deepspeed import read_deepspeed
+from t2t.config.run import RunConfig, load_run
+from t2t.data.batch import Step
+from t2t.data.encode import Encoded
+from t2t.engine import checkpoint, distributed
+from t2t.engine.checkpoint import Position
+from t2t.engine.deepspeed import Engine
+from t2t.engine.loop import Loop, NotFinite, Terminated
+from t2t.model.backbone import build_from_scratch
+
+RUN = """
+run: toy
+seed: 3
+tasks: [toy/one, toy/two]
+model:
+  from_scratch: {d_model: 16, d_kv: 4, d_ff: 32, num_layers: 1, num_decoder_layers: 1, num_heads: 4}
+schedule: {steps: 100, warmup: 2}
+"""
+VOCABULARY = 60
+STEPS = 3
+
+
+def examples(count: int) -> list[Encoded]:
+    """Toy examples of several lengths, of two tasks."""
+    generator = np.random.default_rng(7)
+    rows = []
+    for number in range(count):
+        prompt, target = (generator.integers(3, VOCABULARY, size) for size in generator.integers(2, 9, 2))
+        ids = [np.append(part, 1).astype(np.int32) for part in (prompt, target)]
+        rows.append(Encoded(str(number), number % 2, *ids))
+    return rows
+
+
+def step(number: int, units: int) -> Step:
+    """Always the same twelve examples in step ``number``, as one or more units."""
+    rows = examples(12 * (number + 1))[12 * number :]
+    return Step(0, number, [rows[place::units] for place in range(units)])
+
+
+def config(folder: Path, *overrides: str) -> RunConfig:
+    file = folder / "toy.yaml"
+    if distributed.rank() == 0:
+        file.write_text(RUN)
+    distributed.barrier()
+    return load_run(file, overrides)
+
+
+def engine(run: RunConfig, device: torch.device) -> Engine:
+    model = build_from_scratch(run.model.from_scratch or {}, VOCABULARY, run.seed)
+    return Engine(model, run, read_deepspeed(run.deepspeed, run), [0.75, 0.25], device)
+
+
+def weights(trained: Engine) -> list[float] | None:
+    whole = trained.weights_for_use()
+    return None if whole is None else torch.cat([part.flatten() for part in whole.values()]).tolist()
+
+
+def trained(run: RunConfig, device: torch.device, units: int) -> dict[str, object]:
+    """Loss and gradient norm of each of STEPS steps, and the weights after them."""
+    made = engine(run, device)
+    losses, norms = [], []
+    for number in range(STEPS):
+        taken = step(number, units)
+        nats, finite = made.gradients(taken)
+        assert finite
+        total = distributed.total(torch.tensor([nats], dtype=torch.float64))
+        losses.append(float(total) / taken.target_tokens)
+        norms.append(made.update(number, 0.1)[1])
+    return {"losses": losses, "norms": norms, "weights": weights(made), "names": len(made.weights_for_use() or {})}
+
+
+def resumed(folder: Path, device: torch.device) -> dict[str, object]:
+    """Four steps in one go, and two, a checkpoint, a half-written checkpoint and two more, with dropout."""
+    run = config(folder, "model.from_scratch.dropout=0.2")
+    straight, folder = engine(run, device), folder / "checkpoints"
+    torch.manual_seed(distributed.rank())
+    for number in range(4):
+        straight.gradients(step(number, 3))
+        straight.update(number, 0.1)
+        if number == 1:
+            checkpoint.save(straight.engine, folder, Position(2, 0, 2, 1.5, 99), keep=1)
+    torch.manual_seed(99)
+    if distributed.rank() == 0:
+        (folder / "step00000003.tmp").mkdir()
+        (folder / "step00000004").mkdir()
+    distributed.barrier()
+    again, said = engine(replace(run, seed=8), device), []
+    position = checkpoint.load_latest(again.engine, folder, said.append)
+    assert position is not None
+    for number in range(position.step, 4):
+        again.gradients(step(number, 3))
+        again.update(number, 0.1)
+    equal = weights(straight) == weights(again)
+    return {"equal": equal, "said": said,
+            "latest": (folder / "latest").read_text()}  # fmt: skip
+
+
+def broken(folder: Path, device: torch.device) -> bool:
+    """Whether a NaN among the weights goes unnoticed."""
+    made = engine(config(folder), device)
+    with torch.no_grad():
+        made.model.shared.weight[3:] = float("nan")
+    return made.gradients(step(0, 2))[1]
+
+
+class Endless:
+    """Epochs of four steps. On the first rank ``event`` runs when step ``at`` of the run is taken."""
+
+    def __init__(self, at: int = -1, event: Callable[[], None] | None = None) -> None:
+        self.taken, self.at, self.event = 0, at, event
+
+    def steps(self, epoch: int, after: int = 0) -> Iterator[Step]:
+        for number in range(after, 4):
+            if self.event is not None and self.taken == self.at and distributed.rank() == 0:
+                self.event()
+            self.taken += 1
+            yield Step(epoch, number, step(number, 2).units)
+
+
+def looped(folder: Path, device: torch.device) -> dict[str, object]:
+    """How the loop ends: by steps, by the clock, by SIGTERM to one rank, by NaN on one rank."""
+
+    def loop(name: str, plan: Endless, *overrides: str) -> tuple[Loop, Path]:
+        run, place = config(folder, "checkpoint.every=4", *overrides), folder / name
+        place.mkdir(exist_ok=True)
+        made = engine(run, device)
+        made_loop = Loop(made, plan, run, place)  # type: ignore[arg-type]
+        return made_loop, place
+
+    by_steps, place = loop("steps", Endless(), "schedule.steps=6")
+    end = by_steps.run(Position())
+    by_clock, _ = loop("clock", Endless(), "schedule.steps=1000000", "schedule.minutes=0.03")
+    clock = by_clock.run(Position())
+    results: dict[str, object] = {
+        "end": [end.step, end.epoch, end.step_in_epoch, end.tokens],
+        "rows": (place / "metrics.csv").read_text().splitlines(),
+        "checkpoints": sorted(path.name for path in (place / "checkpoints").glob("step*")),
+        "clock": [clock.step, clock.elapsed],
+    }
+    killed, place = loop("killed", Endless(2, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+    try:
+        killed.run(Position())
+    except Terminated:
+        results["killed"] = (place / "checkpoints" / "latest").read_text()
+
+    def spoil() -> None:
+        with torch.no_grad():
+            spoilt.engine.model.shared.weight[3:] = float("nan")
+
+    spoilt, place = loop("spoilt", Endless(1, spoil))
+    try:
+        spoilt.run(Position())
+    except NotFinite as error:
+        results["spoilt"] = [str(error), (place / "checkpoints").exists()]
+    return results
+
+
+def main(out: Path) -> None:
+    device = distributed.start()
+    results: dict[str, object] = {}
+    for stage in range(4):
+        for units in (1, 3, 4):
+            run = config(out.parent, f"deepspeed=ds_configs/zero{stage}.json")
+            results[f"zero{stage} units{units}"] = trained(run, device, units)
+    for stage in (0, 3):
+        run = config(out.parent, f"deepspeed=ds_configs/zero{stage}.json", "model.from_scratch.tied=false")
+        results[f"zero{stage} untied"] = trained(run, device, 2)
+    for norm in ("examples", "tasks"):
+        results[norm] = trained(config(out.parent, f"loss.norm={norm}"), device, 3)
+    for precision in ("bf16", "autocast_bf16"):
+        results[precision] = trained(config(out.parent, f"precision={precision}"), device, 2)
+    results["resumed"] = resumed(out.parent, device)
+    results["looped"] = looped(out.parent, device)
+    results["broken is finite"] = broken(out.parent, device)
+    if distributed.rank() == 0:
+        out.write_text(json.dumps(results))
+    distributed.stop()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

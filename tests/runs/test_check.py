@@ -1,0 +1,80 @@
+"""``t2t check``: what is wrong with a template's metrics and references shows before training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from t2t.runs.check import check
+from t2t.runs.listing import list_tasks
+
+TEMPLATE = """\
+task: demo/ner
+version: 1
+source: {format: jsonl, train: train.jsonl}
+prompt: "find: {text}"
+target:
+  each: mentions
+  as: "{text} = {type}"
+  fields: {text: {span_of: text}, type: {label: [person, place]}}
+metrics: [{span_f1: {over: mentions, span: text, type: type}}]
+"""
+RECORD = {"text": "Ada in Rome", "mentions": [{"text": "Rome", "type": "place"}], "others": [[]]}
+
+
+def write(folder: Path, template: str = TEMPLATE, **changed: object) -> str:
+    path = folder / "task_templates" / "demo" / "ner.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(template)
+    (path.parent / "train.jsonl").write_text(json.dumps(RECORD | changed) + "\n")
+    return str(path)
+
+
+def test_a_sound_template_has_neither_errors_nor_notes(tmp_path: Path) -> None:
+    text, errors = check([write(tmp_path)])
+    assert errors == 0
+    assert "error" not in text
+    assert "note" not in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("span_f1", "span_f2", "ner.yaml:9: unknown metric 'span_f2'; did you mean 'span_f1'?"),
+        ("span: text", "span: txt", "ner.yaml:9: the metric reads 'txt', but the gold value has text, type"),
+        ("metrics:", "references: others2\nmetrics:", "record has no field 'others2'"),
+        ("metrics:", "references: 'text[::0]'\nmetrics:", "references: 'text[::0]' is no list with an entry"),
+        ("metrics:", "references: 'others[::0]'\nmetrics:", "slice step cannot be zero"),
+        ("train: train.jsonl", "train: train.jsonl, splits: [a]", "source: splits: is ['a']; write {NAME: FILE}"),
+    ],
+)
+def test_wrong_metrics_and_references_are_errors(tmp_path: Path, old: str, new: str, words: str) -> None:
+    text, errors = check([write(tmp_path, TEMPLATE.replace(old, new))])
+    assert errors == 1
+    assert words in text
+
+
+def test_the_ceiling_of_a_metric_is_told(tmp_path: Path) -> None:
+    text, errors = check([write(tmp_path, TEMPLATE.replace("metrics:", "references: others\nmetrics:"))])
+    assert errors == 0
+    assert "note: train: the gold itself scores 0 by span_f1, of 1" in text
+
+
+def test_one_broken_file_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = Path(write(tmp_path))
+    broken = sound.with_name("broken.yaml")
+    monkeypatch.chdir(tmp_path)
+    for content in (b"a: \x01", b"\xff", b"version: " + b"9" * 5000, TEMPLATE.replace("[{span", "[{}, {span").encode()):
+        broken.write_bytes(content)
+        assert "demo/ner " in list_tasks()
+        assert "demo/broken: " in list_tasks()
+        text, errors = check([str(broken), "demo/ner"])
+        assert errors == 1
+        assert "demo/ner version 1" in text
+
+
+def test_a_template_works_from_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(write(tmp_path)).parent)
+    assert check(["ner.yaml"])[1] == 0

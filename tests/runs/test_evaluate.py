@@ -1,0 +1,171 @@
+"""Predictions to scores: pairing by id, rows, worst examples, the table."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from t2t import __version__
+from t2t.errors import DataError, RunDirectoryError, TemplateError
+from t2t.linear.parsed import Issue, Parsed
+from t2t.runs.evaluate import evaluate, table
+from t2t.structures import Example, Json, Value
+
+
+class Colours:
+    """A task of one label; what is no colour cannot be parsed."""
+
+    name, version, language = "toy/colour", 3, "en"
+    metrics: tuple[Json, ...] = ("accuracy", "chrf")
+    metrics_where = "colour.yaml:9"
+    golds = ("red", "green", "blue", "red")
+
+    def splits(self) -> list[str]:
+        return ["test", "patterns"]
+
+    def examples(self, split: str) -> Iterator[Example]:
+        return (Example(f"{split}{i}", {}, gold) for i, gold in enumerate(self.golds))
+
+    def parse(self, text: str, example: Example) -> Parsed:
+        known = text in ("red", "green", "blue")
+        return Parsed(text) if known else Parsed(None, (Issue("unknown_label", "", text),))
+
+    def references(self, example: Example) -> list[Value]:
+        return [example.gold]
+
+    def target_text(self, example: Example) -> str:
+        return str(example.gold)
+
+
+def predict(run: Path, texts: dict[str, str], name: str = "colour", issues: tuple[str, ...] = ()) -> None:
+    path = run / "predictions" / "toy" / f"{name}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [{"id": key, "task": "toy/colour", "prompt": f"p {key}", "text": text, "value": None, "score": None,
+              "issues": [{"kind": kind, "path": "", "text": ""} for kind in issues]}
+             for key, text in texts.items()]  # fmt: skip
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+GOOD = {"test3": "red", "test0": "red", "test1": "blue", "test2": "mauve"}
+
+
+def test_scores_are_paired_by_id_and_written(tmp_path: Path) -> None:
+    predict(tmp_path, GOOD)
+    rows = evaluate(tmp_path, [Colours()], ["test"])
+    assert [(row.metric, row.n) for row in rows] == [(m, 4) for m in ("accuracy", "chrf", "unparseable", "ungrounded")]
+    assert rows[0].value == 0.5
+    assert rows[0].low < 0.5 < rows[0].high
+    assert rows[0].signature == f"accuracy|toy/colour@3|greedy|t2t:{__version__}"
+    assert rows[1].signature.startswith(f"chrf|toy/colour@3|greedy|t2t:{__version__}|nrefs:1|")
+    assert rows[2].value == 0.25
+    written = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
+    assert set(written[0]) >= {"task", "split", "metric", "value", "low", "high", "n", "signature"}
+    assert [row["value"] for row in written] == [row.value for row in rows]
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_worst_examples_keep_their_order_and_hold_no_right_ones(tmp_path: Path) -> None:
+    predict(tmp_path, GOOD)
+    evaluate(tmp_path, [Colours()], ["test"])
+    worst = json.loads((tmp_path / "worst.json").read_text(encoding="utf-8"))["toy/colour"]
+    assert [(entry["id"], entry["gold"], entry["text"]) for entry in worst] == [
+        ("test1", "green", "blue"), ("test2", "blue", "mauve"),
+    ]  # fmt: skip
+    assert worst[1]["issues"] == [{"kind": "unknown_label", "path": "", "text": "mauve"}]
+    assert worst[0] | {"prompt": "p test1", "metric": "accuracy", "value": 0.0} == worst[0]
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        ({"test0": "red", "test1": "green", "test2": "blue"}, "no prediction for example 'test3'"),
+        (GOOD | {"test9": "red"}, r"ids that are no examples, 'test9' among them \(1 in all\)"),
+    ],
+)
+def test_every_example_wants_one_prediction(tmp_path: Path, texts: dict[str, str], found: str) -> None:
+    predict(tmp_path, texts)
+    with pytest.raises(DataError, match=found):
+        evaluate(tmp_path, [Colours()], ["test"])
+    assert not (tmp_path / "scores.json").exists()
+
+
+def test_doubled_ids_and_broken_lines_are_named(tmp_path: Path) -> None:
+    predict(tmp_path, GOOD)
+    path = tmp_path / "predictions/toy/colour.jsonl"
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(whole + whole.splitlines()[1] + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"colour\.jsonl:5: id 'test0' stands there twice"):
+        evaluate(tmp_path, [Colours()], ["test"])
+    path.write_text(whole + '{"id": ', encoding="utf-8")
+    with pytest.raises(DataError, match=r"colour\.jsonl:5: no JSON"):
+        evaluate(tmp_path, [Colours()], ["test"])
+
+
+def test_missing_predictions_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(RunDirectoryError, match="run `t2t generate` first"):
+        evaluate(tmp_path, [Colours()], ["test"])
+    with pytest.raises(RunDirectoryError, match="no task has a split of"):
+        evaluate(tmp_path, [Colours()], ["valid"])
+
+
+def test_a_limit_and_other_splits(tmp_path: Path) -> None:
+    predict(tmp_path, {"test0": "red", "test1": "green"})
+    predict(tmp_path, {"patterns0": "red", "patterns1": "red"}, "colour@patterns")
+    rows = evaluate(tmp_path, [Colours()], ["test", "patterns", "valid"], limit=2)
+    assert [row.value for row in rows if row.metric == "accuracy"] == [1.0, 0.5]
+    assert set(json.loads((tmp_path / "worst.json").read_text())) == {"toy/colour", "toy/colour@patterns"}
+
+
+def test_an_output_that_was_cut_is_unparseable(tmp_path: Path) -> None:
+    predict(tmp_path, {f"test{i}": "red" for i in range(4)}, issues=("cut",))
+    rows = evaluate(tmp_path, [Colours()], ["test"])
+    assert {row.metric: row.value for row in rows}["unparseable"] == 1.0
+
+
+def test_the_table_is_aligned(tmp_path: Path) -> None:
+    predict(tmp_path, GOOD)
+    lines = table(evaluate(tmp_path, [Colours()], ["test"])).splitlines()
+    assert lines[0].split() == ["task", "metric", "value", "95%", "interval", "n", "unparseable"]
+    assert lines[2].split()[:3] == ["toy/colour", "accuracy", "0.5000"]
+    assert lines[2].endswith("25.0%")
+    assert lines[3].split()[0] == "chrf"
+    assert len(lines) == 4
+    assert lines[2].index("0.5000") + 6 == lines[0].index("value") + 5
+
+
+def test_evaluating_imports_no_torch() -> None:
+    code = "import sys, t2t.runs.evaluate, t2t.runs.report; print({'torch', 'transformers'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"id": 3, "text": "red"}',
+        b'{"id": "test0", "text": null}',
+        b'{"id": "test0", "text": "red", "issues": [{}]}',
+        b'{"id": "test0", "text": "red", "issues": {"kind": "cut"}}',
+        b'{"id": "test0", "text": "\xff"}',
+        b'{"id": ' + b"9" * 5000 + b"}",
+        b"[" * 100_000,
+    ],
+)
+def test_a_damaged_line_of_predictions_is_named(tmp_path: Path, line: bytes) -> None:
+    predict(tmp_path, GOOD)
+    path = tmp_path / "predictions" / "toy" / "colour.jsonl"
+    path.write_bytes(line + b"\n" + path.read_bytes())
+    with pytest.raises(DataError, match=r"colour\.jsonl:1: no .*; generate the predictions again"):
+        evaluate(tmp_path, [Colours()], ["test"])
+
+
+def test_a_wrong_metric_is_told_with_its_line(tmp_path: Path) -> None:
+    task = Colours()
+    task.metrics = ("accuracee",)
+    with pytest.raises(TemplateError, match=r"^colour\.yaml:9: unknown metric 'accuracee'"):
+        evaluate(tmp_path, [task], ["test"])

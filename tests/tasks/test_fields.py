@@ -1,0 +1,328 @@
+"""Fields: adapters on small values and on whole real data sets; the library's templates over their data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from t2t.errors import DataError, TemplateError
+from t2t.structures import Span, Value
+from t2t.tasks.fields import ADAPTERS, compile_fields
+from t2t.tasks.sources import RawRecord, build_source, data_dir
+from t2t.tasks.task import Task, load_task
+
+needs_data = pytest.mark.skipif(not data_dir().is_dir(), reason=f"no data sets at {data_dir()}; set T2T_DATA")
+
+
+def field(spec: Any, base: Path = Path(), **data: Any) -> Any:
+    """The value of one field with the specification ``spec`` of a record with ``data``."""
+    return compile_fields({"f": spec}, base, "t.yaml:5")(RawRecord("a.jsonl:7", "train:0", data))["f"]
+
+
+def test_without_fields_the_record_is_taken_as_it_is() -> None:
+    assert compile_fields(None, Path(), "t")(RawRecord("a:1", "0", {"x": 1})) == {"x": 1}
+
+
+def test_expressions() -> None:
+    assert field("x", x=[1]) == [1]
+    assert field("x.y[0]", x={"y": ["a"]}) == "a"
+    assert field("'German'") == "German"
+    assert field("no.such") is None
+    assert field('"a b"', **{"a b": 3}) == 3
+
+
+def test_a_missing_field_names_line_and_fields() -> None:
+    with pytest.raises(DataError, match=r"^a\.jsonl:7: record has no field 'x' \(it has a, b\);"):
+        field("x", a=1, b=2)
+    with pytest.raises(DataError, match=r"^a\.jsonl:7: field 'f': .*invalid type for value: 1"):
+        field("join(' ', x)", x=[1])
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("x ===", "is no JMESPath expression"),
+        ("", "is no JMESPath expression"),
+        ([], "an empty chain"),
+        (3, "is no field"),
+        ({"join": "x", "split": "x"}, "is no field"),
+        ({"lokup": "x"}, "unknown adapter 'lokup'; did you mean 'lookup'"),
+        ({"join": {"of": "x", "wiht": "-"}}, "unknown argument 'wiht'; did you mean 'with'"),
+        ({"join": {"of": "x", "with": 3}}, "with: is 3"),
+        ({"bio": {"tags": "x"}}, "tokens: is missing"),
+        ({"bio": {"tokens": "x", "tags": "y", "repair": "strct"}}, "did you mean 'strict'"),
+        ({"lookup": "x"}, "in: is missing"),
+        ({"get": None}, "of: is missing"),
+        ({"split": {"by": ""}}, "by: is empty"),
+        ({"state": {"drop": [1]}}, "a list of texts"),
+    ],
+)
+def test_bad_fields_are_template_errors(spec: Any, message: str) -> None:
+    with pytest.raises(TemplateError) as error:
+        field(spec)
+    assert str(error.value).startswith("t.yaml:5: fields: f: ")
+    assert message in str(error.value)
+
+
+def test_plain_adapters() -> None:
+    assert field({"get": "x[1]"}, x=[1, 2]) == 2
+    assert field({"split": {"of": "x", "by": "_"}}, x="a_b c") == ["a", "b c"]
+    assert field({"split": "x"}, x=" a  b ") == ["a", "b"]
+    assert field({"split": {"of": "x", "by": "_"}}, x="") == []
+    assert field({"join": "x"}, x=["a", "b"]) == "a b"
+    assert field({"join": {"of": "x", "with": ""}}, x=["中", "文"]) == "中文"
+    assert field({"drop_last": "x"}, x=["科0", "技1"]) == ["科", "技"]
+    assert field({"lookup": {"of": "x", "in": {"a": 1, "b": 2}}}, x=["b", "a"]) == [2, 1]
+
+
+def test_lookup_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text('{"a": "alpha"}')
+    spec = {"lookup": {"of": "x", "in": "t.json"}}
+    assert field(spec, tmp_path, x="a") == "alpha"
+    with pytest.raises(DataError, match="lookup has no entry 'c'"):
+        field(spec, tmp_path, x="c")
+
+
+def test_a_chain_reads_json_in_json() -> None:
+    chain = ["output", {"json": None}, {"items": {"key": "type", "value": "text", "each": True}}]
+    assert field(chain, output='{"PER": ["Ada", "Bo"], "LOC": []}') == [
+        {"type": "PER", "text": "Ada"},
+        {"type": "PER", "text": "Bo"},
+    ]
+    assert field({"items": "x"}, x={"a": 1}) == [{"key": "a", "value": 1}]
+    with pytest.raises(DataError, match=r"a\.jsonl:7: field 'f': a field holds no JSON"):
+        field(chain, output="{")
+    with pytest.raises(DataError, match="each: needs lists"):
+        field(chain, output='{"PER": "Ada"}')
+
+
+@pytest.mark.parametrize(
+    ("spec", "value"),
+    [
+        ({"join": "x"}, "abc"),
+        ({"join": "x"}, [1]),
+        ({"split": "x"}, None),
+        ({"items": "x"}, []),
+        ({"tokens": "x"}, 3),
+        ({"turns": "x"}, ["hi"]),
+        ({"span": "x"}, "hi"),
+        ({"span": "x"}, {"text": "hi", "start": "0"}),
+        ({"meaning_representation": "x"}, "no slots here"),
+        ({"meaning_representation": "x"}, "__start_name__ A __end_food__"),
+    ],
+)
+def test_values_that_do_not_fit_are_data_errors(spec: Any, value: Any) -> None:
+    with pytest.raises(DataError, match=r"^a\.jsonl:7: field 'f': "):
+        field(spec, x=value)
+
+
+def test_tokens_of_a_raw_line() -> None:
+    line = " a  b\u00a0c\t中 "
+    found = field({"tokens": "x"}, x=line)
+    assert [token["text"] for token in found] == ["a", "b\u00a0c", "中"]
+    assert all(line[token["start"] : token["end"]] == token["text"] for token in found)
+
+
+def mention(text: str, start: int, kind: str) -> dict[str, Any]:
+    return {"text": Span(text, start, start + len(text)), "type": kind}
+
+
+def test_bio_joins_tokens() -> None:
+    tokens, tags = ["Ada", "Lovelace", "saw", "New", "York"], ["B-per", "I-per", "O", "B-loc", "I-loc"]
+    spec = {"bio": {"tokens": "t", "tags": "g"}}
+    assert field(spec, t=tokens, g=tags) == [mention("Ada Lovelace", 0, "per"), mention("New York", 17, "loc")]
+    spec["bio"]["join"] = ""
+    assert field(spec, t=tokens, g=tags) == [mention("AdaLovelace", 0, "per"), mention("NewYork", 14, "loc")]
+
+
+def test_bio_counts_in_the_raw_line() -> None:
+    line = "play  the   wall now "
+    expected = [mention("the   wall", 6, "track")]
+    assert field({"bio": {"tokens": "x", "tags": "g"}}, x=line, g="O B-track I-track O ") == expected
+    spec = {"bio": {"tokens": "t", "tags": "g", "text": "x"}}
+    tags = ["O", "B-track", "I-track", "O"]
+    assert field(spec, x=line, t=line.split(), g=tags) == expected
+    with pytest.raises(DataError, match="token 2, 'play', does not stand in the text after"):
+        field(spec, x=line, t=["the", "play", "wall", "now"], g=tags)
+
+
+def test_bio_repair() -> None:
+    data: dict[str, Any] = {"t": list("abcde"), "g": ["I-x", "I-y", "I-y", "O", "I-y"]}
+    spec = {"bio": {"tokens": "t", "tags": "g", "join": ""}}
+    assert field(spec, **data) == [mention("a", 0, "x"), mention("bc", 1, "y"), mention("e", 4, "y")]
+    strict = {"bio": {"tokens": "t", "tags": "g", "repair": "strict"}}
+    with pytest.raises(DataError, match=r"a\.jsonl:7: field 'f': tag 1, 'I-x', continues no mention"):
+        field(strict, **data)
+    assert field(strict, t=["a", "b"], g=["B-x", "B-x"]) == [mention("a", 0, "x"), mention("b", 2, "x")]
+
+
+def test_bio_refuses_what_is_no_bio() -> None:
+    spec = {"bio": {"tokens": "t", "tags": "g"}}
+    with pytest.raises(DataError, match=r"a\.jsonl:7: field 'f': 2 tokens but 1 tags"):
+        field(spec, t=["a", "b"], g=["O"])
+    for tag in ("S-x", "B", "B-", "", "o"):
+        with pytest.raises(DataError, match="tag 1 is"):
+            field(spec, t=["a"], g=[tag])
+
+
+def test_span_adapter() -> None:
+    answers = [{"text": "Bo", "start": 4}, {"text": "Bo", "start": 0}, {"text": "Ada", "start": None}]
+    assert field({"span": "x"}, x=answers[0]) == Span("Bo", 4, 6)
+    assert field({"span": {"of": "x", "in": "c"}}, x=answers, c="Ada Bo") == [Span("Bo", 4, 6), Span("Bo"), Span("Ada")]
+    assert field({"span": "x[0]"}, x=[]) is None
+
+
+def test_turns() -> None:
+    said = [{"speaker": "A", "text": "Hi."}, {"speaker": "B", "text": "Yes?"}]
+    assert field({"turns": "x"}, x=said) == "A: Hi. B: Yes?"
+    log = [{"text": "Hi."}, {"text": "Yes?"}, {"text": "No."}]
+    spec = {"turns": {"of": "x", "speakers": ["user", "system"], "between": " / "}}
+    assert field(spec, x=log) == "user: Hi. / system: Yes? / user: No."
+    with pytest.raises(DataError, match="a text is needed"):
+        field({"turns": "x"}, x=log)
+
+
+def test_state() -> None:
+    metadata = {
+        "hotel": {
+            "book": {"booked": [{"name": "x"}], "stay": "2"},
+            "semi": {"name": "not mentioned", "area": "", "stars": "4"},
+        },
+        "train": {"semi": {"day": ["mon", "tue"]}},
+    }
+    hidden = {"of": "x", "hide": ["semi", "book"], "ignore": ["booked"], "drop": ["", "not mentioned"]}
+    assert field({"state": hidden}, x=metadata) == [
+        {"slot": "hotel stay", "value": "2"},
+        {"slot": "hotel stars", "value": "4"},
+        {"slot": "train day", "value": "mon"},
+        {"slot": "train day", "value": "tue"},
+    ]
+    with pytest.raises(DataError, match="slot 'a b' holds null"):
+        field({"state": "x"}, x={"a": {"b": None}})
+
+
+def test_both_forms_of_a_meaning_representation_are_one() -> None:
+    raw = "name[The Mill], eatType[pub], priceRange[£20-25], customer rating[5 out of 5], familyFriendly[no]"
+    tokenised = (
+        "__start_name__ The Mill __end_name__ __start_eatType__ pub __end_eatType__ __start_priceRange__ £ 20 - 25 "
+        "__end_priceRange__ __start_customerrating__ 5 out of 5 __end_customerrating__ __start_familyFriendly__ no "
+        "__end_familyFriendly__"
+    )
+    expected = [
+        {"slot": "name", "value": "The Mill"},
+        {"slot": "eat type", "value": "pub"},
+        {"slot": "price range", "value": "£20-25"},
+        {"slot": "customer rating", "value": "5 out of 5"},
+        {"slot": "family friendly", "value": "no"},
+    ]
+    assert field({"meaning_representation": "x"}, x=raw) == expected
+    assert field({"meaning_representation": "x"}, x=tokenised) == expected
+
+
+def test_detokenize() -> None:
+    text = "It 's £ 20 - 25 , don 't ask ! A family - friendly pub at 3.5 . <eos>|||0,2,0 2,3,1"
+    assert field({"detokenize": "x"}, x=text) == "It's £20-25, don't ask! A family-friendly pub at 3.5."
+
+
+@needs_data
+def test_the_tokenised_copy_of_e2e_comes_back_to_the_original() -> None:
+    """The archive holds a tokenised copy of the development set too, in the order of the original."""
+    archive = "e2e_nlg/e2e_aligned.tar.gz!e2e_aligned/"
+    facts = {"meaning_representation": "mr"}
+    copy = {"mr": archive + "src_valid.txt", "text": archive + "valid.txt"}
+    spec = {
+        "copy": {"format": "parallel", "file": copy, "fields": {"facts": facts, "text": {"detokenize": "text"}}},
+        "real": {"format": "csv", "file": "e2e_nlg/devset.csv", "fields": {"facts": facts, "text": "ref"}},
+    }
+    built = build_source(spec, Path(), "t.yaml:5")
+    same = 0
+    for ours, real in zip(built.records("copy"), built.records("real"), strict=True):
+        assert {tuple(f.values()) for f in ours.data["facts"]} == {tuple(f.values()) for f in real.data["facts"]}
+        same += ours.data["text"] == " ".join(real.data["text"].split())
+    assert same == 4568  # of 4,672; the rest have stray spaces or quotation marks
+
+
+@needs_data
+def test_train_and_test_of_e2e_speak_one_language() -> None:
+    task = load_task("e2e_nlg/text")
+    values: dict[str, dict[str, set[str]]] = {}
+    for split in ("train", "valid", "test"):
+        found: dict[str, set[str]] = values.setdefault(split, {})
+        for example in task.examples(split):
+            for fact in example.fields["facts"]:
+                found.setdefault(fact["slot"], set()).add(fact["value"])
+    assert values["train"].keys() == values["test"].keys() == values["valid"].keys()
+    assert all(values["test"][slot] <= values["train"][slot] for slot in values["test"])
+    assert all(values["valid"][slot] <= values["train"][slot] for slot in values["valid"])
+    assert {"customer rating", "family friendly", "eat type", "price range"} < values["train"].keys()
+
+
+def spans(value: Value) -> Iterator[Span]:
+    if isinstance(value, Span):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from spans(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from spans(item)
+
+
+# Examples and spans of a split, and the examples whose gold value, written and read, has other offsets.
+COUNTS = {
+    "snips/joint": {"train": (13084, 33958, 15), "valid": (700, 1794, 0), "test": (700, 1790, 1)},
+    "wnut17/ner": {"train": (3394, 1975, 0), "valid": (1009, 836, 0), "test": (1287, 1079, 0)},
+    "e2e_nlg/text": {"train": (42061, 0, 0), "valid": (547, 0, 0), "test": (630, 0, 0)},
+    "tatoeba/en-zh": {"train": (19127, 0, 0), "test": (973, 0, 0)},
+    "squad/v2": {"test": (11873, 5928, 34)},
+}
+
+
+@needs_data
+@pytest.mark.parametrize("name", COUNTS)
+def test_gold_spans_are_slices_of_their_text(name: str) -> None:
+    task = load_task(name)
+    assert {split: _measured(task, split) for split in task.splits()} == COUNTS[name]
+
+
+def _measured(task: Task, split: str) -> tuple[int, int, int]:
+    examples = found = moved = 0
+    text = "context" if task.name == "squad/v2" else "text"
+    for example in task.examples(split):
+        for span in spans(example.gold):
+            assert example.fields[text][span.start : span.end] == span.text
+            found += 1
+        parsed = task.parse(task.target_text(example), example)
+        assert not parsed.issues
+        assert [span.text for span in spans(parsed.value)] == [span.text for span in spans(example.gold)]
+        moved += parsed.value != example.gold
+        examples += 1
+    return examples, found, moved
+
+
+@needs_data
+def test_references() -> None:
+    e2e, tatoeba, squad = load_task("e2e_nlg/text"), load_task("tatoeba/en-zh"), load_task("squad/v2")
+    assert sum(len(e2e.references(example)) for example in e2e.examples("test")) == 4693
+    assert all(e2e.references(example) == [example.gold] for example in e2e.examples("train"))
+    rows = sum(1 for _ in tatoeba.examples("train")) + sum(len(tatoeba.references(e)) for e in tatoeba.examples("test"))
+    assert rows == 20133
+    english = {split: {example.fields["en"] for example in tatoeba.examples(split)} for split in ("train", "test")}
+    assert not english["train"] & english["test"]
+    unanswerable = [example for example in squad.examples("test") if example.gold is None]
+    assert len(unanswerable) == 5945
+    assert all(squad.references(example) == [None] for example in unanswerable)
+
+
+@needs_data
+def test_snips_keeps_the_raw_line() -> None:
+    texts = [example.fields["text"] for example in load_task("snips/joint").examples("train")]
+    assert sum("  " in text for text in texts) == 1248
+
+
+def test_every_adapter_says_what_it_does() -> None:
+    for name in ADAPTERS.names():
+        assert f"``{name}: " in (ADAPTERS.get(name, "t").__doc__ or ""), name

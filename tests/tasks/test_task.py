@@ -1,0 +1,119 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from t2t.config.template import read_template
+from t2t.errors import DataError, RunFileError
+from t2t.linear.parsed import Parsed
+from t2t.structures import Span
+from t2t.tasks.task import Task, load_task, template_files
+
+TEMPLATE = """\
+task: demo/ner
+version: 1
+source: {format: jsonl, train: train.jsonl}
+prompts: [{text: "find: {text} [{kinds}]", weight: 3}, {text: "names in {{}}: {text} [{kinds}]"}]
+lists: {kinds: {each: kinds, as: "{n}: {kind}", fields: {n: letter, kind: "@"}, between: " / ", empty: nothing}}
+shorten: {field: text, keep: end}
+target:
+  each: mentions
+  as: "{text} = {type}"
+  fields: {text: {span_of: text}, type: {label: [person, place]}}
+references: others
+metrics: [{span_f1: {over: mentions, span: text, type: type}}]
+"""
+RECORD = {
+    "text": "Ada {met} Bob ; in Rome",
+    "mentions": [{"text": {"text": "Rome", "start": 19}, "type": "place"}],
+    "kinds": ["person", "place"],
+    "others": [[], [{"text": "Bob", "type": "person"}]],
+}
+
+
+def make(folder: Path, *records: dict[str, object], template: str = TEMPLATE) -> Task:
+    path = folder / "demo" / "ner.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(template)
+    (path.parent / "train.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    return Task(read_template(path))
+
+
+def test_forward_and_back(tmp_path: Path) -> None:
+    task = make(tmp_path, RECORD)
+    (example,) = task.examples("train")
+    rendered = task.render(example)
+    assert rendered.prompt == "find: Ada {met} Bob ; in Rome [A: person / B: place]"
+    assert rendered.target == "Rome = place"
+    assert task.parse(rendered.target, example) == Parsed([{"text": Span("Rome", 19, 23), "type": "place"}])
+    assert task.references(example) == [[], [{"text": Span("Bob"), "type": "person"}]]
+
+
+def test_wordings_are_drawn_by_weight_as_a_function_of_seed_epoch_and_id(tmp_path: Path) -> None:
+    task = make(tmp_path, RECORD)
+    (example,) = task.examples("train")
+    drawn = [task.prompt(example, seed=1, epoch=epoch) for epoch in range(400)]
+    assert drawn == [task.prompt(example, seed=1, epoch=epoch) for epoch in range(400)]
+    share = sum(prompt.startswith("find:") for prompt in drawn) / len(drawn)
+    assert 0.68 < share < 0.82
+    assert {prompt[:12] for prompt in drawn} == {"find: Ada {m", "names in {}:"}
+
+
+def test_only_the_shorten_field_is_cut(tmp_path: Path) -> None:
+    task = make(tmp_path, RECORD)
+    (example,) = task.examples("train")
+    assert task.shorten_length(example) == len(RECORD["text"])
+    assert task.prompt(example, keep=4) == "find: Rome [A: person / B: place]"
+    assert task.prompt(example, keep=0) == "find:  [A: person / B: place]"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mentions": [{"text": "Rome"}]}, "record has no field 'type'"),
+        ({"mentions": [{"text": "Rome", "type": "plac"}]}, "no label of the closed set; did you mean 'place'?"),
+        ({"mentions": None}, "gold of 'mentions' is null; add absent: WORD"),
+        ({"mentions": "Rome"}, "each wants a list"),
+    ],
+)
+def test_a_bad_record_is_named_by_its_line(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    task = make(tmp_path, RECORD, {**RECORD, **change})
+    with pytest.raises(DataError) as error:
+        list(task.examples("train"))
+    assert message in str(error.value)
+    assert "train.jsonl:2" in str(error.value)
+
+
+def test_a_field_that_the_prompt_needs_is_missed_with_its_line(tmp_path: Path) -> None:
+    task = make(tmp_path, {**RECORD, "kinds": "x"})
+    (example,) = task.examples("train")
+    with pytest.raises(DataError, match=r"train.jsonl:1: 'kinds' is a text; lists: wants a list"):
+        task.prompt(example)
+
+
+def test_the_fingerprint_follows_template_and_data(tmp_path: Path) -> None:
+    prints = {
+        make(tmp_path / "a", RECORD).fingerprint,
+        make(tmp_path / "b", RECORD, RECORD).fingerprint,
+        make(tmp_path / "c", RECORD, template=TEMPLATE.replace("find:", "seek:")).fingerprint,
+    }
+    assert len(prints) == 3
+    assert make(tmp_path / "d", RECORD).fingerprint in prints
+
+
+def test_an_unknown_task_is_refused_with_a_hint() -> None:
+    with pytest.raises(RunFileError, match="did you mean 'atlas/topic_en'"):
+        load_task("atlas/topic_en_")
+
+
+@pytest.mark.parametrize("name", sorted(template_files()))
+def test_every_template_of_the_library_compiles(name: str) -> None:
+    assert load_task(name).name == name
+
+
+def test_only_a_text_can_be_shortened(tmp_path: Path) -> None:
+    task = make(tmp_path, RECORD)
+    (example,) = task.examples("train")
+    with pytest.raises(DataError, match="field 'text' under shorten: is a number; only a text can be cut"):
+        task.shorten_length(replace(example, fields={**example.fields, "text": 3}))

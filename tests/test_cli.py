@@ -1,0 +1,85 @@
+import argparse
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from t2t.cli import build_parser, main
+
+FLAGS = {
+    "check": ["--tokenizer", "template"],
+    "show": ["--id", "--split", "--tokenizer", "task"],
+    "list": [],
+    "train": ["--config", "--set"],
+    "generate": ["--config", "--set"],
+    "evaluate": ["--config", "--set"],
+    "report": ["--config", "--set"],
+    "demo": ["--set"],
+}
+
+
+def test_flags_are_frozen() -> None:
+    actions = build_parser()._subparsers._group_actions[0]
+    assert isinstance(actions, argparse._SubParsersAction)
+    found = {
+        name: sorted(
+            action.option_strings[0] if action.option_strings else action.dest
+            for action in command._actions
+            if action.dest != "help"
+        )
+        for name, command in actions.choices.items()
+    }
+    assert found == FLAGS
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"]])
+def test_starts_in_a_blink_without_torch(arguments: list[str]) -> None:
+    code = (
+        "import sys; from t2t.cli import main\n"
+        f"try: main({arguments!r})\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'transformers', 'datasets'} & set(sys.modules)"
+    )
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        times.append(time.perf_counter() - started)
+        assert done.returncode == 0, done.stderr
+        assert "check" in done.stdout or "task" in done.stdout
+    assert min(times) < 0.35
+
+
+def test_a_users_mistake_is_one_sentence_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "atlas/ner_em"]) == 2
+    assert capsys.readouterr().err == "t2t: task: unknown task 'atlas/ner_em'; did you mean 'atlas/ner_en'?\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "x/y"), 2, "t2t: x/y: No such file or directory; "),
+        (OSError(28, "No space left on device"), 1, "t2t: No space left on device; "),
+        (UnicodeEncodeError("ascii", "é", 0, 1, "no such character"), 1, "t2t: 'ascii' codec can't encode"),
+    ],
+)
+def test_what_the_system_refuses_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, code: int, words: str
+) -> None:
+    def refuse() -> str:
+        raise error
+
+    monkeypatch.setattr("t2t.runs.listing.list_tasks", refuse)
+    assert main(["list"]) == code
+    told = capsys.readouterr().err
+    assert told.startswith(words)
+    assert told.count("\n") == 1
+
+
+def test_a_terminal_without_chinese_still_gets_the_list() -> None:
+    code = "import t2t.cli; import t2t.runs.listing as l; l.list_tasks = lambda: '中'; t2t.cli.main(['list'])"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert done.stdout == "\\u4e2d\n", done.stderr

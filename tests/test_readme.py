@@ -1,0 +1,105 @@
+"""Every command of the README runs, and what it shows is what is printed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BIN = Path(sys.executable).parent
+# Toy sizes for commands that train or need what training leaves.
+TOY = [
+    "run=readme", "tasks=[{task: atlas/ner_en, limit: 40}, {task: atlas/qa_en, limit: 40}]", "tokenizer.vocab_size=800",
+    "model.from_scratch.d_model=16", "model.from_scratch.num_layers=1", "model.from_scratch.num_decoder_layers=1",
+    "schedule.steps=4", "lengths.target=24", "generate.limit=4",
+]  # fmt: skip
+SETS = [part for override in TOY for part in ("--set", override)]
+RUN = [
+    "deepspeed launch.sh --config examples/atlas.yaml",
+    "./launch.sh --config examples/atlas.yaml",
+    "t2t generate --config examples/atlas.yaml",
+    "t2t evaluate --config examples/atlas.yaml",
+    "t2t report --config examples/atlas.yaml",
+]
+PLAIN = ["t2t list", "t2t show atlas/ner_en", "t2t show atlas/event_zh", "t2t check atlas/ner_en"]
+
+
+def commands() -> list[str]:
+    """All commands in the README: inline code and console blocks that begin with one of our programs."""
+    inline = re.findall(r"`((?:t2t|deepspeed|\./launch\.sh|make)\b[^`\n]*)`", README)
+    console = re.findall(r"^(?:\$ )?((?:t2t|deepspeed|make) [^#\n]*)", README, re.MULTILINE)
+    return sorted({command.strip() for command in inline + console if "FILE" not in command})
+
+
+def run(command: str, cwd: Path = ROOT, *more: str) -> subprocess.CompletedProcess[str]:
+    words = [word if word != "launch.sh" else str(ROOT / word) for word in command.split()]
+    words = [str(ROOT / word) if word.startswith(("examples/", "./launch.sh")) else word for word in words]
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [*words, *more], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_every_command_of_the_readme_is_one_that_runs_here() -> None:
+    known = {*RUN, *PLAIN, "make demo", "make test", "make check"}
+    unknown = [c for c in commands() if c not in known and c not in {"t2t check", "t2t evaluate", "t2t report"}]
+    assert unknown == []
+    assert set(PLAIN) <= set(commands())
+
+
+@pytest.mark.parametrize("command", PLAIN)
+def test_commands_that_need_no_training(command: str) -> None:
+    done = run(command)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_printed_output_is_the_output() -> None:
+    shown = re.search(r"^\$ t2t show atlas/ner_en\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert shown is not None
+    assert run("t2t show atlas/ner_en").stdout.rstrip() == shown[1].rstrip()
+
+
+def test_the_yaml_is_the_template() -> None:
+    block = re.search(r"```yaml\n# (task_templates/\S+)\n(.*?)```", README, re.DOTALL)
+    assert block is not None
+    assert yaml.safe_load(block[2]) == yaml.safe_load((ROOT / block[1]).read_text(encoding="utf-8"))
+
+
+def test_commands_that_train_and_what_follows(tmp_path: Path) -> None:
+    for command in RUN:
+        done = run(command, tmp_path, *SETS)
+        assert done.returncode == 0, f"{command}: {done.stderr[-3000:]}"
+    assert (tmp_path / "runs" / "readme" / "report.html").is_file()
+
+
+def test_the_demo(tmp_path: Path) -> None:
+    """`make demo` and `make test` do what they say: the demo itself here at toy size."""
+    for target, expected in (("demo", "/t2t demo"), ("test", "/python -m pytest"), ("check", "mypy")):
+        assert expected in run(f"make --dry-run {target}").stdout
+    done = run("t2t demo", tmp_path, *SETS)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "span_f1" in done.stdout
+    assert "report.html" in done.stdout
+
+
+def test_the_example_of_the_language_page_compiles(tmp_path: Path) -> None:
+    from t2t.config.template import read_template
+    from t2t.linear.target import Target
+
+    page = (ROOT / "docs" / "templates.md").read_text(encoding="utf-8")
+    block = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[-1]
+    (tmp_path / "snips").mkdir()
+    path = tmp_path / "snips" / "joint.yaml"
+    path.write_text(block)
+    template = read_template(path)
+    target = Target(template.target, lambda place: "page")
+    fields = {"text": "play westbam", "intent": "PlayMusic", "slots": [{"text": "westbam", "type": "artist"}]}
+    assert target.render(target.gold(fields, "page"), fields) == "play music @ artist = westbam"
+    assert "`play music @ artist = westbam`" in page
