@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -89,17 +90,42 @@ def test_the_demo(tmp_path: Path) -> None:
     assert "report.html" in done.stdout
 
 
-def test_the_example_of_the_language_page_compiles(tmp_path: Path) -> None:
-    from t2t.config.template import read_template
-    from t2t.linear.target import Target
+PAGE = (ROOT / "docs" / "templates.md").read_text(encoding="utf-8")
+PAGE_TEMPLATES = [block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if block.startswith("task: ")]
 
-    page = (ROOT / "docs" / "templates.md").read_text(encoding="utf-8")
-    block = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[-1]
+
+@pytest.mark.parametrize("block", PAGE_TEMPLATES, ids=lambda block: block.split()[1])
+def test_every_template_of_the_language_page_runs(block: str, tmp_path: Path) -> None:
+    """It compiles, and where its data are there, its first examples go to the target and back."""
+    from t2t.tasks.sources import data_dir
+    from t2t.tasks.task import load_task, named_tasks
+
+    path = tmp_path / f"{block.split()[1]}.yaml"
+    path.parent.mkdir()
+    path.write_text(block, encoding="utf-8")
+    tasks = [load_task(name) for name in named_tasks(str(path))]
+    if not data_dir().is_dir():
+        pytest.skip(f"no data sets at {data_dir()}; set T2T_DATA")
+    for task in tasks:
+        for example in islice(task.examples("train"), 20):
+            rendered = task.render(example)
+            assert rendered.prompt
+            assert task.parse(rendered.target, example).ok
+
+
+def test_the_example_of_the_language_page_gives_what_it_says(tmp_path: Path) -> None:
+    from t2t.config.template import read_template
+    from t2t.tasks.sources import data_dir
+    from t2t.tasks.task import Task
+
+    if not data_dir().is_dir():
+        pytest.skip(f"no data sets at {data_dir()}; set T2T_DATA")
     (tmp_path / "snips").mkdir()
     path = tmp_path / "snips" / "joint.yaml"
-    path.write_text(block)
-    template = read_template(path)
-    target = Target(template.target, lambda place: "page")
-    fields = {"text": "play westbam", "intent": "PlayMusic", "slots": [{"text": "westbam", "type": "artist"}]}
-    assert target.render(target.gold(fields, "page"), fields) == "play music @ artist = westbam"
-    assert "`play music @ artist = westbam`" in page
+    path.write_text(PAGE_TEMPLATES[-1])
+    task = Task(read_template(path))
+    example = next(
+        example for example in task.examples("train") if example.fields["text"].strip() == "play techno on lastfm"
+    )
+    assert task.target_text(example) == "play music @ genre = techno ; service = lastfm"
+    assert "`play music @ genre = techno ; service = lastfm`" in PAGE

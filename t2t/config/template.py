@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from t2t.config.mistakes import first_mistake
+from t2t.config.variants import Where, substitute, unused, variants
 from t2t.config.yaml_file import read_yaml
 from t2t.errors import TemplateError
 from t2t.registry import did_you_mean
@@ -30,6 +31,16 @@ class _Shorten(_Strict):
     keep: Literal["start", "end"] = "start"
 
 
+_Shots = Annotated[int, Field(ge=1, le=64)]
+
+
+class _FewShot(_Strict):
+    k: _Shots
+    from_: Annotated[str, Field(alias="from")] = "train"
+    as_: Annotated[str, Field(alias="as")] = "{prompt} => {target}"
+    between: str = " ; "
+
+
 class _TemplateFile(_Strict):
     task: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)+$")]
     version: Annotated[int, Field(ge=1)]
@@ -42,6 +53,7 @@ class _TemplateFile(_Strict):
     prompt: str | None = None
     prompts: list[_WeightedPrompt] | None = None
     shorten: _Shorten | None = None
+    few_shot: _Shots | _FewShot | None = None
     target: dict[str, Any]
     references: str | None = None
     metrics: list[str | dict[str, dict[str, Any] | None]]
@@ -64,10 +76,21 @@ class Shorten:
 
 
 @dataclass(frozen=True, slots=True)
+class FewShot:
+    """How many exemplars of which split stand in front of the prompt, and how: ``as_`` has {prompt} and {target}."""
+
+    k: int
+    split: str
+    as_: str
+    between: str
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """A task template as its file says it, checked for form; ``where`` gives FILE:LINE for a path of keys."""
 
     task: str
+    variant: str | None
     version: int
     description: str
     languages: tuple[str, ...]
@@ -77,11 +100,12 @@ class Template:
     lists: Mapping[str, Any]
     prompts: tuple[PromptVariant, ...]
     shorten: Shorten | None
+    few_shot: FewShot | None
     target: Mapping[str, Any]
     references: str | None
     metrics: tuple[str | Mapping[str, Mapping[str, Any] | None], ...]
     path: Path
-    where: Callable[[tuple[str | int, ...]], str] = field(compare=False)
+    where: Where = field(compare=False)
 
     def canonical(self) -> str:
         """The content that decides what the task is, as text with a fixed order of keys: for fingerprints."""
@@ -89,10 +113,12 @@ class Template:
         content["prompts"] = [(prompt.text, prompt.weight) for prompt in self.prompts]
         content["shorten"] = None if self.shorten is None else (self.shorten.field, self.shorten.keep)
         content["references"] = self.references
+        if self.few_shot is not None:
+            content["few_shot"] = asdict(self.few_shot)
         return json.dumps(content, ensure_ascii=False, default=str)
 
 
-def line_finder(name: str, lines: Mapping[tuple[str | int, ...], int]) -> Callable[[tuple[str | int, ...]], str]:
+def line_finder(name: str, lines: Mapping[tuple[str | int, ...], int]) -> Where:
     """A function from a path of keys to FILE:LINE; a path without a line of its own has its parent's."""
 
     def where(path: tuple[str | int, ...]) -> str:
@@ -103,10 +129,25 @@ def line_finder(name: str, lines: Mapping[tuple[str | int, ...], int]) -> Callab
     return where
 
 
-def read_template(path: Path) -> Template:
-    """The template in ``path``. TemplateError, with FILE:LINE, for anything that is not as the language wants it."""
+def read_template(path: Path, variant: str | None = None) -> Template:
+    """The template in ``path``, of a file with ``for:`` the one of a ``variant``.
+
+    TemplateError, with FILE:LINE, for anything that is not as the language wants it.
+    """
+    data, lines = read_yaml(path, TemplateError)
+    return _read(data, variant, path, line_finder(str(path), lines))
+
+
+def read_templates(path: Path) -> list[Template]:
+    """The template in ``path``, or all of a file with ``for:``; errors as in ``read_template``."""
     data, lines = read_yaml(path, TemplateError)
     where = line_finder(str(path), lines)
+    names: list[str | None] = [*variants(data, where)] or [None]
+    return [_read(data, name, path, where) for name in names]
+
+
+def _read(data: dict[Any, Any], variant: str | None, path: Path, where: Where) -> Template:
+    data = _of_variant(data, variant, where)
     try:
         parsed = _TemplateFile.model_validate(data)
     except ValidationError as error:
@@ -119,14 +160,32 @@ def read_template(path: Path) -> Template:
         if isinstance(spec, dict) and len(spec) != 1:
             todo = "write a name, or one name with its arguments: {accuracy: {of: KEY}}"
             raise TemplateError(where(("metrics", index)), f"a metric is {spec!r}", todo)
-    return _frozen(parsed, path, where)
+    return _frozen(parsed, variant, path, where)
 
 
-def _frozen(parsed: _TemplateFile, path: Path, where: Callable[[tuple[str | int, ...]], str]) -> Template:
+def _of_variant(data: dict[Any, Any], variant: str | None, where: Where) -> dict[Any, Any]:
+    known = variants(data, where)
+    if variant is None and not known:
+        return data
+    if variant is None:
+        raise TemplateError(where(("for",)), "the file holds several tasks", f"name one: {', '.join(known)}")
+    if variant not in known:
+        todo = did_you_mean(variant, known) if known else "leave it out"
+        raise TemplateError(where(("for",)), f"the file has no task {variant!r}", todo)
+    rest = {key: value for key, value in data.items() if key != "for"}
+    for placeholder in unused(rest, known[variant]):
+        if not placeholder.endswith(".name>"):
+            raise TemplateError(where(("for",)), f"for: {placeholder} stands nowhere", "use it, or leave it out")
+    filled: dict[Any, Any] = substitute(rest, known[variant])
+    return filled
+
+
+def _frozen(parsed: _TemplateFile, variant: str | None, path: Path, where: Where) -> Template:
     languages = (parsed.language,) if isinstance(parsed.language, str) else tuple(parsed.language)
     shorten = None if parsed.shorten is None else Shorten(parsed.shorten.field, parsed.shorten.keep)
     return Template(
-        task=parsed.task,
+        task=parsed.task if variant is None else f"{parsed.task}/{variant}",
+        variant=variant,
         version=parsed.version,
         description=parsed.description,
         languages=languages,
@@ -136,6 +195,7 @@ def _frozen(parsed: _TemplateFile, path: Path, where: Callable[[tuple[str | int,
         lists=parsed.lists,
         prompts=_prompts(parsed, where),
         shorten=shorten,
+        few_shot=_few_shot(parsed, where),
         target=parsed.target,
         references=parsed.references,
         metrics=tuple(parsed.metrics),
@@ -144,7 +204,18 @@ def _frozen(parsed: _TemplateFile, path: Path, where: Callable[[tuple[str | int,
     )
 
 
-def _prompts(parsed: _TemplateFile, where: Callable[[tuple[str | int, ...]], str]) -> tuple[PromptVariant, ...]:
+def _few_shot(parsed: _TemplateFile, where: Where) -> FewShot | None:
+    if parsed.few_shot is None:
+        return None
+    given = parsed.few_shot if isinstance(parsed.few_shot, _FewShot) else _FewShot(k=parsed.few_shot)
+    head, found, tail = given.as_.partition("{prompt}")
+    if not found or tail.count("{target}") != 1 or "{" in head or tail.count("{") != 1:
+        todo = 'write {prompt} and then {target}, e.g. "{prompt} => {target}"'
+        raise TemplateError(where(("few_shot",)), f"few_shot: as: is {given.as_!r}", todo)
+    return FewShot(given.k, given.from_, given.as_, given.between)
+
+
+def _prompts(parsed: _TemplateFile, where: Where) -> tuple[PromptVariant, ...]:
     if (parsed.prompt is None) == (not parsed.prompts):
         raise TemplateError(where(()), "a template has either prompt: or prompts:", "keep one of them")
     if parsed.prompt is not None:
@@ -152,11 +223,18 @@ def _prompts(parsed: _TemplateFile, where: Callable[[tuple[str | int, ...]], str
     return tuple(PromptVariant(prompt.text, prompt.weight) for prompt in parsed.prompts or ())
 
 
-def _first_error(error: ValidationError, data: Any, where: Callable[[tuple[str | int, ...]], str]) -> TemplateError:
+def _known_keys(path: tuple[str | int, ...]) -> list[str]:
+    if len(path) == 1:
+        return [*_TemplateFile.model_fields, "for"]
+    inner: dict[str | int, type[BaseModel]] = {"shorten": _Shorten, "prompts": _WeightedPrompt, "few_shot": _FewShot}
+    return [field.alias or name for name, field in inner[path[0]].model_fields.items()] if path[0] in inner else []
+
+
+def _first_error(error: ValidationError, data: Any, where: Where) -> TemplateError:
     first = first_mistake(error, data)
     path, key = first.path, first.key
     if first.kind == "extra_forbidden":
-        known = _TemplateFile.model_fields if len(path) == 1 else _Shorten.model_fields | _WeightedPrompt.model_fields
+        known = _known_keys(path)
         return TemplateError(where(path), f"unknown key {key!r}", did_you_mean(key, known))
     if first.kind == "missing":
         return TemplateError(where(path[:-1]), f"key {key!r} is missing", "add it")

@@ -13,8 +13,7 @@ def list_tasks() -> str:
     broken = []
     for name, path in sorted(template_files().items()):
         try:
-            head = describe(path)
-            rows.append(tuple(str(head[column]) for column in columns))
+            rows += [tuple(str(head[column]) for column in columns) for head in describe(path)]
         except InputError as error:
             broken.append(f"{name}: {error}")
     widths = [max(len(row[index]) for row in rows) for index in range(len(columns) - 1)]

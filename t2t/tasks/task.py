@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from t2t.config.template import Template, read_template
-from t2t.errors import DataError, RunFileError, TemplateError
+from t2t.config.template import Template, read_template, read_templates
+from t2t.errors import DataError, InputError, RunFileError, TemplateError
+from t2t.linear.leaves import Label
 from t2t.linear.parsed import Parsed
 from t2t.linear.prompt import Prompt, PromptList
 from t2t.linear.scope import Expression, Scope, kind_of
 from t2t.linear.target import Target
 from t2t.registry import did_you_mean
 from t2t.structures import Example, Record, Rendered, Value
+from t2t.tasks.few_shot import Exemplars
 from t2t.tasks.fields import compile_fields
+from t2t.tasks.label_sets import has_open_sets, resolve_sets
 from t2t.tasks.sources import RawRecord, Source, build_source
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "task_templates"
@@ -36,26 +41,63 @@ class Task:
         self.language = template.languages[0]
         self.metrics = template.metrics
         self.metrics_where = template.where(("metrics",))
-        self.target = Target(template.target, lambda path: template.where(("target", *path)))
+        self._references = (
+            Expression(template.references, template.where(("references",))) if template.references else None
+        )
+        self._map = compile_fields(template.fields, template.path.parent, template.where(("fields",)))
+        self._exemplars = self._few_shot()
+        self._open = has_open_sets(template.target)
+        if not self._open:
+            self.compile()
+
+    def compile(self) -> list[Prompt]:
+        """The prompts, with all of the template tried: TemplateError for what is wrong in target or prompts."""
+        return self.prompts
+
+    @cached_property
+    def target(self) -> Target:
+        """The target tree; label sets that stand in files or in the training data are read for it."""
+        spec = self.template.target
+        if self._open:
+            spec = resolve_sets(spec, self._train_fields, self.template.path.parent, self._target_line)
+        return Target(spec, self._target_line)
+
+    def _target_line(self, path: tuple[str | int, ...]) -> str:
+        return self.template.where(("target", *path))
+
+    def _train_fields(self) -> Iterator[Record]:
+        return (self._map(raw) for raw in self.source.records("train"))
+
+    @cached_property
+    def prompts(self) -> list[Prompt]:
+        """The wordings of the prompt, compiled."""
+        template = self.template
         lists = {
             name: PromptList(spec, lambda path, name=name: template.where(("lists", name, *path)))  # type: ignore[misc]
             for name, spec in template.lists.items()
         }
-        self.prompts = [
+        prompts = [
             Prompt(variant.text, self.target.words, lists, self._prompt_line(index))
             for index, variant in enumerate(template.prompts)
         ]
-        self._references = (
-            Expression(template.references, template.where(("references",))) if template.references else None
-        )
-        self._check_shorten()
-        self._map = compile_fields(template.fields, template.path.parent, template.where(("fields",)))
+        self._check_shorten(prompts)
+        return prompts
+
+    def _few_shot(self) -> Exemplars | None:
+        settings = self.template.few_shot
+        if settings is None:
+            return None
+
+        def render(example: Example, wording: int) -> tuple[str, str]:
+            return self.prompts[wording].render(example.fields, example.where), self.target_text(example)
+
+        return Exemplars(settings, self.name, lambda: self.examples(settings.split), render)
 
     def _prompt_line(self, index: int) -> str:
         path = ("prompt",) if len(self.template.prompts) == 1 else ("prompts", index)
         return self.template.where(path)
 
-    def _check_shorten(self) -> None:
+    def _check_shorten(self, prompts: list[Prompt]) -> None:
         shorten = self.template.shorten
         if shorten is None:
             return
@@ -63,7 +105,7 @@ class Task:
         if shorten.field in self.template.lists:
             found = f"shorten: {shorten.field!r} stands under lists:"
             raise TemplateError(where, found, "only a field that is a text can be cut")
-        for prompt in self.prompts:
+        for prompt in prompts:
             if shorten.field not in prompt.names:
                 found = f"shorten: field {shorten.field!r} does not stand in the prompt"
                 raise TemplateError(where, found, did_you_mean(shorten.field, prompt.names))
@@ -75,8 +117,9 @@ class Task:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the template and its data: changes when what the task yields may change."""
-        content = self.template.canonical() + self.source.fingerprint()
+        """SHA-256 over the template, its data and its label sets: changes when what the task yields may change."""
+        sets = [node.words() for node in self.target.nodes.values() if isinstance(node, Label)]
+        content = self.template.canonical() + self.source.fingerprint() + (json.dumps(sets) if self._open else "")
         return hashlib.sha256(content.encode()).hexdigest()
 
     def splits(self) -> list[str]:
@@ -95,13 +138,15 @@ class Task:
 
     def prompt(self, example: Example, *, seed: int = 0, epoch: int | None = None, keep: int | None = None) -> str:
         """The prompt. With ``epoch`` one of the wordings is drawn by weight as a function of (seed, epoch, id),
-        without it the first is taken. ``keep``: how many characters of the ``shorten`` field stay."""
-        prompt = self.prompts[0 if epoch is None else self._draw(seed, epoch, example.id)]
+        without it the first is taken; so are the exemplars of ``few_shot``. ``keep``: how many characters of the
+        ``shorten`` field stay."""
+        wording = 0 if epoch is None else self._draw(seed, epoch, example.id)
         fields = example.fields if keep is None else self._shortened(example.fields, keep)
-        return prompt.render(fields, example.where)
+        prompt = self.prompts[wording].render(fields, example.where)
+        return prompt if self._exemplars is None else self._exemplars.before(prompt, example, wording, seed, epoch)
 
     def _draw(self, seed: int, epoch: int, id_: str) -> int:
-        if len(self.prompts) == 1:
+        if len(self.template.prompts) == 1:
             return 0
         weights = [variant.weight for variant in self.template.prompts]
         digest = hashlib.blake2b(f"{seed}/{epoch}/{self.name}/{id_}".encode(), digest_size=8).digest()
@@ -134,7 +179,7 @@ class Task:
     @property
     def prompts_vary(self) -> bool:
         """True if the prompt of an example may differ from epoch to epoch."""
-        return len(self.prompts) > 1
+        return len(self.template.prompts) > 1 or self._exemplars is not None
 
     def target_text(self, example: Example) -> str:
         """The target string of the gold value."""
@@ -171,21 +216,40 @@ def template_files(folder: Path | None = None) -> dict[str, Path]:
     return found
 
 
+def named_tasks(name: str) -> list[str]:
+    """The names of the tasks that a name stands for: NAME/VARIANT for each variant of a file with ``for:``."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else template_files().get(name)
+    try:
+        found = [template.variant for template in read_templates(path)] if path is not None else []
+    except InputError:
+        found = []
+    return [f"{name}/{variant}" for variant in found if variant] or [name]
+
+
 def load_task(name: str, where: str = "task") -> Task:
-    """The task called FAMILY/NAME, or the one in a YAML file. RunFileError with a hint if there is none."""
-    if name.endswith((".yaml", ".yml")):
-        if not Path(name).is_file():
-            raise RunFileError(where, f"there is no file {name!r}", "correct the path")
-        return Task(read_template(Path(name)))
+    """The task called FAMILY/NAME, or the one in a YAML file; with ``/VARIANT`` behind it where that has ``for:``.
+
+    RunFileError with a hint if there is none.
+    """
+    if found := re.fullmatch(r"(.+?\.ya?ml)(?:/(.+))?", name):
+        path, variant = Path(found[1]), found[2]
+        if not path.is_file():
+            raise RunFileError(where, f"there is no file {found[1]!r}", "correct the path")
+        return Task(read_template(path, variant))
     files = template_files()
-    if name not in files:
+    family, _, rest = name.partition("/")
+    stem, _, variant = rest.partition("/")
+    if f"{family}/{stem}" not in files:
         raise RunFileError(where, f"unknown task {name!r}", did_you_mean(name, files))
-    return Task(read_template(files[name]))
+    return Task(read_template(files[f"{family}/{stem}"], variant or None))
 
 
-def describe(path: Path) -> Mapping[str, Any]:
-    """The head of a template (task, version, description, language, metrics) without compiling it."""
-    template = read_template(path)
+def describe(path: Path) -> list[Mapping[str, Any]]:
+    """The heads (task, version, description, language, metrics) of the tasks of a template file, without compiling."""
+    return [_head(template) for template in read_templates(path)]
+
+
+def _head(template: Template) -> Mapping[str, Any]:
     metrics = [spec if isinstance(spec, str) else next(iter(spec)) for spec in template.metrics]
     return {
         "task": template.task,

@@ -22,7 +22,7 @@ def compile_fields(spec: Mapping[str, Any] | None, base: Path, where: str) -> Ca
     """
     if spec is None:
         return lambda record: record.data
-    readers = {name: _field(value, base, f"{where}: fields: {name}") for name, value in spec.items()}
+    readers = {name: compile_field(value, base, f"{where}: fields: {name}") for name, value in spec.items()}
 
     def apply(record: RawRecord) -> dict[str, Any]:
         fields: dict[str, Any] = {}
@@ -37,7 +37,8 @@ def compile_fields(spec: Mapping[str, Any] | None, base: Path, where: str) -> Ca
     return apply
 
 
-def _field(value: Json, base: Path, where: str) -> Reader:
+def compile_field(value: Json, base: Path, where: str) -> Reader:
+    """One field: an expression, an adapter, or a chain of them."""
     if not isinstance(value, list):
         return _step(value, base, where)
     if not value:

@@ -57,6 +57,39 @@ def _span(item: Json, source: str | None) -> Span | None:
     return Span(text, start, start + len(text))
 
 
+@ADAPTERS.register("tagged")
+def tagged(arguments: Arguments) -> Reader:
+    """``tagged: {of: EXPRESSION, tags: [e1, e2]}``: a text with ``<e1>...</e1>`` as {"text", "e1", "e2"}.
+
+    ``text`` is the text without the tags, each tag's name a Span in it. Every tag must stand there once.
+    """
+    read, names = arguments.value(), arguments.texts("tags", [])
+    arguments.finish()
+    if not names:
+        raise arguments.wrong("tags: is missing", "write the names of the tags, e.g. [e1, e2]")
+    pattern = re.compile("<(/?)(" + "|".join(map(re.escape, names)) + ")>")
+
+    def apply(value: Json) -> dict[str, Any]:
+        places: dict[str, list[int]] = {name: [] for name in names}
+        plain, end = "", 0
+        text = need_text(read(value))
+        for mark in pattern.finditer(text):
+            plain += text[end : mark.start()]
+            end = mark.end()
+            places[mark[2]].append(len(plain) if bool(mark[1]) == (len(places[mark[2]]) == 1) else -1)
+        plain += text[end:]
+        return {"text": plain} | {name: _enclosed(plain, name, found) for name, found in places.items()}
+
+    return apply
+
+
+def _enclosed(text: str, name: str, places: list[int]) -> Span:
+    if len(places) != 2 or -1 in places or places[0] == places[1]:
+        raise Mismatch(f"the tags <{name}> and </{name}> do not stand once around a text", "correct the record")
+    start, end = places
+    return Span(text[start:end], start, end)
+
+
 @dataclass(frozen=True, slots=True)
 class _Line:
     """A text and the (start, end) of each of its tokens."""

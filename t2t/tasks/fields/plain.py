@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from t2t.structures import Json
-from t2t.tasks.expressions import Mismatch, Reader
+from t2t.tasks.expressions import Mismatch, Reader, describe
 from t2t.tasks.fields.registry import ADAPTERS, Arguments, need_object, need_text, need_texts
 from t2t.tasks.files import find_file
 from t2t.tasks.json_text import read_document
@@ -122,3 +122,42 @@ def drop_last(arguments: Arguments) -> Reader:
     read = arguments.value()
     arguments.finish()
     return lambda value: [text[:-1] for text in need_texts(read(value))]
+
+
+@ADAPTERS.register("replace")
+def replace(arguments: Arguments) -> Reader:
+    """``replace: {of: EXPRESSION, put: {OLD: NEW, ...}}``: a text with NEW for every OLD, pair after pair."""
+    read, put = arguments.value(), arguments.mapping("put")
+    arguments.finish()
+    if not isinstance(put, dict) or not put or not all(isinstance(new, str) for new in put.values()):
+        raise arguments.wrong(f"put: is {put!r}", 'write {OLD: NEW}, e.g. {"<e1>": "["}')
+
+    def apply(value: Json) -> str:
+        text = need_text(read(value))
+        for old, new in put.items():
+            text = text.replace(str(old), new)
+        return text
+
+    return apply
+
+
+@ADAPTERS.register("one_of")
+def one_of(arguments: Arguments) -> Reader:
+    """``one_of: {of: EXPRESSION, in: FILE.json or [...], at: EXPRESSION}``: true if a value stands in a list.
+
+    ``at`` names the list inside the file. For ``where:`` of a source.
+    """
+    read, given, at = arguments.needed("of"), arguments.list_or_file("in"), arguments.expression("at")
+    arguments.finish()
+    known: list[Json] = list(given) if isinstance(given, list) else []
+
+    def apply(value: Json) -> bool:
+        if not known:
+            document = read_document(find_file(str(given), arguments.base, arguments.where))
+            found = at(document) if at else document
+            if not isinstance(found, list):
+                raise Mismatch(f"one_of: in: gives {describe(found)}", "name a list in the file by at:")
+            known.extend(found)
+        return read(value) in known
+
+    return apply

@@ -72,6 +72,12 @@ class Arguments:
     def mapping(self, key: str) -> Json:
         return self._take(key, (str, dict), "a mapping or a file name", None)
 
+    def list_or_file(self, key: str) -> Json:
+        found = self._take(key, (str, list), "a list or a file name", None)
+        if not found:
+            raise self.wrong(f"{key}: is missing", "write a list or the name of a JSON file with one")
+        return found
+
     def one_of(self, key: str, choices: tuple[str, ...]) -> str:
         """One of some words; the first is the default."""
         word = self._take(key, str, " or ".join(choices), choices[0])

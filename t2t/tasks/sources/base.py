@@ -18,7 +18,7 @@ __all__ = ["SOURCES", "DataFile", "FileSource", "Options", "RawRecord", "Source"
 
 Spec: TypeAlias = dict[str, Any]
 FILE_KEYS = ("train", "valid", "test", "all", "splits")
-COMMON_KEYS = ("format", "with", "id_field", "where", "split", "group", "fields")
+COMMON_KEYS = ("format", "with", "join", "explode", "id_field", "where", "split", "group", "fields")
 
 
 class Source(Protocol):
@@ -107,8 +107,8 @@ Read: TypeAlias = Callable[[dict[str, DataFile]], Iterator[tuple[str, dict[str, 
 class FileSource:
     """Splits made of files; ``read`` gives (FILE:LINE, data) for the records of one part.
 
-    A split is a file, a list of files, or ``{file: FILE, with: {field: value}}``; where ``aligned``, a mapping of field
-    names to line-aligned files. Files are looked for when they are read. Ids are "SPLIT:INDEX", from 0.
+    A split is a file, a list of files, or ``{file: FILE, with: {field: value}}``; where ``aligned``, FILE is a mapping
+    of field names to line-aligned files. Files are looked for when they are read. Ids are "SPLIT:INDEX", from 0.
     """
 
     spec: Spec
@@ -124,18 +124,15 @@ class FileSource:
         object.__setattr__(self, "parts", parts)
 
     def _part(self, item: Any) -> Part:
-        if self.aligned and isinstance(item, dict) and item and all(isinstance(v, str) for v in item.values()):
-            return Part(dict(item), {})
+        extra: dict[str, Any] = {}
+        if isinstance(item, dict) and item.keys() == {"file", "with"} and isinstance(item["with"], dict):
+            item, extra = item["file"], item["with"]
         if not self.aligned and isinstance(item, str):
-            return Part({"": item}, {})
-        if (
-            not self.aligned
-            and isinstance(item, dict)
-            and item.keys() == {"file", "with"}
-            and isinstance(item["with"], dict)
-        ):
-            return Part({"": str(item["file"])}, item["with"])
-        todo = "write {field: FILE, ...}" if self.aligned else "write FILE, [FILE, ...] or {file: FILE, with: {...}}"
+            return Part({"": item}, extra)
+        if self.aligned and isinstance(item, dict) and item and all(isinstance(v, str) for v in item.values()):
+            return Part(dict(item), extra)
+        file = "{field: FILE, ...}" if self.aligned else "FILE"
+        todo = f"write {file}, [{file}, ...] or {{file: {file}, with: {{...}}}}"
         raise TemplateError(self.where, f"source: the files of a split are {item!r}", todo)
 
     def _found(self, part: Part) -> dict[str, DataFile]:

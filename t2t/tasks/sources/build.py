@@ -11,9 +11,11 @@ from typing import Any
 
 from t2t.errors import DataError, TemplateError
 from t2t.registry import did_you_mean
-from t2t.tasks.expressions import Mismatch, Reader, compile_expression
-from t2t.tasks.fields import compile_fields
+from t2t.tasks.expressions import Reader, compile_expression
+from t2t.tasks.fields import compile_field, compile_fields
 from t2t.tasks.sources.base import SOURCES, Options, RawRecord, Source, Spec, sha256_of
+from t2t.tasks.sources.reshape import Exploded, grouped, joined
+from t2t.tasks.sources.wrapper import Wrapper, evaluate
 
 _WHOLE = ("train", "all")
 
@@ -21,8 +23,9 @@ _WHOLE = ("train", "all")
 def build_source(spec: Spec, base: Path, where: str) -> Source:
     """The source of a template's ``source:``; ``base`` is the template's folder, ``where`` names it in messages.
 
-    Common keys, in the order in which they act: ``with`` (fields that every record gets), ``id_field``, ``where``
-    (JMESPath, keeps records for which it is true), ``split`` (by hash), ``group``, ``fields`` (as a template's).
+    Common keys, in the order in which they act: ``with`` (fields that every record gets), ``join`` (fields of another
+    file), ``explode`` (a list whose items become the records), ``id_field``, ``where`` (an expression or adapters,
+    keeps records for which it is true), ``split`` (by hash), ``group``, ``fields`` (as a template's).
     Without ``format`` the specification maps each split to a specification of its own, which names its file
     under ``file``. Raises TemplateError for unknown keys and values.
     """
@@ -45,53 +48,35 @@ def _one(spec: Spec, base: Path, where: str) -> Source:
     options = Options(spec, where)
     format_name = options.take("format", str, "a format's name")
     extra = options.take("with", dict, "{field: value}")
+    join = options.take("join", dict, "{file: FILE, on: FIELD}")
+    explode = options.take("explode", str, "the JMESPath of a list")
     id_field = options.take("id_field", str, "a field's name")
-    keep = options.take("where", str, "a JMESPath expression, e.g. \"lang == 'en'\"")
+    keep = options.take("where", (str, dict, list), "a JMESPath expression, e.g. \"lang == 'en'\", or adapters")
     shares = options.take("split", dict, "{test: 0.1, by: FIELD}")
     group = options.take("group", (str, dict), "the JMESPath of the key, or {by: KEY, splits: [test]}")
     fields = options.take("fields", dict, "{name: JMESPath or {adapter: arguments}}")
-    common = sha256_of(json.dumps([extra, id_field, keep, shares, group, fields], sort_keys=True, default=str))
+    given = [extra, join, explode, id_field, keep, shares, group, fields]
     source: Source = SOURCES.get(format_name, where, TemplateError)(options.left, base, where)
-    if extra or id_field or keep:
-        source = Filtered(source, extra or {}, _reader(id_field, where), _reader(keep, where))
+    if extra:
+        source = Extended(source, extra)
+    if join:
+        source = joined(source, join, lambda other: _one({"format": format_name, **other}, base, where), where)
+    if explode:
+        source = Exploded(source, compile_expression(explode, where))
+    if id_field or keep:
+        identify = compile_expression(id_field, where) if id_field else None
+        source = Filtered(source, identify, compile_field(keep, base, where) if keep else None)
     if shares:
         source = _split_by_hash(source, shares, where)
     if group:
-        source = _grouped(source, group, where)
+        source = grouped(source, group, where)
     if fields:
         source = Mapped(source, compile_fields(fields, base, where))
-    return Fingerprinted(source, common)
-
-
-def _reader(expression: str | None, where: str) -> Reader | None:
-    return compile_expression(expression, where) if expression else None
-
-
-def _evaluate(read: Reader, record: RawRecord) -> Any:
-    try:
-        return read(record.data)
-    except Mismatch as error:
-        raise DataError(record.where, error.found, error.todo) from None
+    return Fingerprinted(source, sha256_of(json.dumps(given, sort_keys=True, default=str)))
 
 
 @dataclass(frozen=True, slots=True)
-class _Wrapper:
-    """A source around another one; as it stands it changes nothing."""
-
-    inner: Source
-
-    def splits(self) -> list[str]:
-        return self.inner.splits()
-
-    def records(self, split: str) -> Iterator[RawRecord]:
-        return self.inner.records(split)
-
-    def fingerprint(self) -> str:
-        return self.inner.fingerprint()
-
-
-@dataclass(frozen=True, slots=True)
-class Fingerprinted(_Wrapper):
+class Fingerprinted(Wrapper):
     """Adds the common keys of the specification to the fingerprint."""
 
     common: str
@@ -101,21 +86,29 @@ class Fingerprinted(_Wrapper):
 
 
 @dataclass(frozen=True, slots=True)
-class Filtered(_Wrapper):
-    """Adds fields, takes ids from a field, and keeps the records for which ``keep`` is true."""
+class Extended(Wrapper):
+    """Records with constant fields."""
 
     extra: dict[str, Any]
+
+    def records(self, split: str) -> Iterator[RawRecord]:
+        for record in self.inner.records(split):
+            yield replace(record, data={**record.data, **self.extra})
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered(Wrapper):
+    """Takes ids from a field and keeps the records for which ``keep`` is true."""
+
     identify: Reader | None
     keep: Reader | None
 
     def records(self, split: str) -> Iterator[RawRecord]:
         seen: set[str] = set()
         for record in self.inner.records(split):
-            if self.extra:
-                record = replace(record, data={**record.data, **self.extra})
             if self.identify is not None:
-                record = replace(record, id=_new_id(_evaluate(self.identify, record), seen, record.where))
-            if self.keep is None or _true(_evaluate(self.keep, record)):
+                record = replace(record, id=_new_id(evaluate(self.identify, record), seen, record.where))
+            if self.keep is None or _true(evaluate(self.keep, record)):
                 yield record
 
 
@@ -137,7 +130,7 @@ def _new_id(value: Any, seen: set[str], where: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class HashSplit(_Wrapper):
+class HashSplit(Wrapper):
     """Cuts the split ``whole`` by the hash of a key: records with equal keys never fall into different splits."""
 
     whole: str
@@ -160,7 +153,7 @@ class HashSplit(_Wrapper):
             yield from self.inner.records(split)
             return
         for record in self.inner.records(self.whole):
-            if self._side(_evaluate(self.key, record)) == split:
+            if self._side(evaluate(self.key, record)) == split:
                 yield record
 
     def _side(self, key: Any) -> str:
@@ -190,40 +183,7 @@ def _split_by_hash(source: Source, spec: dict[str, Any], where: str) -> Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Grouped(_Wrapper):
-    """Records of one split with equal keys become one: the first, with all of them in its field ``group``.
-
-    Order and ids are those of the first records. The split is held in memory.
-    """
-
-    key: Reader
-    which: tuple[str, ...] | None
-
-    def records(self, split: str) -> Iterator[RawRecord]:
-        if self.which is not None and split not in self.which:
-            yield from self.inner.records(split)
-            return
-        groups: dict[str, list[RawRecord]] = {}
-        for record in self.inner.records(split):
-            groups.setdefault(json.dumps(_evaluate(self.key, record), sort_keys=True), []).append(record)
-        for first, *others in groups.values():
-            yield replace(first, data={**first.data, "group": [first.data, *(other.data for other in others)]})
-
-
-def _grouped(source: Source, spec: str | dict[str, Any], where: str) -> Source:
-    given = {"by": spec} if isinstance(spec, str) else dict(spec)
-    which = given.get("splits")
-    known = source.splits()
-    if not given.keys() <= {"by", "splits"} or "by" not in given or not (which is None or isinstance(which, list)):
-        raise TemplateError(where, f"group: is {spec!r}", "write the JMESPath of the key, or {by: KEY, splits: [test]}")
-    for split in which or []:
-        if split not in known:
-            raise TemplateError(where, f"group: the source has no split {split!r}", did_you_mean(str(split), known))
-    return Grouped(source, compile_expression(given["by"], where), None if which is None else tuple(which))
-
-
-@dataclass(frozen=True, slots=True)
-class Mapped(_Wrapper):
+class Mapped(Wrapper):
     """Records whose data are what ``fields:`` makes of them."""
 
     fields: Callable[[RawRecord], dict[str, Any]]
