@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -86,6 +87,11 @@ def _run_arguments(parser: argparse.ArgumentParser, config: bool = True) -> None
     if config:
         parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the run file")
     parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a setting of it")
+    _trust_argument(parser)
+
+
+def _trust_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--trust-python", action="store_true", help="run the Python nodes of templates")
 
 
 def _tokenizer_argument(parser: argparse.ArgumentParser) -> None:
@@ -106,11 +112,13 @@ def build_parser() -> argparse.ArgumentParser:
     check = add("check", _check, "try templates on their whole data before training")
     check.add_argument("template", nargs="*", help="task names or template files; by default all")
     _tokenizer_argument(check)
+    _trust_argument(check)
     show = add("show", _show, "one example at every stage, from record to structure")
     show.add_argument("task", help="a task name or a template file")
     show.add_argument("--split", help="the split to look in; by default the first")
     show.add_argument("--id", help="the id of the example; by default the first that is not empty")
     _tokenizer_argument(show)
+    _trust_argument(show)
     add("list", _list, "the tasks of the template library")
     _run_arguments(add("train", _train, "train a run file: what `deepspeed launch.sh` does"))
     _run_arguments(add("generate", _generate, "write predictions of the trained model"))
@@ -130,6 +138,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot say a character shows its number
     parsed = build_parser().parse_args(arguments)
+    if getattr(parsed, "trust_python", False):
+        from t2t.linear.python_node import TRUST
+
+        os.environ[TRUST] = "1"
     run: Command = parsed.run
     try:
         return run(parsed)

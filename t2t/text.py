@@ -24,6 +24,7 @@ CODES = {
     "_": "z", "*": "A", "+": "B", "&": "C", "%": "D", "$": "E", "!": "F", "?": "G", '"': "H", "'": "I", "^": "J",
     "~": "K", "`": "L",
 }  # fmt: skip
+_CODE_LAYOUT = " \n\t\r"
 _CHARACTERS = {code: char for char, code in CODES.items()}
 _CODE = re.compile(r"\|(?:u([0-9a-f]{4})|U(0[0-9a-f]{5}|10[0-9a-f]{4})|([A-Za-tv-z]))?")
 
@@ -111,21 +112,26 @@ class Escaper:
         self._longest_reserved = 4 * max((len(word) for word in self.reserved), default=0)
         self._needed = re.compile("[" + re.escape("".join(sorted(escaped))) + "]|^ | $|  ").search
 
-    def write(self, value: str) -> str:
-        """``value`` as it stands in a target: never empty, no raw mark, no reserved word."""
+    def write(self, value: str, layout: bool = False) -> str:
+        """``value`` as it stands in a target: never empty, no raw mark, no reserved word.
+
+        With ``layout`` line breaks, tabs and runs of spaces stand as they are, but for the first and last character.
+        """
         if not value:
             return EMPTY
-        text = value if self._needed(value) is None else self._escape(value)
+        text = value if self._needed(value) is None else self._escape(value, layout)
         if len(value) <= self._longest_reserved and fold(value) in self.reserved:
             return GUARD + text
         return text
 
-    def _escape(self, value: str) -> str:
+    def _escape(self, value: str, layout: bool) -> str:
         parts: list[str] = []
         last = len(value) - 1
         after_escape = False
         for position, char in enumerate(value):
-            if char == " ":
+            if layout and char in _CODE_LAYOUT:
+                needed = position in (0, last)
+            elif char == " ":
                 needed = position in (0, last) or value[position - 1] == " "
             else:
                 # A combining mark, or what NFKC turns into one, would melt into the code letter before it.

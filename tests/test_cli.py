@@ -9,14 +9,14 @@ import pytest
 from t2t.cli import build_parser, main
 
 FLAGS = {
-    "check": ["--tokenizer", "template"],
-    "show": ["--id", "--split", "--tokenizer", "task"],
+    "check": ["--tokenizer", "--trust-python", "template"],
+    "show": ["--id", "--split", "--tokenizer", "--trust-python", "task"],
     "list": [],
-    "train": ["--config", "--set"],
-    "generate": ["--config", "--set"],
-    "evaluate": ["--config", "--set"],
-    "report": ["--config", "--set"],
-    "demo": ["--set"],
+    "train": ["--config", "--set", "--trust-python"],
+    "generate": ["--config", "--set", "--trust-python"],
+    "evaluate": ["--config", "--set", "--trust-python"],
+    "report": ["--config", "--set", "--trust-python"],
+    "demo": ["--set", "--trust-python"],
 }
 
 

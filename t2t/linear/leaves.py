@@ -25,15 +25,16 @@ class Text(Node):
 
     keys = frozenset({"text"})
 
-    def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
-        own = spec["text"]
+    def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet, key: str = "text") -> None:
+        own = spec[key]
         if own is not None and not isinstance(own, str):
-            raise TemplateError(place.line("text"), f"text is {kind_of(own)}", 'write text: FIELD, text: "@" or text:')
+            todo = f'write {key}: FIELD, {key}: "@" or {key}:'
+            raise TemplateError(place.line(key), f"{key} is {kind_of(own)}", todo)
         super().__init__(spec if own is None or "gold" in spec else {**spec, "gold": own}, place, alphabet)
 
     def normal(self, raw: Json, scope: Scope) -> Value:
         if not isinstance(raw, str):
-            raise self.data_error(scope, f"is {kind_of(raw)}", "a text node wants a text")
+            raise self.data_error(scope, f"is {kind_of(raw)}", "the node wants a text")
         return raw
 
     def write(self, value: Value, scope: Scope) -> str:

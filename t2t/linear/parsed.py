@@ -17,6 +17,7 @@ STRUCTURAL = frozenset(
         "unknown_choice",
         "bad_number",
         "empty_value",
+        "unreadable",
         "cut",
     }
 )

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping
 from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
 from t2t.linear.branches import Each, Record
+from t2t.linear.code import Code
+from t2t.linear.inline import Inline
 from t2t.linear.leaves import Choice, Label, Labels, Number, SpanOf, Text
 from t2t.linear.node import INVALID, Node, Place
 from t2t.linear.parsed import Parsed
+from t2t.linear.python_node import PythonNode
 from t2t.linear.scope import Scope, Where, kind_of
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Value
@@ -17,23 +20,25 @@ from t2t.structures import Record as Fields
 
 LEAVES: dict[str, type[Node]] = {
     "text": Text, "label": Label, "labels": Labels, "choice": Choice, "number": Number, "span_of": SpanOf,
+    "code": Code, "python": PythonNode,
 }  # fmt: skip
+LISTS: dict[str, type[Each | Inline]] = {"each": Each, "inline": Inline}
 
 
 def _build(spec: Json, place: Place, alphabet: Alphabet) -> Node:
     if not isinstance(spec, Mapping):
         raise TemplateError(place.line(), f"a node is {kind_of(spec)}", "write it as a mapping, e.g. {span_of: text}")
-    kinds = [key for key in (*LEAVES, "each") if key in spec]
+    kinds = [key for key in (*LEAVES, *LISTS) if key in spec]
     if len(kinds) > 1:
         raise TemplateError(place.line(), f"a node is both {kinds[0]} and {kinds[1]}", "keep one")
     if not kinds and "as" in spec:
         return Record(spec, place, alphabet, _build)
     if not kinds:
-        known = [*LEAVES, "each", "as"]
+        known = [*LEAVES, *LISTS, "as"]
         first = next(iter(spec), "")
         raise TemplateError(place.line(), f"unknown node {first!r}", did_you_mean(str(first), known))
-    if kinds[0] == "each":
-        return Each(spec, place, alphabet, _build)
+    if kinds[0] in LISTS:
+        return LISTS[kinds[0]](spec, place, alphabet, _build)
     return LEAVES[kinds[0]](spec, place, alphabet)
 
 
@@ -84,6 +89,6 @@ class Target:
 
 def _walk(node: Node) -> Iterator[tuple[str, Node]]:
     yield node.place.name, node
-    if isinstance(node, Record | Each):
+    if isinstance(node, Record | Each | Inline):
         for child in node.fields.nodes.values():
             yield from _walk(child)
