@@ -53,7 +53,7 @@ def _generate(arguments: argparse.Namespace) -> int:
     from t2t.config.run import load_run
     from t2t.runs.generate import generate_run
 
-    generate_run(load_run(arguments.config, arguments.set))
+    generate_run(load_run(arguments.config, arguments.set), arguments.types)
     return 0
 
 
@@ -121,7 +121,9 @@ def build_parser() -> argparse.ArgumentParser:
     _trust_argument(show)
     add("list", _list, "the tasks of the template library")
     _run_arguments(add("train", _train, "train a run file: what `deepspeed launch.sh` does"))
-    _run_arguments(add("generate", _generate, "write predictions of the trained model"))
+    generate = add("generate", _generate, "write predictions of the trained model")
+    _run_arguments(generate)
+    generate.add_argument("--types", metavar="A,B", help="ask for types of your own, of tasks with types: sampled")
     _run_arguments(add("evaluate", _evaluate, "score the predictions and print a table"))
     _run_arguments(add("report", _report, "write the HTML report of a run"))
     _run_arguments(add("demo", _demo, "train, generate, evaluate and report the atlas tasks"), config=False)

@@ -13,7 +13,7 @@ FLAGS = {
     "show": ["--id", "--split", "--tokenizer", "--trust-python", "task"],
     "list": [],
     "train": ["--config", "--set", "--trust-python"],
-    "generate": ["--config", "--set", "--trust-python"],
+    "generate": ["--config", "--set", "--trust-python", "--types"],
     "evaluate": ["--config", "--set", "--trust-python"],
     "report": ["--config", "--set", "--trust-python"],
     "demo": ["--set", "--trust-python"],

@@ -41,6 +41,15 @@ class _FewShot(_Strict):
     between: str = " ; "
 
 
+_Chance = Annotated[float, Field(gt=0, le=1)]
+
+
+class _Types(_Strict):
+    node: str | None = None
+    keep: _Chance = 0.8
+    negatives: _Chance = 0.5
+
+
 class _TemplateFile(_Strict):
     task: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)+$")]
     version: Annotated[int, Field(ge=1)]
@@ -54,6 +63,7 @@ class _TemplateFile(_Strict):
     prompts: list[_WeightedPrompt] | None = None
     shorten: _Shorten | None = None
     few_shot: _Shots | _FewShot | None = None
+    types: Literal["sampled"] | _Types | None = None
     target: dict[str, Any]
     references: str | None = None
     metrics: list[str | dict[str, dict[str, Any] | None]]
@@ -86,6 +96,15 @@ class FewShot:
 
 
 @dataclass(frozen=True, slots=True)
+class Types:
+    """The label node whose types the prompt asks for (None: the only one), and the chances that training draws by."""
+
+    node: str | None
+    keep: float
+    negatives: float
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """A task template as its file says it, checked for form; ``where`` gives FILE:LINE for a path of keys."""
 
@@ -101,6 +120,7 @@ class Template:
     prompts: tuple[PromptVariant, ...]
     shorten: Shorten | None
     few_shot: FewShot | None
+    types: Types | None
     target: Mapping[str, Any]
     references: str | None
     metrics: tuple[str | Mapping[str, Mapping[str, Any] | None], ...]
@@ -115,6 +135,8 @@ class Template:
         content["references"] = self.references
         if self.few_shot is not None:
             content["few_shot"] = asdict(self.few_shot)
+        if self.types is not None:
+            content["types"] = asdict(self.types)
         return json.dumps(content, ensure_ascii=False, default=str)
 
 
@@ -196,12 +218,20 @@ def _frozen(parsed: _TemplateFile, variant: str | None, path: Path, where: Where
         prompts=_prompts(parsed, where),
         shorten=shorten,
         few_shot=_few_shot(parsed, where),
+        types=_types(parsed.types),
         target=parsed.target,
         references=parsed.references,
         metrics=tuple(parsed.metrics),
         path=path,
         where=where,
     )
+
+
+def _types(given: str | _Types | None) -> Types | None:
+    if given is None:
+        return None
+    settings = given if isinstance(given, _Types) else _Types()
+    return Types(settings.node, settings.keep, settings.negatives)
 
 
 def _few_shot(parsed: _TemplateFile, where: Where) -> FewShot | None:
@@ -227,6 +257,7 @@ def _known_keys(path: tuple[str | int, ...]) -> list[str]:
     if len(path) == 1:
         return [*_TemplateFile.model_fields, "for"]
     inner: dict[str | int, type[BaseModel]] = {"shorten": _Shorten, "prompts": _WeightedPrompt, "few_shot": _FewShot}
+    inner["types"] = _Types
     return [field.alias or name for name, field in inner[path[0]].model_fields.items()] if path[0] in inner else []
 
 

@@ -31,7 +31,7 @@ class EncodableTask(Protocol):
     def examples(self, split: str) -> Iterator[Example]: ...
     def prompt(self, example: Example, *, seed: int = 0, epoch: int | None = None, keep: int | None = None) -> str: ...
     def shorten_length(self, example: Example) -> int | None: ...
-    def target_text(self, example: Example) -> str: ...
+    def target_text(self, example: Example, *, seed: int = 0, epoch: int | None = None) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +105,7 @@ class Encoder:
         seed: int = 0,
         epoch: int | None = None,
     ) -> Iterator[Encoded]:
-        """The examples in their order. ``seed`` and ``epoch`` choose among a task's prompts (None: the first).
+        """The examples in their order. ``seed`` and ``epoch`` choose prompts and types (None: the first, and all).
 
         A prompt that is too long keeps as many characters of the template's ``shorten`` field as fit; a target that
         is too long keeps its beginning and EOS. Raises DataError for a prompt that does not fit with nothing left
@@ -131,7 +131,7 @@ class Encoder:
         self, task: EncodableTask, examples: Sequence[Example], task_index: int, seed: int, epoch: int | None
     ) -> list[tuple[Encoded, Cut | None]]:
         prompts = self._ids([task.prompt(example, seed=seed, epoch=epoch) for example in examples])
-        targets = self._ids([task.target_text(example) for example in examples])
+        targets = self._ids([task.target_text(example, seed=seed, epoch=epoch) for example in examples])
         counts = self.counts.setdefault(task.name, Counts())
         rows: list[tuple[Encoded, Cut | None]] = []
         for example, prompt, target in zip(examples, prompts, targets, strict=True):

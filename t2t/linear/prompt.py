@@ -77,17 +77,23 @@ class Prompt:
         text: the pattern; ``{field}``, ``{node.labels}``, ``{{`` and ``}}``.
         words: gives the words of a label node of the target, for ``{node.labels}``.
         lists: compiled lists, by the name under which the prompt uses them.
+        varying: the ``NODE.labels`` whose words are given with the fields of each record.
     """
 
     def __init__(
-        self, text: str, words: Callable[[str, str], list[str]], lists: Mapping[str, PromptList], where: str
+        self,
+        text: str,
+        words: Callable[[str, str], list[str]],
+        lists: Mapping[str, PromptList],
+        where: str,
+        varying: str | None = None,
     ) -> None:
         template = read_template(text, where)
         self.names: list[str] = []
         self.literals = [template.literals[0]]
         self.lists = lists
         for name, literal in zip(template.names, template.literals[1:], strict=True):
-            if name.endswith(".labels"):
+            if name.endswith(".labels") and name != varying:
                 self.literals[-1] += ", ".join(words(name.removesuffix(".labels"), where)) + literal
             elif name == "labels":
                 raise TemplateError(where, "{labels} names no node of the target", "write {NODE.labels}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -68,17 +69,25 @@ def generate(
     return counts
 
 
-def generate_run(run: RunConfig) -> dict[str, int]:
-    """``generate`` as a run file asks for: its tasks, splits and limits, into its directory."""
+def generate_run(run: RunConfig, types: str | None = None) -> dict[str, int]:
+    """``generate`` as a run file asks for: its tasks, splits and limits, into its directory.
+
+    ``types``: a user's own types, separated by commas, which all tasks are asked for. The predictions then stand in
+    ``types/TYPES/`` of that directory, since they are not what the gold is about.
+    """
     places = {entry.task: entry.where for entry in run.tasks}
+    tasks = [load_task(name, where) for name, where in places.items()]
+    words = [word.strip() for word in types.split(",") if word.strip()] if types is not None else []
+    folder = "-".join(re.sub(r"[^\w]+", "_", word) for word in words)
     return generate(
         run.directory,
-        [load_task(name, where) for name, where in places.items()],
+        tasks if types is None else [task.with_types(words) for task in tasks],
         run.generate.splits,
         limit=run.generate.limit,
         prompt_limit=run.lengths.prompt,
         target_limit=run.lengths.target,
         batch_tokens=run.generate.tokens,
+        out=None if types is None else run.directory / "types" / folder,
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from t2t.tasks.few_shot import Exemplars
 from t2t.tasks.fields import compile_fields
 from t2t.tasks.label_sets import has_open_sets, resolve_sets
 from t2t.tasks.sources import RawRecord, Source, build_source
+from t2t.tasks.wanted_types import WantedTypes, with_set
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "task_templates"
 
@@ -46,6 +48,7 @@ class Task:
         )
         self._map = compile_fields(template.fields, template.path.parent, template.where(("fields",)))
         self._exemplars = self._few_shot()
+        self._all_types: Target | None = None
         self._open = has_open_sets(template.target)
         if not self._open:
             self.compile()
@@ -69,6 +72,24 @@ class Task:
         return (self._map(raw) for raw in self.source.records("train"))
 
     @cached_property
+    def types(self) -> WantedTypes | None:
+        """Which types of the target prompts ask for; None where the template does not sample them."""
+        settings = self.template.types
+        if settings is None:
+            return None
+        return WantedTypes(settings, self.target, self.name, self.template.where(("types",)))
+
+    def with_types(self, words: Sequence[str]) -> Task:
+        """This task asking for a user's own types. RunFileError if its template does not sample types."""
+        if self.types is None:
+            raise RunFileError("--types", f"{self.name} does not sample types", "add types: sampled to its template")
+        asked = self.types.asked(words, "--types")
+        spec = with_set(self.template.target, self.types.node.place.path, asked)
+        task = Task(replace(self.template, target=spec))
+        task._all_types = self.target
+        return task
+
+    @cached_property
     def prompts(self) -> list[Prompt]:
         """The wordings of the prompt, compiled."""
         template = self.template
@@ -76,11 +97,16 @@ class Task:
             name: PromptList(spec, lambda path, name=name: template.where(("lists", name, *path)))  # type: ignore[misc]
             for name, spec in template.lists.items()
         }
+        varying = self.types.placeholder if self.types else None
         prompts = [
-            Prompt(variant.text, self.target.words, lists, self._prompt_line(index))
+            Prompt(variant.text, self.target.words, lists, self._prompt_line(index), varying)
             for index, variant in enumerate(template.prompts)
         ]
         self._check_shorten(prompts)
+        for index, prompt in enumerate(prompts):
+            if varying and varying not in prompt.names:
+                found = "types: are sampled, but the prompt does not list them"
+                raise TemplateError(self._prompt_line(index), found, f"write {{{varying}}} into it")
         return prompts
 
     def _few_shot(self) -> Exemplars | None:
@@ -89,7 +115,7 @@ class Task:
             return None
 
         def render(example: Example, wording: int) -> tuple[str, str]:
-            return self.prompts[wording].render(example.fields, example.where), self.target_text(example)
+            return self._worded(example, example.fields, wording, 0, None), self.target_text(example)
 
         return Exemplars(settings, self.name, lambda: self.examples(settings.split), render)
 
@@ -134,7 +160,10 @@ class Task:
     def example(self, raw: RawRecord) -> Example:
         """One raw record as an example."""
         fields = self._map(raw)
-        return Example(raw.id, fields, self.target.gold(fields, raw.where), raw.where)
+        gold = (self._all_types or self.target).gold(fields, raw.where)
+        if self._all_types is not None and self.types is not None:
+            gold = self.types.only(gold, list(self.types.words))
+        return Example(raw.id, fields, gold, raw.where)
 
     def prompt(self, example: Example, *, seed: int = 0, epoch: int | None = None, keep: int | None = None) -> str:
         """The prompt. With ``epoch`` one of the wordings is drawn by weight as a function of (seed, epoch, id),
@@ -142,8 +171,14 @@ class Task:
         ``shorten`` field stay."""
         wording = 0 if epoch is None else self._draw(seed, epoch, example.id)
         fields = example.fields if keep is None else self._shortened(example.fields, keep)
-        prompt = self.prompts[wording].render(fields, example.where)
+        prompt = self._worded(example, fields, wording, seed, epoch)
         return prompt if self._exemplars is None else self._exemplars.before(prompt, example, wording, seed, epoch)
+
+    def _worded(self, example: Example, fields: Record, wording: int, seed: int, epoch: int | None) -> str:
+        if self.types is not None:
+            wanted = self.types.wanted(example.gold, example.id, seed, epoch)
+            fields = {**fields, self.types.placeholder: self.types.shown(wanted)}
+        return self.prompts[wording].render(fields, example.where)
 
     def _draw(self, seed: int, epoch: int, id_: str) -> int:
         if len(self.template.prompts) == 1:
@@ -178,12 +213,15 @@ class Task:
 
     @property
     def prompts_vary(self) -> bool:
-        """True if the prompt of an example may differ from epoch to epoch."""
-        return len(self.template.prompts) > 1 or self._exemplars is not None
+        """True if the prompt or target of an example may differ from epoch to epoch."""
+        return len(self.template.prompts) > 1 or self._exemplars is not None or self.template.types is not None
 
-    def target_text(self, example: Example) -> str:
-        """The target string of the gold value."""
-        return self.target.render(example.gold, example.fields, example.where)
+    def target_text(self, example: Example, *, seed: int = 0, epoch: int | None = None) -> str:
+        """The target string of the gold value; with ``epoch``, of its part that the prompt asks for."""
+        gold = example.gold
+        if self.types is not None and epoch is not None:
+            gold = self.types.only(gold, self.types.wanted(gold, example.id, seed, epoch))
+        return self.target.render(gold, example.fields, example.where)
 
     def render(self, example: Example) -> Rendered:
         """Prompt and target as evaluation sees them."""

@@ -41,7 +41,7 @@ class Storms:
     def shorten_length(self, example: Example) -> int | None:
         return len(example.fields["text"]) if self.shortens else None
 
-    def target_text(self, example: Example) -> str:
+    def target_text(self, example: Example, *, seed: int = 0, epoch: int | None = None) -> str:
         return str(example.gold)
 
 

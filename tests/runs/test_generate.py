@@ -116,6 +116,29 @@ def test_a_run_file_says_what_is_generated(run: Path, task: Task, tmp_path: Path
     assert found[1]["prompt"] != task.prompt(list(task.examples("valid"))[1])
 
 
+def test_a_users_own_types_have_a_folder_of_their_own(run: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(config, "RUNS", tmp_path)
+    path = tmp_path / "demo" / "names.yaml"
+    path.parent.mkdir()
+    path.write_text(
+        "task: demo/names\nversion: 1\nsource: {format: jsonl, test: test.jsonl}\ntypes: sampled\n"
+        'prompt: "{type.labels}: {text}"\nmetrics: [exact_match]\n'
+        'target: {each: m, as: "{text} = {type}", fields: {text: {span_of: text}, type: {label: [person, place]}}}\n'
+    )
+    (path.parent / "test.jsonl").write_text('{"text": "Ada", "m": [{"text": "Ada", "type": "person"}]}\n')
+    file = tmp_path / "run.yaml"
+    file.write_text(
+        f"run: run\ntasks: [{path}]\ntokenizer: {{vocab_size: 520}}\n"
+        "model: {from_scratch: {d_model: 16, d_kv: 8, d_ff: 16, num_layers: 1, num_decoder_layers: 1, num_heads: 2}}\n"
+        "schedule: {name: constant, steps: 1}\nlengths: {prompt: 64, target: 2}\n"
+    )
+    generate_run(config.load_run(file), "drug, brand name")
+    (line,) = lines(run / "types" / "drug-brand_name" / "predictions" / "demo" / "names.jsonl")
+    assert line["prompt"] == "drug, brand name: Ada"
+    with pytest.raises(RunFileError, match="names no type"):
+        generate_run(config.load_run(file), " , ")
+
+
 def test_what_is_missing_is_said(run: Path, task: Task, tmp_path: Path) -> None:
     with pytest.raises(RunFileError, match=r"mood/line has none of \['dev'\]; use one of: "):
         generate(run, [task], ["dev"])
