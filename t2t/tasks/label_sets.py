@@ -15,7 +15,7 @@ from t2t.tasks.json_text import read_document
 
 _KEYS = {"from", "words", "at", "column"}
 _AS_SPACES = str.maketrans("_-./", "    ")
-Path_ = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 def has_open_sets(spec: Json) -> bool:
@@ -35,8 +35,8 @@ def resolve_sets(spec: Json, train: Callable[[], Iterable[Record]], base: Path, 
     Raises:
         TemplateError, DataError: the set cannot be read, or is empty.
     """
-    found: dict[Path_, list[Json] | dict[str, str]] = {}
-    reads: list[tuple[Path_, list[Expression], set[Json]]] = []
+    found: dict[KeyPath, list[Json] | dict[str, str]] = {}
+    reads: list[tuple[KeyPath, list[Expression], set[Json]]] = []
     for path, steps, given in _open_sets(spec, (), ()):
         line = where(path)
         _check(given, line)
@@ -56,7 +56,7 @@ def resolve_sets(spec: Json, train: Callable[[], Iterable[Record]], base: Path, 
     return _filled(spec, (), found)
 
 
-def _open_sets(spec: Json, path: Path_, steps: tuple[str, ...]) -> Iterator[tuple[Path_, tuple[str, ...], Any]]:
+def _open_sets(spec: Json, path: KeyPath, steps: tuple[str, ...]) -> Iterator[tuple[KeyPath, tuple[str, ...], Any]]:
     """Path, the expressions that lead to its gold, and the open set of each label node below ``spec``."""
     if not isinstance(spec, Mapping):
         return
@@ -113,7 +113,7 @@ def _scalars(item: Json, expressions: list[Expression], where: str) -> Iterator[
         yield from _scalars(inner, expressions[1:], where)
 
 
-def _filled(spec: Json, path: Path_, found: Mapping[Path_, list[Json] | dict[str, str]]) -> Json:
+def _filled(spec: Json, path: KeyPath, found: Mapping[KeyPath, list[Json] | dict[str, str]]) -> Json:
     if path in found:
         labels = found[path]
         if spec.get("words") != "spaces" or isinstance(labels, dict):

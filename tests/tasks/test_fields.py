@@ -34,6 +34,23 @@ def test_expressions() -> None:
     assert field('"a b"', **{"a b": 3}) == 3
 
 
+def test_tags_become_spans_of_the_text_without_them() -> None:
+    found = field({"tagged": {"of": "x", "tags": ["e1", "e2"]}}, x="<e2>A</e2> < b <e1>c d</e1>.")
+    assert found == {"text": "A < b c d.", "e1": Span("c d", 6, 9), "e2": Span("A", 0, 1)}
+
+
+@pytest.mark.parametrize("text", ["<e1>a", "a", "<e1></e1>", "</e1>a<e1>", "<e1>a</e1> <e1>b</e1>", "<e1><e1>a</e1>"])
+def test_tags_that_do_not_stand_once_around_a_text(text: str) -> None:
+    with pytest.raises(
+        DataError, match=r"a\.jsonl:7: field 'f': the tags <e1> and </e1> do not stand once around a text"
+    ):
+        field({"tagged": {"of": "x", "tags": ["e1"]}}, x=text)
+
+
+def test_replace_puts_one_text_for_another_in_order() -> None:
+    assert field({"replace": {"of": "x", "put": {"a": "b", "b": "."}}}, x="abc") == "..c"
+
+
 def test_a_missing_field_names_line_and_fields() -> None:
     with pytest.raises(DataError, match=r"^a\.jsonl:7: record has no field 'x' \(it has a, b\);"):
         field("x", a=1, b=2)
@@ -56,6 +73,10 @@ def test_a_missing_field_names_line_and_fields() -> None:
         ({"bio": {"tokens": "x", "tags": "y", "repair": "strct"}}, "did you mean 'strict'"),
         ({"lookup": "x"}, "in: is missing"),
         ({"get": None}, "of: is missing"),
+        ({"replace": {"of": "x"}}, "put: is None"),
+        ({"replace": {"of": "x", "put": {"a": 1}}}, "put: is {'a': 1}"),
+        ({"tagged": "x"}, "tags: is missing"),
+        ({"one_of": {"of": "x"}}, "in: is missing"),
         ({"split": {"by": ""}}, "by: is empty"),
         ({"state": {"drop": [1]}}, "a list of texts"),
     ],
