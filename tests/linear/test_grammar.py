@@ -48,7 +48,9 @@ LEAVES = target({
         "number": {"number": 2, "absent": "unknown"},
         "pick": {"choice": "options", "by": "letter", "absent": "unknown"},
         "option": {"choice": "options", "by": "text", "absent": "unknown"},
-        "more": {"each": "more", "as": "{n}", "fields": {"n": {"number": 0, "gold": "@"}}, "between": ",", "empty": "x"},
+        "more": {
+            "each": "more", "as": "{n}", "fields": {"n": {"number": 0, "gold": "@"}}, "between": ",", "empty": "x",
+        },
     },
 })  # fmt: skip
 ZERO = target({
@@ -108,9 +110,9 @@ def test_what_is_admitted_parses_without_an_issue(tree: Target) -> None:
 
 
 pieces = st.lists(
-    st.sampled_from(["Paris", "art", "Artland", " ", "；", "ab", "aa", "#2", "=", "\n", "İ", "野", ";\u0301", "none", "|"]),
+    st.sampled_from(["Paris", "art", "Artland", " ", "；", "aa", "#2", "=", "\n", "İ", "野", ";\u0301", "none", "|"]),
     min_size=1,
-).map("".join)  # fmt: skip
+).map("".join)
 
 
 @quick
