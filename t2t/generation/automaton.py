@@ -17,7 +17,7 @@ DEAD, UNKNOWN_YET = -1, -2
 class Automaton:
     """States are numbers, 0 the first. A state from which no text can be completed is DEAD.
 
-    ``accepting[state]``: a text may end there. ``distance[state]``: the fewest bytes that complete one.
+    ``accepting[state]``: a text may end there.
     """
 
     def __init__(self, grammar: Grammar, spelling: Spelling) -> None:
@@ -27,7 +27,7 @@ class Automaton:
         self._members: list[frozenset[int]] = []
         self._rows: NDArray[np.int32] = np.full((64, 256), UNKNOWN_YET, dtype=np.int32)
         self.accepting: list[bool] = []
-        self.distance: list[int] = []
+        self._distances: NDArray[np.int32] = np.zeros(64, dtype=np.int32)
         self.start = self._state_of({self._network.start})
 
     def after(self, states: NDArray[np.int32], bytes_: NDArray[np.uint8]) -> NDArray[np.int32]:
@@ -37,6 +37,11 @@ class Automaton:
             for state in np.unique(states[found == UNKNOWN_YET]).tolist():
                 self._fill(state)
             found = self._rows[states, bytes_]
+        return found
+
+    def distance(self, states: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The fewest bytes that complete a text from each of ``states``."""
+        found: NDArray[np.int32] = self._distances[states]
         return found
 
     def _fill(self, state: int) -> None:
@@ -62,9 +67,10 @@ class Automaton:
     def _add(self, members: frozenset[int], distance: int) -> int:
         self._members.append(members)
         self.accepting.append(self._network.end in members)
-        self.distance.append(distance)
         if len(self._members) > len(self._rows):
             self._rows = np.concatenate([self._rows, np.full_like(self._rows, UNKNOWN_YET)])
+            self._distances = np.concatenate([self._distances, np.zeros_like(self._distances)])
+        self._distances[len(self._members) - 1] = distance
         return len(self._members) - 1
 
     def _closure(self, state: int) -> frozenset[int]:

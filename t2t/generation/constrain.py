@@ -106,7 +106,7 @@ class Guide:
         found, automaton = self._masks.allowed(self._state), self._masks.automaton
         ids = found.ids
         if self._closing:
-            in_time = np.array([automaton.distance[state] for state in found.states.tolist()]) + 2 <= left
+            in_time = automaton.distance(found.states) + 2 <= left
             ids = ids[in_time] if in_time.any() or automaton.accepting[self._state] else ids
         return np.append(ids, self._eos) if automaton.accepting[self._state] else ids
 
