@@ -19,6 +19,7 @@ class Code(Text):
     """
 
     keys = frozenset({"code"})
+    constrainable = False
 
     def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
         super().__init__(spec, place, alphabet, key="code")

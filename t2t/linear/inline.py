@@ -34,6 +34,7 @@ class Inline(Node):
     """
 
     keys = frozenset({"inline", "as", "fields"})
+    constrainable = False
 
     def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet, build: Build) -> None:
         super().__init__(spec, place, alphabet)

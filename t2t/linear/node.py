@@ -10,6 +10,7 @@ from typing import Final
 
 from t2t.errors import DataError, TemplateError
 from t2t.linear.alphabet import Alphabet
+from t2t.linear.grammar import Grammar, Literal, OneOf
 from t2t.linear.scope import Expression, Scope, Where, kind_of
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Value
@@ -65,6 +66,7 @@ class Node(ABC):
     """One node. Subclasses say how a value that is not null is read, written and parsed."""
 
     keys: frozenset[str] = frozenset()
+    constrainable = True  # False: no grammar says its texts, so that a target with such a node is decoded freely
 
     def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
         self.place = place
@@ -121,6 +123,14 @@ class Node(ABC):
             return None
         return self.read(stripped, scope)
 
+    def grammar(self, scope: Scope) -> Grammar:
+        """The texts that ``parse`` reads without an issue for this record, written as ``render`` writes them.
+
+        Every value that can be rendered is among them, as far as its spans stand in the source. DataError as in parse.
+        """
+        shape = self.shape(scope)
+        return shape if self.absent is None else OneOf((Literal(self.absent), shape))
+
     def data_error(self, scope: Scope, found: str, todo: str) -> DataError:
         """An error about the gold of this node."""
         name = self.place.name or self.expression.text
@@ -152,6 +162,10 @@ class Node(ABC):
     @abstractmethod
     def read(self, text: str, scope: Scope) -> Value | Invalid:
         """The value of a text that is stripped, not empty and not ``absent``."""
+
+    def shape(self, scope: Scope) -> Grammar:
+        """The texts of the values that are not null. TypeError for a node that is not constrainable."""
+        raise TypeError(f"{type(self).__name__} has no grammar")
 
     @abstractmethod
     def could_be(self, folded: str) -> bool:

@@ -37,6 +37,7 @@ class PythonNode(Node):
     """``python: module:Class``: what a ``Leaf`` makes of a value. Read only where Python is trusted."""
 
     keys = frozenset({"python"})
+    constrainable = False
 
     def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
         super().__init__(spec, place, alphabet)

@@ -1,4 +1,5 @@
-"""The target tree: built from its YAML form, it renders gold values and parses what a model wrote."""
+"""The target tree: built from its YAML form, it renders gold values, parses what a model wrote, and
+says which texts are possible."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
 from t2t.linear.branches import Each, Record
 from t2t.linear.code import Code
+from t2t.linear.grammar import Grammar
 from t2t.linear.inline import Inline
 from t2t.linear.leaves import Choice, Label, Labels, Number, SpanOf, Text
 from t2t.linear.node import INVALID, Node, Place
@@ -73,6 +75,16 @@ class Target:
         scope = Scope(fields, where)
         value = self.root.parse(text, scope)
         return Parsed(None if value is INVALID else value, tuple(scope.issues))
+
+    def grammar(self, fields: Fields, where: str = "record") -> Grammar:
+        """The texts that parse strictly for a record. DataError if a field that they depend on is missing;
+        for constrainable targets only."""
+        return self.root.grammar(Scope(fields, where))
+
+    @property
+    def constrainable(self) -> bool:
+        """True if there is a grammar: every node can say which texts it takes."""
+        return all(node.constrainable for node in self.nodes.values())
 
     def words(self, name: str, where: str) -> list[str]:
         """The words of the closed set of the node called ``name``; the last key of its path is enough."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from t2t.config.template import Template, read_template, read_templates
 from t2t.errors import DataError, InputError, RunFileError, TemplateError
+from t2t.linear.grammar import Grammar
 from t2t.linear.leaves import Label
 from t2t.linear.parsed import Parsed
 from t2t.linear.prompt import Prompt, PromptList
@@ -230,6 +231,15 @@ class Task:
     def parse(self, text: str, example: Example) -> Parsed:
         """What a model's output says about this example."""
         return self.target.parse(text, example.fields, example.where)
+
+    @property
+    def constrainable(self) -> bool:
+        """True if outputs can be held to the target language."""
+        return self.target.constrainable
+
+    def grammar(self, example: Example) -> Grammar:
+        """The outputs for this example that parse strictly; for constrainable tasks only."""
+        return self.target.grammar(example.fields, example.where)
 
     def references(self, example: Example) -> list[Value]:
         """All acceptable gold values, at least one."""
