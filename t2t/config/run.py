@@ -11,7 +11,7 @@ import yaml
 
 from t2t.config.run_file import RunFile, read_run_file
 
-Precision: TypeAlias = Literal["fp32", "bf16", "autocast_bf16"]
+Precision: TypeAlias = Literal["auto", "fp32", "bf16", "autocast_bf16"]
 LossNorm: TypeAlias = Literal["tokens", "examples", "tasks"]
 RUNS = Path("runs")
 DEFAULT_VOCABULARY = 4000
@@ -121,7 +121,10 @@ class GenerateSettings:
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """A run file with its overrides, every default filled in. ``where``: FILE:LINE of a dotted key."""
+    """A run file with its overrides, every default filled in. ``where``: FILE:LINE of a dotted key.
+
+    ``precision: auto`` is bf16 autocast where all processes multiply bf16 in hardware, else fp32.
+    """
 
     run: str
     seed: int

@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -66,6 +66,7 @@ def train(config: RunConfig, device: torch.device) -> Path:
         return _finished(config)
     prepared = on_first(lambda: prepare(config, tasks))
     on_first(lambda: _start_directory(config, prepared))
+    config = with_precision(config, device)
     model = _build_model(config, prepared.tokenizer)
     engine = Engine(model, config, settings, list(prepared.mixture.shares), device)
     start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints") or Position()
@@ -75,6 +76,14 @@ def train(config: RunConfig, device: torch.device) -> Path:
     _save_model(config, engine, model, prepared.tokenizer)
     on_first(lambda: _write_facts(config, prepared, model, end))
     return config.directory
+
+
+def with_precision(config: RunConfig, device: torch.device) -> RunConfig:
+    """``config`` with "auto" decided for the hardware of all ranks."""
+    if config.precision != "auto":
+        return config
+    fast = distributed.all_agree(distributed.multiplies_bf16(device), device)
+    return replace(config, precision="autocast_bf16" if fast else "fp32")
 
 
 def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
@@ -231,6 +240,7 @@ def _write_facts(config: RunConfig, prepared: Prepared, model: T5ForConditionalG
         "steps": end.step,
         "tokens": end.tokens,
         "processes": distributed.world_size(),
+        "precision": config.precision,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores",
         "finished": time.strftime("%Y-%m-%d %H:%M"),
         "versions": versions | {"deepspeed": deepspeed_library.__version__},
