@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 ESCAPE = "|"
 EMPTY = "|0"
@@ -94,6 +94,32 @@ def _code_of(char: str) -> str:
     return f"{ESCAPE}u{code:04x}" if code <= 0xFFFF else f"{ESCAPE}U{code:06x}"
 
 
+@lru_cache(maxsize=65536)
+def _melts(char: str) -> bool:
+    """True for a combining mark, and for what NFKC turns into one: it would melt into a code letter before it."""
+    return any(is_accent(part) for part in nfkc(char))
+
+
+def written_forms(char: str, escaped: frozenset[str]) -> tuple[str, ...]:
+    """The ways in which a character may be written inside a value, raw before coded.
+
+    Which of two it is depends on the neighbours: a space is raw between two other characters, a combining mark
+    unless it follows a code.
+    """
+    if char in escaped:
+        return (_code_of(char),)
+    return (char, _code_of(char)) if char == " " or _melts(char) else (char,)
+
+
+@lru_cache(maxsize=64)
+def chunk_pattern(escaped: frozenset[str]) -> re.Pattern[str]:
+    """Matches one written character of a value, raw or coded, but no raw space."""
+    raw = "[^ " + re.escape("".join(sorted(escaped))) + "]"
+    letter = "[" + "".join(_CHARACTERS) + "]"
+    basic = r"u(?:[0-9a-ce-f][0-9a-f]|d[0-7])[0-9a-f]{2}"
+    return re.compile(rf"{raw}|\|(?:{letter}|{basic}|U(?:0[1-9a-f]|10)[0-9a-f]{{4}})")
+
+
 class Escaper:
     """Writes values so that no mark stands raw in them, and reads them back.
 
@@ -128,13 +154,13 @@ class Escaper:
             if char == " ":
                 needed = position in (0, last) or value[position - 1] == " "
             else:
-                # A combining mark, or what NFKC turns into one, would melt into the code letter before it.
-                needed = char in self.escaped or (after_escape and any(is_accent(c) for c in nfkc(char)))
+                needed = char in self.escaped or (after_escape and _melts(char))
             parts.append(_code_of(char) if needed else char)
             after_escape = needed
         return "".join(parts)
 
-    def read(self, text: str) -> tuple[str, list[str]]:
+    @staticmethod
+    def read(text: str) -> tuple[str, list[str]]:
         """The value that ``write`` wrote, and the escapes that are none (they stay as they are)."""
         if ESCAPE not in text:
             return text, []

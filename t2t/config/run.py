@@ -112,11 +112,18 @@ class CheckpointSettings:
 
 @dataclass(frozen=True, slots=True)
 class GenerateSettings:
-    """Splits to generate for, tokens a batch, and at most ``limit`` inputs a task and split."""
+    """Splits to generate for, tokens a batch, at most ``limit`` inputs a task and split, and whether outputs that are
+    not strict are decoded again under the grammar of their target."""
 
     splits: tuple[str, ...]
     tokens: int
     limit: int | None
+    constrain: bool
+
+    @property
+    def decoding(self) -> str:
+        """How outputs are decoded, for signatures."""
+        return "greedy+constrained" if self.constrain else "greedy"
 
 
 @dataclass(frozen=True, slots=True)

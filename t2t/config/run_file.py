@@ -104,6 +104,7 @@ class Generate(_Strict):
     splits: Annotated[list[str], Field(min_length=1)] = ["test"]
     tokens: Positive = 8192
     limit: Positive | None = None
+    constrain: bool = True
 
 
 class RunFile(_Strict):

@@ -1,16 +1,25 @@
-"""Decoding with transformers' T5: greedy with a cache, or beams."""
+"""Decoding with transformers' T5: greedy with a cache, or beams; under a constraint where a free output is not strict.
+
+A constraint is optimistic: everything is decoded freely first. A row is accepted if it ends within the limit, its text
+is one of its grammar, and its ids are those of its text. The others are decoded again, greedily and under the grammar.
+For greedy search this is what constrained decoding of all rows gives, since a grammar admits the canonical ids of all
+its texts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache, PreTrainedTokenizerFast, T5ForConditionalGeneration
 
 from t2t.generation.batches import plan_batches
-from t2t.model.tokenizer import decode_texts
+from t2t.generation.constrain import Constrainer, Guides
+from t2t.linear.grammar import Grammar, admits
+from t2t.model.tokenizer import decode_texts, encode_texts
 
 PAD, EOS = 0, 1
 # Rows that have ended leave the batch when they are this share of it: copying the cache costs about a step.
@@ -19,10 +28,11 @@ _ENDED_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One prompt: its name and its ids, EOS last."""
+    """One prompt: its name and its ids, EOS last. ``constraint`` gives the texts that are wanted; None: any text."""
 
     id: str
     prompt_ids: Sequence[int]
+    constraint: Callable[[], Grammar] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,9 @@ class Output:
     """What was generated for one request.
 
     ``ids``: without the start, with EOS where there is one. ``text``: without pad, EOS and sentinels. ``score``: mean
-    log-probability of ``ids`` in nats, EOS counted. ``cut``: the limit came before EOS.
+    log-probability of ``ids`` in nats, EOS counted, as the model gives it without a constraint. ``cut``: there is no
+    EOS, because the limit came before or because the constraint left no token. ``constrained``: decoded again under
+    the constraint; ``closed``: and held to tokens that could still end within the limit, which it else had passed.
     """
 
     id: str
@@ -38,6 +50,8 @@ class Output:
     text: str
     score: float
     cut: bool
+    constrained: bool = False
+    closed: bool = False
 
 
 class TorchEngine:
@@ -71,27 +85,67 @@ class TorchEngine:
 
         ``max_tokens``: the longest output, EOS counted. ``batch_tokens``: prompt ids of a batch, padding counted.
         """
-        outputs: list[Output | None] = [None] * len(requests)
-        lengths = [len(request.prompt_ids) for request in requests]
-        for positions in plan_batches(lengths, max(1, batch_tokens // num_beams)):
+        outputs: dict[int, Output] = {}
+        again: list[int] = []
+        for positions in _planned(requests, range(len(requests)), max(1, batch_tokens // num_beams)):
             batch = [requests[position] for position in positions]
-            for position, output in zip(positions, self._batch(batch, max_tokens, num_beams), strict=True):
-                outputs[position] = output
+            found = self._batch(batch, max_tokens, num_beams)
+            outputs.update(zip(positions, found, strict=True))
+            rejected = [
+                position for position, good in zip(positions, self._strict(batch, found), strict=True) if not good
+            ]
+            again += rejected
+            advance(len(positions) - len(rejected))
+        for positions in _planned(requests, sorted(again), batch_tokens):
+            batch = [requests[position] for position in positions]
+            outputs.update(zip(positions, self._constrained(batch, max_tokens), strict=True))
             advance(len(positions))
-        return [output for output in outputs if output is not None]
+        return [outputs[position] for position in range(len(requests))]
+
+    @cached_property
+    def _constrainer(self) -> Constrainer:
+        return Constrainer(self.tokenizer)
+
+    def _strict(self, batch: Sequence[Request], outputs: Sequence[Output]) -> list[bool]:
+        """For each request: True if its output is whole, a text of its grammar, and spelled as the tokenizer does."""
+        if all(request.constraint is None for request in batch):
+            return [True] * len(batch)
+        canonical = encode_texts(self.tokenizer, [output.text for output in outputs])
+        return [
+            request.constraint is None
+            or (not output.cut and list(output.ids) == ids and admits(request.constraint(), output.text))
+            for request, output, ids in zip(batch, outputs, canonical, strict=True)
+        ]
+
+    def _constrained(self, batch: Sequence[Request], max_tokens: int) -> list[Output]:
+        """The outputs under the constraint; those that the limit would cut are made to end in time if they can."""
+        outputs = self._batch(batch, max_tokens, closing=False)
+        cut = [row for row, output in enumerate(outputs) if len(output.ids) == max_tokens and output.cut]
+        if cut:
+            for row, output in zip(cut, self._batch([batch[r] for r in cut], max_tokens, closing=True), strict=True):
+                outputs[row] = replace(output, closed=not output.cut)
+        return [replace(output, constrained=True) for output in outputs]
 
     @torch.inference_mode()
-    def _batch(self, batch: Sequence[Request], max_tokens: int, num_beams: int) -> Iterator[Output]:
+    def _batch(
+        self, batch: Sequence[Request], max_tokens: int, num_beams: int = 1, closing: bool | None = None
+    ) -> list[Output]:
+        """The outputs of one batch: freely, or under the constraints if ``closing`` is given (see Guide)."""
         input_bs, mask_bs = self._pad(batch)
-        decode = self._greedy if num_beams == 1 else self._beams
-        rows, sums = decode(input_bs, mask_bs, max_tokens, num_beams)
+        if num_beams > 1:
+            rows, sums = self._beams(input_bs, mask_bs, max_tokens, num_beams)
+        else:
+            guides = None if closing is None else self._guides(batch, closing)
+            rows, sums = self._greedy(input_bs, mask_bs, max_tokens, guides)
         texts = decode_texts(self.tokenizer, rows)
-        return iter(
-            [
-                Output(request.id, tuple(row), text, total / max(1, len(row)), EOS not in row)
-                for request, row, text, total in zip(batch, rows, texts, sums, strict=True)
-            ]
-        )
+        return [
+            Output(request.id, tuple(row), text, total / max(1, len(row)), EOS not in row)
+            for request, row, text, total in zip(batch, rows, texts, sums, strict=True)
+        ]
+
+    def _guides(self, batch: Sequence[Request], closing: bool) -> Guides:
+        grammars = [request.constraint() for request in batch if request.constraint is not None]
+        return Guides(self._constrainer.guide(grammar, closing) for grammar in grammars)
 
     def _pad(self, batch: Sequence[Request]) -> tuple[Tensor, Tensor]:
         longest = max(1, *(len(request.prompt_ids) for request in batch))
@@ -103,9 +157,9 @@ class TorchEngine:
         return input_bs.to(self.device), mask_bs.to(self.device)
 
     def _greedy(
-        self, input_bs: Tensor, mask_bs: Tensor, max_tokens: int, num_beams: int
+        self, input_bs: Tensor, mask_bs: Tensor, max_tokens: int, guides: Guides | None
     ) -> tuple[list[list[int]], list[float]]:
-        """Ids and summed log-probabilities of each row, the likeliest token at every step."""
+        """Ids and summed log-probabilities of each row, the likeliest token (of those allowed) at every step."""
         size = input_bs.shape[0]
         hidden_bsd = self.model.encoder(input_ids=input_bs, attention_mask=mask_bs).last_hidden_state
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
@@ -116,19 +170,31 @@ class TorchEngine:
         last_b = torch.full((size,), PAD, device=self.device)
         for step in range(max_tokens):
             logits_bv = self._step(last_b, hidden_bsd, mask_bs, cache)
+            total_b = logits_bv.logsumexp(dim=-1)
+            if guides is not None:
+                live = (~ended).tolist()
+                allowed_bv = torch.from_numpy(guides.mask(live, max_tokens - step, logits_bv.shape[1])).to(self.device)
+                logits_bv = logits_bv.masked_fill(~allowed_bv, -torch.inf)
+                ended = ~allowed_bv.any(dim=-1)  # a row that has ended is allowed nothing, one at a dead end neither
             best_b, last_b = logits_bv.max(dim=-1)
-            tokens[alive, step] = last_b.masked_fill(ended, PAD)
-            scores[alive, step] = (best_b - logits_bv.logsumexp(dim=-1)).masked_fill(ended, 0.0)
+            last_b = last_b.masked_fill(ended, PAD)
+            if guides is not None:
+                guides.take(last_b.tolist(), (~ended).tolist())
+            tokens[alive, step] = last_b
+            scores[alive, step] = (best_b - total_b).masked_fill(ended, 0.0)
             ended = ended | (last_b == EOS)
             count = int(ended.sum())
             if count == len(alive):
                 break
             if count >= _ENDED_SHARE * len(alive):
                 kept = (~ended).nonzero().squeeze(1)
+                if guides is not None:
+                    guides.select(kept.tolist())
                 cache.batch_select_indices(kept)
                 alive, last_b, ended = alive[kept], last_b[kept], ended[kept]
                 hidden_bsd, mask_bs = hidden_bsd[kept], mask_bs[kept]
-        return [_until_eos(row) for row in tokens.tolist()], scores.double().sum(dim=1).tolist()
+        last = (EOS,) if guides is None else (EOS, PAD)  # no grammar allows PAD: it stands behind a dead end
+        return [_until(row, last) for row in tokens.tolist()], scores.double().sum(dim=1).tolist()
 
     def _step(self, last_b: Tensor, hidden_bsd: Tensor, mask_bs: Tensor, cache: EncoderDecoderCache) -> Tensor:
         """Logits [b, v] of the next token, fp32."""
@@ -156,10 +222,18 @@ class TorchEngine:
             output_scores=True,
         )
         each_bt = self.model.compute_transition_scores(found.sequences, found.scores, found.beam_indices)
-        rows = [_until_eos(row) for row in found.sequences[:, 1:].tolist()]
+        rows = [_until(row, (EOS,)) for row in found.sequences[:, 1:].tolist()]
         sums = [float(each_bt[number, : len(row)].double().sum()) for number, row in enumerate(rows)]
         return rows, sums
 
 
-def _until_eos(row: list[int]) -> list[int]:
-    return row[: row.index(EOS) + 1] if EOS in row else row
+def _until(row: list[int], last: tuple[int, ...]) -> list[int]:
+    """``row`` up to EOS, which stays, or to another of ``last``, which does not."""
+    end = next((index for index, token in enumerate(row) if token in last), len(row))
+    return row[: end + 1] if row[end : end + 1] == [EOS] else row[:end]
+
+
+def _planned(requests: Sequence[Request], positions: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Those ``positions`` of the requests in batches."""
+    for batch in plan_batches([len(requests[position].prompt_ids) for position in positions], batch_tokens):
+        yield [positions[number] for number in batch]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
+from t2t.linear.grammar import Grammar, Literal, OneOf, Repeat, Sequence
 from t2t.linear.grounding import Cursor
 from t2t.linear.node import INVALID, Invalid, Node, Place, mark_between, one_of
 from t2t.linear.pattern import compile_pattern
@@ -50,6 +51,11 @@ class Fields:
         values = {key: node.parse(chunk, scope) for (key, node), chunk in zip(self.nodes.items(), chunks, strict=True)}
         return {key: value for key, value in values.items() if value is not INVALID}
 
+    def grammar(self, scope: Scope) -> Grammar:
+        parts = self.pattern.weave([node.grammar(scope) for node in self.nodes.values()], Literal)
+        spaced = [part for pair in zip(parts, [Literal(" ")] * len(parts), strict=True) for part in pair]
+        return Sequence(tuple(spaced[:-1]))
+
     def could_be(self, folded: str) -> bool:
         node = next(iter(self.nodes.values()))
         return self.pattern.bare and (node.could_be(folded) or folded == _folded(node.absent))
@@ -78,6 +84,9 @@ class Record(Node):
 
     def read(self, text: str, scope: Scope) -> Value | Invalid:
         return self.fields.read(text, self.place.name, scope)
+
+    def shape(self, scope: Scope) -> Grammar:
+        return self.fields.grammar(scope)
 
     def could_be(self, folded: str) -> bool:
         return self.fields.could_be(folded)
@@ -154,6 +163,9 @@ class Each(Node):
         if record is INVALID or not isinstance(record, dict) or len(record) < len(self.fields.nodes):
             return INVALID
         return record[self.plain] if self.plain else record
+
+    def shape(self, scope: Scope) -> Grammar:
+        return OneOf((Literal(self.empty), Repeat(self.fields.grammar(scope), f" {self.between} ")))
 
     def could_be(self, folded: str) -> bool:
         return folded == self._empty_folded or self.fields.could_be(folded)

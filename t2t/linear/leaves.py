@@ -9,6 +9,20 @@ from string import ascii_uppercase
 
 from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
+from t2t.linear.grammar import (
+    NOTHING,
+    Copy,
+    Grammar,
+    Literal,
+    OneOf,
+    Repeat,
+    Sequence,
+    Subset,
+    any_of,
+    free_text,
+    guarded,
+    maybe,
+)
 from t2t.linear.grounding import ground, number_for
 from t2t.linear.node import INVALID, Invalid, Node, Place, mark_between, one_of
 from t2t.linear.scope import Expression, Scope, kind_of
@@ -41,6 +55,9 @@ class Text(Node):
 
     def read(self, text: str, scope: Scope) -> Value | Invalid:
         return self.unescape(text, scope)
+
+    def shape(self, scope: Scope) -> Grammar:
+        return free_text(self.alphabet.escaper.escaped)
 
     def could_be(self, folded: str) -> bool:
         return False  # the guard keeps reserved words apart
@@ -110,6 +127,9 @@ class Label(Node):
             scope.report("unknown_label", self.place.name, text)
         return value
 
+    def shape(self, scope: Scope) -> Grammar:
+        return any_of(self.set.values)
+
     def could_be(self, folded: str) -> bool:
         return folded in self.set.folded
 
@@ -160,6 +180,9 @@ class Labels(Label):
                     scope.report("duplicate", self.place.name, chunk.strip())
                 found.add(value)
         return sorted(found, key=lambda value: self._order[value])
+
+    def shape(self, scope: Scope) -> Grammar:
+        return OneOf((Literal(self.empty), Subset(tuple(self.set.values), f" {self.between} ")))
 
     def could_be(self, folded: str) -> bool:
         return folded == fold(self.empty) or super().could_be(folded)
@@ -234,6 +257,9 @@ class Choice(Node):
         scope.report("unknown_choice", self.place.name, text)
         return INVALID
 
+    def shape(self, scope: Scope) -> Grammar:
+        return any_of(self.write(option, scope) for option in self.options(scope))
+
     def could_be(self, folded: str) -> bool:
         return self.by == "letter" and len(folded) == 1 and folded.upper() in ascii_uppercase
 
@@ -279,8 +305,21 @@ class Number(Node):
         scope.report("bad_number", self.place.name, text)
         return INVALID
 
+    def shape(self, scope: Scope) -> Grammar:
+        escaper = self.alphabet.escaper
+        whole = [any_of("0"), Sequence((any_of("123456789"), _digits(0, _DIGITS - self.decimals - 1)))]
+        fraction = Sequence((Literal("."), _digits(self.decimals, self.decimals))) if self.decimals else NOTHING
+        number = Sequence((maybe(Literal(escaper.write("-"))), OneOf(tuple(whole)), fraction))
+        reserved = any(_NUMBER.fullmatch(word) for word in escaper.reserved)
+        return guarded(number) if reserved else number
+
     def could_be(self, folded: str) -> bool:
         return _NUMBER.fullmatch(folded) is not None
+
+
+def _digits(least: int, most: int) -> Grammar:
+    digits = any_of("0123456789")
+    return Sequence((*[digits] * least, maybe(Repeat(digits, most=most - least)) if most > least else NOTHING))
 
 
 def _numbered(text: str) -> tuple[str, int | None]:
@@ -350,6 +389,9 @@ class SpanOf(Node):
         if number is not None and not 1 <= number <= len(source.places(surface)[1]):
             scope.report("repeat_out_of_range", self.place.name, f"#{number}")
         return span
+
+    def shape(self, scope: Scope) -> Grammar:
+        return guarded(Copy(scope.source(self.field).text, self.alphabet.escaper.escaped, self.numbered))
 
     def could_be(self, folded: str) -> bool:
         return False  # the guard keeps reserved words apart

@@ -10,6 +10,7 @@ from typing import Final
 
 from t2t.errors import DataError, TemplateError
 from t2t.linear.alphabet import Alphabet
+from t2t.linear.grammar import Grammar, Literal, OneOf
 from t2t.linear.scope import Expression, Scope, Where, kind_of
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Value
@@ -121,6 +122,14 @@ class Node(ABC):
             return None
         return self.read(stripped, scope)
 
+    def grammar(self, scope: Scope) -> Grammar:
+        """The texts that ``parse`` reads without an issue for this record, written as ``render`` writes them.
+
+        Every value that can be rendered is among them, as far as its spans stand in the source. DataError as in parse.
+        """
+        shape = self.shape(scope)
+        return shape if self.absent is None else OneOf((Literal(self.absent), shape))
+
     def data_error(self, scope: Scope, found: str, todo: str) -> DataError:
         """An error about the gold of this node."""
         name = self.place.name or self.expression.text
@@ -152,6 +161,10 @@ class Node(ABC):
     @abstractmethod
     def read(self, text: str, scope: Scope) -> Value | Invalid:
         """The value of a text that is stripped, not empty and not ``absent``."""
+
+    @abstractmethod
+    def shape(self, scope: Scope) -> Grammar:
+        """The texts of the values that are not null."""
 
     @abstractmethod
     def could_be(self, folded: str) -> bool:

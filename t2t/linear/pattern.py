@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from string import Formatter
+from typing import TypeVar
 
 from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,16 @@ class Pattern:
 
     def join(self, values: list[str]) -> str:
         """The values with the marks between them, all separated by one space."""
-        parts = [self.marks[0]] if self.marks[0] else []
-        for value, mark in zip(values, self.marks[1:], strict=True):
+        return " ".join(self.weave(values, str))
+
+    def weave(self, values: Sequence[T], mark: Callable[[str], T]) -> list[T]:
+        """Values and marks in the order in which they stand; ``mark`` makes a part of a mark."""
+        parts = [mark(self.marks[0])] if self.marks[0] else []
+        for value, text in zip(values, self.marks[1:], strict=True):
             parts.append(value)
-            if mark:
-                parts.append(mark)
-        return " ".join(parts)
+            if text:
+                parts.append(mark(text))
+        return parts
 
     def split(self, text: str) -> tuple[list[str], str | None]:
         """The stripped values of ``text`` and, if it does not have the form of the pattern, what is wrong."""

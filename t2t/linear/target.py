@@ -1,4 +1,5 @@
-"""The target tree: built from its YAML form, it renders gold values and parses what a model wrote."""
+"""The target tree: built from its YAML form, it renders gold values, parses what a model wrote, and
+says which texts are possible."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
 from t2t.linear.branches import Each, Record
+from t2t.linear.grammar import Grammar
 from t2t.linear.leaves import Choice, Label, Labels, Number, SpanOf, Text
 from t2t.linear.node import INVALID, Node, Place
 from t2t.linear.parsed import Parsed
@@ -68,6 +70,10 @@ class Target:
         scope = Scope(fields, where)
         value = self.root.parse(text, scope)
         return Parsed(None if value is INVALID else value, tuple(scope.issues))
+
+    def grammar(self, fields: Fields, where: str = "record") -> Grammar:
+        """The texts that parse strictly for a record. DataError if a field that they depend on is missing."""
+        return self.root.grammar(Scope(fields, where))
 
     def words(self, name: str, where: str) -> list[str]:
         """The words of the closed set of the node called ``name``; the last key of its path is enough."""

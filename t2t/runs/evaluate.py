@@ -82,6 +82,7 @@ def evaluate(
     decoding: str = "greedy",
 ) -> list[Row]:
     """Score the predictions in ``run_dir`` for those of ``splits`` that each task has; ``limit`` as in generate.
+    ``decoding`` stands in the signatures.
 
     Writes scores.json and worst.json (each replaced as a whole). Raises RunDirectoryError where a predictions file is
     missing, DataError where its ids are not exactly those of the examples.
@@ -107,7 +108,7 @@ def evaluate_run(run: RunConfig) -> list[Row]:
     """``evaluate`` as a run file asks for: its tasks, splits and limit, in its directory."""
     places = {entry.task: entry.where for entry in run.tasks}
     tasks = [load_task(name, where) for name, where in places.items()]
-    return evaluate(run.directory, tasks, run.generate.splits, limit=run.generate.limit)
+    return evaluate(run.directory, tasks, run.generate.splits, limit=run.generate.limit, decoding=run.generate.decoding)
 
 
 def task_metrics(task: Scorable) -> list[Metric]:

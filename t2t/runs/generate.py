@@ -36,6 +36,7 @@ def generate(
     target_limit: int = 256,
     batch_tokens: int = 8192,
     num_beams: int = 1,
+    constrain: bool = True,
     device: str | None = None,
     dtype: torch.dtype = torch.float32,
     out: str | Path | None = None,
@@ -43,9 +44,11 @@ def generate(
     """Write the predictions of the model in ``run_dir`` (or of a model directory) and count the lines of each file.
 
     Every task is read in those of ``splits`` that it has, ``limit`` examples of each at most. The files stand in
-    ``out`` (default: run_dir) as ``prediction_file`` names them; a file appears when it is complete. ``device``: the
-    GPU if there is one, else the CPU. The counts are named TASK, or TASK@SPLIT for other splits than test. Raises
-    RunDirectoryError where there is no model, RunFileError for a task that has none of the splits.
+    ``out`` (default: run_dir) as ``prediction_file`` names them; a file appears when it is complete. ``constrain``:
+    outputs that do not parse strictly are decoded again under the grammar of the target, and their lines say
+    ``constrained``. ``device``: the GPU if there is one, else the CPU. The counts are named TASK, or TASK@SPLIT
+    for other splits than test. Raises RunDirectoryError where there is no model, RunFileError for a task that has none
+    of the splits.
     """
     directory = Path(run_dir)
     wanted = [(task, split) for task in tasks for split in _splits_of(task, splits)]
@@ -64,7 +67,7 @@ def generate(
                 num_beams=num_beams,
                 advance=bar.update,
             )
-            counts[name] = _write_split(file, task, examples, encoder, decode)
+            counts[name] = _write_split(file, task, examples, encoder, decode, constrain, bar)
     return counts
 
 
@@ -79,6 +82,7 @@ def generate_run(run: RunConfig) -> dict[str, int]:
         prompt_limit=run.lengths.prompt,
         target_limit=run.lengths.target,
         batch_tokens=run.generate.tokens,
+        constrain=run.generate.constrain,
     )
 
 
@@ -107,20 +111,30 @@ def _write_split(
     examples: Iterator[Example],
     encoder: Encoder,
     decode: Callable[[list[Request]], list[Output]],
+    constrain: bool,
+    bar: tqdm[object],
 ) -> int:
-    written = 0
+    written = again = 0
     while window := list(islice(examples, _WINDOW)):
         prompts = encoder.prompts(task, window)
-        requests = [Request(e.id, ids.tolist()) for e, (_, ids) in zip(window, prompts, strict=True)]
+        grammars = [partial(task.grammar, example) if constrain else None for example in window]
+        requests = [
+            Request(example.id, ids.tolist(), grammar)
+            for example, (_, ids), grammar in zip(window, prompts, grammars, strict=True)
+        ]
         for example, (prompt, _), output in zip(window, prompts, decode(requests), strict=True):
             file.write(_line(task, example, prompt, output))
+            again += output.constrained
         written += len(window)
+        if constrain:
+            bar.set_postfix(constrained=f"{again / written:.1%}")
     return written
 
 
 def _line(task: Task, example: Example, prompt: str, output: Output) -> str:
     parsed = task.parse(output.text, example)
-    issues = [*parsed.issues, Issue("cut", "", "")] if output.cut else list(parsed.issues)
+    ended = {"cut": output.cut, "closed": output.closed}
+    issues = [*parsed.issues, *(Issue(kind, "", "") for kind, true in ended.items() if true)]
     line = {
         "id": example.id,
         "task": task.name,
@@ -129,5 +143,6 @@ def _line(task: Task, example: Example, prompt: str, output: Output) -> str:
         "value": to_json(parsed.value),
         "issues": [{"kind": issue.kind, "path": issue.path, "text": issue.text} for issue in issues],
         "score": output.score,
+        **({"constrained": True} if output.constrained else {}),
     }
     return json.dumps(line, ensure_ascii=False) + "\n"

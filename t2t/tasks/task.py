@@ -10,6 +10,7 @@ from typing import Any
 
 from t2t.config.template import Template, read_template
 from t2t.errors import DataError, RunFileError, TemplateError
+from t2t.linear.grammar import Grammar
 from t2t.linear.parsed import Parsed
 from t2t.linear.prompt import Prompt, PromptList
 from t2t.linear.scope import Expression, Scope, kind_of
@@ -147,6 +148,10 @@ class Task:
     def parse(self, text: str, example: Example) -> Parsed:
         """What a model's output says about this example."""
         return self.target.parse(text, example.fields, example.where)
+
+    def grammar(self, example: Example) -> Grammar:
+        """The outputs for this example that parse strictly."""
+        return self.target.grammar(example.fields, example.where)
 
     def references(self, example: Example) -> list[Value]:
         """All acceptable gold values, at least one."""

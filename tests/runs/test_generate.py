@@ -55,7 +55,7 @@ def test_each_input_has_one_line_in_order(run: Path, task: Task, monkeypatch) ->
     found = lines(run / "predictions" / "mood" / "line.jsonl")
     assert [line["id"] for line in found] == [example.id for example in examples]
     assert [line["prompt"] for line in found] == [task.prompt(example) for example in examples]
-    assert set(found[0]) == {"id", "task", "prompt", "text", "value", "issues", "score"}
+    assert set(found[0]) - {"constrained"} == {"id", "task", "prompt", "text", "value", "issues", "score"}
     assert {line["task"] for line in found} == {"mood/line"}
     assert (run / "predictions" / "mood" / "line@valid.jsonl").is_file()
 
@@ -76,6 +76,16 @@ def test_value_and_issues_are_what_parsing_says(run: Path, task: Task, monkeypat
     assert "cut" not in [issue["kind"] for issue in nothing["issues"]]
     assert cut["value"] == "sad"
     assert {"kind": "cut", "path": "", "text": ""} in cut["issues"]
+
+
+def test_outputs_that_are_not_strict_are_decoded_again(run: Path, task: Task) -> None:
+    generate(run, [task], ["test"], target_limit=12, constrain=False)
+    free = lines(prediction_file(run, "mood/line", "test"))
+    assert all(line["issues"] and "constrained" not in line for line in free)
+    generate(run, [task], ["test"], target_limit=12)
+    found = lines(prediction_file(run, "mood/line", "test"))
+    assert all(line["constrained"] is True and line["issues"] == [] for line in found)
+    assert {line["value"] for line in found} <= {"glad", "sad"}
 
 
 def test_the_limit_and_another_folder(run: Path, task: Task, tmp_path: Path) -> None:
@@ -110,9 +120,15 @@ def test_a_run_file_says_what_is_generated(run: Path, task: Task, tmp_path: Path
         "schedule: {name: constant, steps: 1}\nlengths: {prompt: 12, target: 2}\n"
         "generate: {splits: [valid], limit: 2}\n"
     )
-    assert generate_run(config.load_run(file)) == {"mood/line@valid": 2}
+    free = config.load_run(file, ["generate.constrain=false"])
+    assert generate_run(free) == {"mood/line@valid": 2}
+    assert not any("constrained" in line for line in lines(prediction_file(run, "mood/line", "valid")))
+    constrained = config.load_run(file)
+    assert generate_run(constrained) == {"mood/line@valid": 2}
+    assert (free.generate.decoding, constrained.generate.decoding) == ("greedy", "greedy+constrained")
     found = lines(prediction_file(run, "mood/line", "valid"))
     assert len(found) == 2
+    assert any("constrained" in line for line in found)
     assert found[1]["prompt"] != task.prompt(list(task.examples("valid"))[1])
 
 

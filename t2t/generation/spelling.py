@@ -1,0 +1,147 @@
+"""How a Unigram tokenizer spells text: the bytes of its pieces, and of the characters that pieces are made of.
+
+Masks work on spelled bytes: a space is the three bytes of ``▁``, a character without a piece is its UTF-8 bytes where
+the vocabulary falls back to bytes and ``UNKNOWN`` where it does not. So the pieces of a text, put one after the other,
+are its spelling, and nothing that the decoder does (strip, replace) is left to go wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from transformers import PreTrainedTokenizerFast
+
+from t2t.errors import InputError
+from t2t.model.tokenizer import dropped_ids
+
+UNKNOWN = b"\xff"  # stands in no UTF-8 text
+_BYTE = re.compile("<0x([0-9A-F]{2})>")
+# Where spellings differ from the characters by more than Unicode normalisation: ASCII, the space's stand-in and the
+# noncharacters that serve as stand-ins.
+_PROBED = [*map(chr, range(0x20, 0x7F)), "\u2581", *map(chr, range(0xFDD0, 0xFDF0))]
+_PAD = "."  # no normaliser joins it with a neighbour
+
+# A set of byte strings: by first byte, what may follow; None where one ends.
+Bytes: TypeAlias = "Mapping[int, Bytes | None]"
+
+
+def _spans(*ranges: tuple[int, int, Bytes | None]) -> Bytes:
+    return {byte: after for low, high, after in ranges for byte in range(low, high + 1)}
+
+
+_ONE_MORE = _spans((0x80, 0xBF, None))
+_TWO_MORE = _spans((0x80, 0xBF, _ONE_MORE))
+_THREE_MORE = _spans((0x80, 0xBF, _TWO_MORE))
+# The UTF-8 forms of all Unicode scalar values (RFC 3629, section 4).
+_SCALARS = _spans(
+    (0x00, 0x7F, None),
+    (0xC2, 0xDF, _ONE_MORE),
+    (0xE0, 0xE0, _spans((0xA0, 0xBF, _ONE_MORE))),
+    (0xE1, 0xEF, _TWO_MORE),
+    (0xED, 0xED, _spans((0x80, 0x9F, _ONE_MORE))),
+    (0xF0, 0xF0, _spans((0x90, 0xBF, _TWO_MORE))),
+    (0xF1, 0xF3, _THREE_MORE),
+    (0xF4, 0xF4, _spans((0x80, 0x8F, _TWO_MORE))),
+)
+
+
+def _without(strings: Bytes, string: bytes) -> Bytes:
+    after = strings.get(string[0], {})
+    rest = _without(after, string[1:]) if len(string) > 1 and after is not None else {}
+    kept = {byte: more for byte, more in strings.items() if byte != string[0]}
+    return {**kept, string[0]: rest} if rest else kept
+
+
+def _with(strings: Bytes, string: bytes) -> Bytes:
+    if len(string) == 1:
+        return {**strings, string[0]: None}
+    return {**strings, string[0]: _with(strings.get(string[0]) or {}, string[1:])}
+
+
+class Spelling:
+    """The spelling of one tokenizer.
+
+    Raises InputError for a tokenizer that is no Unigram model: its pieces do not spell its texts.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        backend = tokenizer.backend_tokenizer
+        model = json.loads(backend.to_str())["model"]
+        if model.get("type") != "Unigram":
+            found = f"the tokenizer is a {model.get('type')} model, whose outputs cannot be constrained"
+            raise InputError("generate: constrain", found, "add --set generate.constrain=false")
+        self._normal, self._cut = backend.normalizer, backend.pre_tokenizer
+        self._all_bytes: bool = model["byte_fallback"]
+        self.pieces = self._spelled_pieces(model["vocab"], dropped_ids(tokenizer), tokenizer.unk_token_id)
+        self._alphabet = {char for piece in self.pieces.values() for char in piece.decode(errors="ignore")}
+        self._edge = self._written(f"{_PAD}{_PAD}").removesuffix(f"{_PAD}{_PAD}")
+        self.start = self._edge.encode()
+        self._characters: dict[str, bytes] = {}
+        self._raw: dict[frozenset[str], Bytes] = {}
+        self._composes = self.of("e\u0301") != self.of("e") + self.of("\u0301")
+
+    def _spelled_pieces(
+        self, vocabulary: Sequence[tuple[str, float]], dropped: frozenset[int], unknown: int | None
+    ) -> dict[int, bytes]:
+        """The spelling of every id that is text. Byte pieces that spell what another piece spells are left out."""
+        pieces: dict[int, bytes] = {}
+        single: dict[int, bytes] = {}
+        for number, (piece, _) in enumerate(vocabulary):
+            byte = _BYTE.fullmatch(piece) if self._all_bytes else None
+            if byte:
+                single[number] = bytes([int(byte[1], 16)])
+            elif number == unknown and not self._all_bytes:
+                pieces[number] = UNKNOWN
+            elif number not in dropped and number != unknown:
+                pieces[number] = piece.encode()
+        spelled = set(pieces.values())
+        return pieces | {number: byte for number, byte in single.items() if byte not in spelled}
+
+    def _written(self, text: str) -> str:
+        normal = self._normal.normalize_str(text) if self._normal else text
+        return "".join(piece for piece, _ in self._cut.pre_tokenize_str(normal)) if self._cut else normal
+
+    def of(self, text: str) -> bytes:
+        """The spelling of ``text`` where it stands inside a text, without ``start``."""
+        if len(text) == 1 and text in self._characters:
+            return self._characters[text]
+        written = self._written(f"{_PAD}{text}{_PAD}").removeprefix(f"{self._edge}{_PAD}").removesuffix(_PAD)
+        spelled = written.encode()
+        if not self._all_bytes:
+            parts = (char.encode() if char in self._alphabet else UNKNOWN for char in written)
+            spelled = re.sub(b"\xff+", UNKNOWN, b"".join(parts))
+        if len(text) == 1:
+            self._characters[text] = spelled
+        return spelled
+
+    def units(self, text: str) -> list[str]:
+        """``text`` in pieces that are spelled apart: its characters, with their accents if the tokenizer composes."""
+        if not self._composes:
+            return list(text)
+        units: list[str] = []
+        for char in text:
+            if units and unicodedata.combining(char):
+                units[-1] += char
+            else:
+                units.append(char)
+        return units
+
+    def raw(self, escaped: frozenset[str]) -> Bytes:
+        """The spellings of the characters that may stand raw in free text, the space not among them."""
+        if escaped not in self._raw:
+            self._raw[escaped] = self._raw_characters(escaped)
+        return self._raw[escaped]
+
+    def _raw_characters(self, escaped: frozenset[str]) -> Bytes:
+        changed = [char for char in _PROBED if self.of(char) != char.encode()]
+        strings = _SCALARS
+        for spelled in {" ", *changed, *(self.of(char).decode(errors="replace") for char in escaped)}:
+            if len(spelled) == 1:
+                strings = _without(strings, spelled.encode())
+        for char in {*changed} - {" ", *escaped}:
+            strings = _with(strings, self.of(char))
+        return strings if self._all_bytes else _with(strings, UNKNOWN)
