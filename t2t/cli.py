@@ -25,7 +25,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from t2t.runs.check import check
     from t2t.tasks.task import template_files
 
-    text, errors = check(arguments.template or sorted(template_files()), arguments.tokenizer)
+    text, errors = check(arguments.template or sorted(template_files()), arguments.tokenizer, arguments.json)
     print(text)
     return 1 if errors else 0
 
@@ -105,6 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
     check = add("check", _check, "try templates on their whole data before training")
     check.add_argument("template", nargs="*", help="task names or template files; by default all")
     _tokenizer_argument(check)
+    check.add_argument("--json", action="store_true", help="print everything found as JSON")
     show = add("show", _show, "one example at every stage, from record to structure")
     show.add_argument("task", help="a task name or a template file")
     show.add_argument("--split", help="the split to look in; by default the first")

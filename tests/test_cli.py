@@ -9,7 +9,7 @@ import pytest
 from t2t.cli import build_parser, main
 
 FLAGS = {
-    "check": ["--tokenizer", "template"],
+    "check": ["--json", "--tokenizer", "template"],
     "show": ["--id", "--split", "--tokenizer", "task"],
     "list": [],
     "train": ["--config", "--set"],

@@ -15,6 +15,8 @@ from t2t.config.yaml_file import read_yaml
 from t2t.errors import TemplateError
 from t2t.registry import did_you_mean
 
+_CANONICAL = ("task", "version", "source", "on_bad", "fields", "lists", "target")
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -37,6 +39,7 @@ class _TemplateFile(_Strict):
     language: Annotated[str | list[str], Field(min_length=1)] = "en"
     data: dict[str, str] = {}
     source: dict[str, Any]
+    on_bad: Literal["stop", "skip"] = "stop"
     fields: dict[str, Any] | None = None
     lists: dict[str, Any] = {}
     prompt: str | None = None
@@ -73,6 +76,7 @@ class Template:
     languages: tuple[str, ...]
     data: Mapping[str, str]
     source: Mapping[str, Any]
+    on_bad: Literal["stop", "skip"]
     fields: Mapping[str, Any] | None
     lists: Mapping[str, Any]
     prompts: tuple[PromptVariant, ...]
@@ -85,7 +89,7 @@ class Template:
 
     def canonical(self) -> str:
         """The content that decides what the task is, as text with a fixed order of keys: for fingerprints."""
-        content = {name: getattr(self, name) for name in ("task", "version", "source", "fields", "lists", "target")}
+        content = {name: getattr(self, name) for name in _CANONICAL}
         content["prompts"] = [(prompt.text, prompt.weight) for prompt in self.prompts]
         content["shorten"] = None if self.shorten is None else (self.shorten.field, self.shorten.keep)
         content["references"] = self.references
@@ -132,6 +136,7 @@ def _frozen(parsed: _TemplateFile, path: Path, where: Callable[[tuple[str | int,
         languages=languages,
         data=parsed.data,
         source=parsed.source,
+        on_bad=parsed.on_bad,
         fields=parsed.fields,
         lists=parsed.lists,
         prompts=_prompts(parsed, where),

@@ -10,6 +10,7 @@ from typing import Any
 
 from t2t.errors import DataError, TemplateError
 from t2t.registry import did_you_mean
+from t2t.tasks.bad_records import STOP, BadRecords
 from t2t.tasks.files import data_dir, file_digest
 from t2t.tasks.sources.base import SOURCES, Options, RawRecord, Source, Spec, sha256_of
 
@@ -66,7 +67,7 @@ class HubSource:
     def splits(self) -> list[str]:
         return list(self.by_split)
 
-    def records(self, split: str) -> Iterator[RawRecord]:
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
         if split not in self.by_split:
             raise DataError(self.where, f"the source has no split {split!r}", did_you_mean(split, self.by_split))
         for index, row in enumerate(self._load(self.by_split[split])):
