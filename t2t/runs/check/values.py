@@ -11,6 +11,7 @@ from t2t.linear.node import Node
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Example, Span, Value
 from t2t.structures import Record as Fields
+from t2t.text import nfkc
 
 _MOST_FIELDS = 200  # names that are counted; data with more name their fields by content
 
@@ -34,6 +35,17 @@ def surfaces(value: Value) -> Value:
     if isinstance(value, list):
         return [surfaces(item) for item in value]
     return {key: surfaces(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def compatible(value: Value) -> Value:
+    """The value with spans as in ``surfaces`` and texts in their compatibility form (NFKC)."""
+    if isinstance(value, str):
+        return nfkc(value)
+    if isinstance(value, list):
+        return [compatible(item) for item in value]
+    if isinstance(value, dict):
+        return {key: compatible(item) for key, item in value.items()}
+    return surfaces(value)
 
 
 def labels(node: Node, value: Value, example: Example) -> Iterator[tuple[str, str]]:
