@@ -37,6 +37,14 @@ def _show(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _new(arguments: argparse.Namespace) -> int:
+    from t2t.runs.new import new
+
+    text, errors = new(arguments.files, arguments.out)
+    print(text)
+    return 1 if errors else 0
+
+
 def _train(arguments: argparse.Namespace) -> int:
     from t2t.runs.demo import TrainingFailed, launch
 
@@ -111,6 +119,10 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument("--split", help="the split to look in; by default the first")
     show.add_argument("--id", help="the id of the example; by default the first that is not empty")
     _tokenizer_argument(show)
+    new = add("new", _new, "propose a template for data files, write it and check it")
+    files_help = "a data file (jsonl, json, csv, tsv, conll), or line-aligned files"
+    new.add_argument("--from", dest="files", nargs="+", required=True, metavar="DATA", help=files_help)
+    new.add_argument("--out", type=Path, metavar="FAMILY/NAME.yaml", help="the template; default: in task_templates/")
     add("list", _list, "the tasks of the template library")
     _run_arguments(add("train", _train, "train a run file: what `deepspeed launch.sh` does"))
     _run_arguments(add("generate", _generate, "write predictions of the trained model"))

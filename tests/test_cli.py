@@ -11,6 +11,7 @@ from t2t.cli import build_parser, main
 FLAGS = {
     "check": ["--json", "--tokenizer", "template"],
     "show": ["--id", "--split", "--tokenizer", "task"],
+    "new": ["--from", "--out"],
     "list": [],
     "train": ["--config", "--set"],
     "generate": ["--config", "--set"],

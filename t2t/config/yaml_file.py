@@ -1,4 +1,4 @@
-"""The one reader of YAML: strict, with a line number for every key and item."""
+"""The one reader of YAML: strict, with a line number for every key and item; and what writes what it reads back."""
 
 from __future__ import annotations
 
@@ -51,6 +51,23 @@ class _Loader(yaml.SafeLoader):
 for _tag, (_pattern, _first) in _CORE.items():
     _firsts = [*_first, *([""] if _tag == "null" else [])]
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _firsts)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that the reader would take for something else."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def write_yaml(data: Mapping[str, Any]) -> str:
+    """``data`` as YAML that ``read_yaml`` gives back as it is; short mappings and lists on one line."""
+    dumped: str = yaml.dump(
+        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
+    )
+    return dumped
 
 
 def read_yaml(path: Path, error: type[InputError] = RunFileError) -> tuple[dict[Any, Any], Lines]:
