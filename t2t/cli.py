@@ -124,7 +124,12 @@ def build_parser() -> argparse.ArgumentParser:
     new.add_argument("--from", dest="files", nargs="+", required=True, metavar="DATA", help=files_help)
     new.add_argument("--out", type=Path, metavar="FAMILY/NAME.yaml", help="the template; default: in task_templates/")
     add("list", _list, "the tasks of the template library")
-    _run_arguments(add("train", _train, "train a run file: what `deepspeed launch.sh` does"))
+    train = add("train", _train, "train a run file: what `deepspeed launch.sh` does")
+    _run_arguments(train)
+    allow_help = "also train on data sets of the hub whose revision is unverified"
+    train.add_argument(
+        "--allow-unverified", dest="set", action="append_const", const="allow_unverified=true", help=allow_help
+    )
     _run_arguments(add("generate", _generate, "write predictions of the trained model"))
     _run_arguments(add("evaluate", _evaluate, "score the predictions and print a table"))
     _run_arguments(add("report", _report, "write the HTML report of a run"))

@@ -13,7 +13,7 @@ FLAGS = {
     "show": ["--id", "--split", "--tokenizer", "task"],
     "new": ["--from", "--out"],
     "list": [],
-    "train": ["--config", "--set"],
+    "train": ["--allow-unverified", "--config", "--set"],
     "generate": ["--config", "--set"],
     "evaluate": ["--config", "--set"],
     "report": ["--config", "--set"],

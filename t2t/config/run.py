@@ -121,7 +121,8 @@ class GenerateSettings:
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """A run file with its overrides, every default filled in. ``where``: FILE:LINE of a dotted key."""
+    """A run file with its overrides, every default filled in. ``where``: FILE:LINE of a dotted key.
+    ``allow_unverified``: train on data sets of the hub whose revision nobody has seen."""
 
     run: str
     seed: int
@@ -138,6 +139,7 @@ class RunConfig:
     deepspeed: Path
     checkpoint: CheckpointSettings
     generate: GenerateSettings
+    allow_unverified: bool
     resolved: Mapping[str, Any]
     where: Callable[[str], str] = field(compare=False)
 
@@ -186,6 +188,7 @@ def _frozen(parsed: RunFile, where: Callable[[str], str]) -> RunConfig:
         deepspeed=Path(parsed.deepspeed),
         checkpoint=CheckpointSettings(**parsed.checkpoint.model_dump()),
         generate=GenerateSettings(**generate),
+        allow_unverified=bool(parsed.allow_unverified),
         resolved=parsed.model_dump(by_alias=True, exclude_none=True),
         where=where,
     )

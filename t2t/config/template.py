@@ -15,6 +15,7 @@ from t2t.config.yaml_file import read_yaml
 from t2t.errors import TemplateError
 from t2t.registry import did_you_mean
 
+UNVERIFIED = "unverified"  # revision: of a data set of the hub whose commit nobody has seen
 _CANONICAL = ("task", "version", "source", "on_bad", "fields", "lists", "target")
 
 
@@ -87,6 +88,11 @@ class Template:
     path: Path
     where: Callable[[tuple[str | int, ...]], str] = field(compare=False)
 
+    @property
+    def unverified(self) -> bool:
+        """True if a data set of the hub is read whose revision nobody has seen."""
+        return _is_unverified(self.source) or any(map(_is_unverified, self.source.values()))
+
     def canonical(self) -> str:
         """The content that decides what the task is, as text with a fixed order of keys: for fingerprints."""
         content = {name: getattr(self, name) for name in _CANONICAL}
@@ -94,6 +100,10 @@ class Template:
         content["shorten"] = None if self.shorten is None else (self.shorten.field, self.shorten.keep)
         content["references"] = self.references
         return json.dumps(content, ensure_ascii=False, default=str)
+
+
+def _is_unverified(spec: Any) -> bool:
+    return isinstance(spec, Mapping) and spec.get("format") == "hub" and spec.get("revision") == UNVERIFIED
 
 
 def line_finder(name: str, lines: Mapping[tuple[str | int, ...], int]) -> Callable[[tuple[str | int, ...]], str]:

@@ -211,5 +211,5 @@ def describe(path: Path) -> Mapping[str, Any]:
         "version": template.version,
         "language": ", ".join(template.languages),
         "metrics": ", ".join(metrics),
-        "description": template.description,
+        "description": template.description + (" [revision unverified]" if template.unverified else ""),
     }
