@@ -14,6 +14,7 @@ from t2t.errors import InputError, RunFileError
 KeyPath: TypeAlias = tuple[str | int, ...]
 Lines: TypeAlias = Mapping[KeyPath, int]
 
+_MOST_BYTES = 1 << 20
 _DEEPEST = 50  # levels of nesting
 _MOST_DIGITS = 100  # of a whole number
 
@@ -77,8 +78,13 @@ def read_yaml(path: Path, error: type[InputError] = RunFileError) -> tuple[dict[
     with FILE:LINE, is raised for anything that cannot be read as such.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as reason:
+        if path.stat().st_size > _MOST_BYTES:
+            raise error(f"{path}:1", f"the file is larger than {_MOST_BYTES} bytes", "put data into files of their own")
+        text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as reason:
+        line = reason.object.count(b"\n", 0, reason.start) + 1
+        raise error(f"{path}:{line}", f"no UTF-8 text ({reason.reason})", "save the file as UTF-8") from None
+    except OSError as reason:
         found = f"cannot be read ({getattr(reason, 'strerror', None) or reason})"
         raise error(str(path), found, "name a YAML file") from None
     lines: dict[KeyPath, int] = {(): 1}

@@ -43,9 +43,7 @@ BAD = {
 }
 
 
-def test_every_kind_of_bad_record_is_set_aside_with_its_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_kind_of_bad_record_is_set_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = task(tmp_path, row().encode() + b"".join(BAD.values()) + row(mood="glad").encode())
     assert count_bad(tmp_path / "run", [(found, None)]) == {"mood/line": len(BAD)}
     lines = [json.loads(line) for line in (tmp_path / "run" / "bad_records.jsonl").read_text().splitlines()]
