@@ -14,7 +14,6 @@ A programming mistake is none of these and always shows its traceback.
 
 from __future__ import annotations
 
-
 _LONGEST = 500  # characters of what was found that are told
 
 
@@ -32,7 +31,11 @@ class InputError(T2TError):
         self.todo = todo
 
     def __str__(self) -> str:
-        found = self.found if len(self.found) <= _LONGEST else f"{self.found[:_LONGEST]}..."
+        found = (
+            self.found
+            if len(self.found) <= _LONGEST
+            else f"{self.found[: _LONGEST // 2]} ... {self.found[-_LONGEST // 2 :]}"
+        )
         sentence = f"{self.where}: {found}; {self.todo}"
         return " ".join(sentence.split())
 
