@@ -9,10 +9,11 @@ import pytest
 from t2t.cli import build_parser, main
 
 FLAGS = {
-    "check": ["--tokenizer", "template"],
+    "check": ["--json", "--tokenizer", "template"],
     "show": ["--id", "--split", "--tokenizer", "task"],
+    "new": ["--from", "--out"],
     "list": [],
-    "train": ["--config", "--set"],
+    "train": ["--allow-unverified", "--config", "--set"],
     "generate": ["--config", "--set"],
     "evaluate": ["--config", "--set"],
     "report": ["--config", "--set"],

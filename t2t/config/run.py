@@ -131,6 +131,7 @@ class RunConfig:
     """A run file with its overrides, every default filled in. ``where``: FILE:LINE of a dotted key.
 
     ``precision: auto`` is bf16 autocast where all processes multiply bf16 in hardware, else fp32.
+    ``allow_unverified``: train on data sets of the hub whose revision nobody has seen.
     """
 
     run: str
@@ -148,6 +149,7 @@ class RunConfig:
     deepspeed: Path
     checkpoint: CheckpointSettings
     generate: GenerateSettings
+    allow_unverified: bool
     resolved: Mapping[str, Any]
     where: Callable[[str], str] = field(compare=False)
 
@@ -196,6 +198,7 @@ def _frozen(parsed: RunFile, where: Callable[[str], str]) -> RunConfig:
         deepspeed=Path(parsed.deepspeed),
         checkpoint=CheckpointSettings(**parsed.checkpoint.model_dump()),
         generate=GenerateSettings(**generate),
+        allow_unverified=bool(parsed.allow_unverified),
         resolved=parsed.model_dump(by_alias=True, exclude_none=True),
         where=where,
     )

@@ -123,6 +123,7 @@ class RunFile(_Strict):
     deepspeed: str = "ds_configs/zero2.json"
     checkpoint: Checkpoint = Checkpoint()
     generate: Generate = Generate()
+    allow_unverified: bool | None = None
 
 
 _ALSO_KNOWN_AS = {

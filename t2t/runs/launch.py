@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from t2t.config.run import RunConfig
 
 CPU_PROCESSES = 2
+ALLOW_UNVERIFIED = "allow_unverified=true"
+ALLOW_HELP = "also train on data sets of the hub whose revision is unverified"
 _CHOOSES_PROCESSES = ("--num_gpus", "--num_accelerators", "--include", "-i", "--exclude", "-e", "--hostfile", "-H")
 _PATIENCE = 60.0  # seconds that the first rank has to tell an error that all ranks found
 
@@ -28,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("launch.sh", description="Train a run file with DeepSpeed.")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the run file")
     parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a setting of it")
+    parser.add_argument(
+        "--allow-unverified", dest="set", action="append_const", const=ALLOW_UNVERIFIED, help=ALLOW_HELP
+    )
     parser.add_argument("--local_rank", type=int, default=0, help=argparse.SUPPRESS)
     parsed = parser.parse_args(given)
     if _wants_more_processes():

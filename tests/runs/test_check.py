@@ -21,7 +21,8 @@ target:
   fields: {text: {span_of: text}, type: {label: [person, place]}}
 metrics: [{span_f1: {over: mentions, span: text, type: type}}]
 """
-RECORD = {"text": "Ada in Rome", "mentions": [{"text": "Rome", "type": "place"}], "others": [[]]}
+MENTIONS = [{"text": "Ada", "type": "person"}, {"text": "Rome", "type": "place"}]
+RECORD = {"text": "Ada in Rome", "mentions": MENTIONS, "others": [[]]}
 
 
 def write(folder: Path, template: str = TEMPLATE, **changed: object) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from t2t.errors import DataError, TemplateError
 from t2t.registry import did_you_mean
+from t2t.tasks.bad_records import STOP, BadRecords
 from t2t.tasks.expressions import Mismatch, Reader, compile_expression
 from t2t.tasks.fields import compile_fields
 from t2t.tasks.sources.base import SOURCES, Options, RawRecord, Source, Spec, sha256_of
@@ -83,8 +84,8 @@ class _Wrapper:
     def splits(self) -> list[str]:
         return self.inner.splits()
 
-    def records(self, split: str) -> Iterator[RawRecord]:
-        return self.inner.records(split)
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
+        return self.inner.records(split, bad)
 
     def fingerprint(self) -> str:
         return self.inner.fingerprint()
@@ -108,15 +109,17 @@ class Filtered(_Wrapper):
     identify: Reader | None
     keep: Reader | None
 
-    def records(self, split: str) -> Iterator[RawRecord]:
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
         seen: set[str] = set()
-        for record in self.inner.records(split):
+
+        def kept(record: RawRecord) -> RawRecord | None:
             if self.extra:
                 record = replace(record, data={**record.data, **self.extra})
             if self.identify is not None:
                 record = replace(record, id=_new_id(_evaluate(self.identify, record), seen, record.where))
-            if self.keep is None or _true(_evaluate(self.keep, record)):
-                yield record
+            return record if self.keep is None or _true(_evaluate(self.keep, record)) else None
+
+        return bad.each(self.inner.records(split, bad), kept)
 
 
 def _true(value: Any) -> bool:
@@ -149,7 +152,7 @@ class HashSplit(_Wrapper):
         names = ["train" if name == self.whole else name for name in self.inner.splits()]
         return names + list(self.shares)
 
-    def records(self, split: str) -> Iterator[RawRecord]:
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
         if split != "train" and split not in self.shares:
             if split == self.whole:
                 raise DataError(
@@ -157,11 +160,9 @@ class HashSplit(_Wrapper):
                     f"split: cuts {split!r}, so the source has it no more",
                     did_you_mean(split, self.splits()),
                 )
-            yield from self.inner.records(split)
-            return
-        for record in self.inner.records(self.whole):
-            if self._side(_evaluate(self.key, record)) == split:
-                yield record
+            return self.inner.records(split, bad)
+        whole = self.inner.records(self.whole, bad)
+        return bad.each(whole, lambda record: record if self._side(_evaluate(self.key, record)) == split else None)
 
     def _side(self, key: Any) -> str:
         text = json.dumps(key, sort_keys=True, ensure_ascii=False)
@@ -199,13 +200,14 @@ class Grouped(_Wrapper):
     key: Reader
     which: tuple[str, ...] | None
 
-    def records(self, split: str) -> Iterator[RawRecord]:
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
         if self.which is not None and split not in self.which:
-            yield from self.inner.records(split)
+            yield from self.inner.records(split, bad)
             return
         groups: dict[str, list[RawRecord]] = {}
-        for record in self.inner.records(split):
-            groups.setdefault(json.dumps(_evaluate(self.key, record), sort_keys=True), []).append(record)
+        keyed = bad.each(self.inner.records(split, bad), lambda record: (_evaluate(self.key, record), record))
+        for key, record in keyed:
+            groups.setdefault(json.dumps(key, sort_keys=True), []).append(record)
         for first, *others in groups.values():
             yield replace(first, data={**first.data, "group": [first.data, *(other.data for other in others)]})
 
@@ -228,9 +230,9 @@ class Mapped(_Wrapper):
 
     fields: Callable[[RawRecord], dict[str, Any]]
 
-    def records(self, split: str) -> Iterator[RawRecord]:
-        for record in self.inner.records(split):
-            yield replace(record, data=self.fields(record))
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
+        inner = self.inner.records(split, bad)
+        return bad.each(inner, lambda record: replace(record, data=self.fields(record)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,10 +245,10 @@ class PerSplit:
     def splits(self) -> list[str]:
         return list(self.sources)
 
-    def records(self, split: str) -> Iterator[RawRecord]:
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
         if split not in self.sources:
             raise DataError(self.where, f"the source has no split {split!r}", did_you_mean(split, self.sources))
-        return self.sources[split].records(split)
+        return self.sources[split].records(split, bad)
 
     def fingerprint(self) -> str:
         return sha256_of(*(part for split, source in self.sources.items() for part in (split, source.fingerprint())))
