@@ -10,7 +10,7 @@ import numpy as np
 
 from t2t.linear.parsed import Parsed
 from t2t.metrics.base import METRICS, Arguments, Metric, Stats
-from t2t.metrics.values import Key, Look, Missing, parsed_at, place, plain
+from t2t.metrics.values import Key, Look, Missing, Surface, parsed_at, place, plain
 from t2t.structures import Value
 
 
@@ -45,7 +45,7 @@ class MicroF1:
         return float(2 * stats[0] / (stats[1] + stats[2])) if stats[1] + stats[2] else 1.0
 
 
-def _mentions(arguments: Arguments, surface: Callable[[Value | Missing], Key]) -> Metric:
+def _mentions(arguments: Arguments, surface: Surface) -> Metric:
     arguments.only("over", "span", "type")
     span, kind = arguments.word("span", "text"), arguments.optional("type")
 

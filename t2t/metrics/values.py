@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
@@ -106,6 +106,9 @@ def place(value: Value | Missing) -> Key:
     if isinstance(value, Span) and value.start is not None:
         return (value.start, value.end)
     return plain(value)
+
+
+Surface: TypeAlias = "Callable[[Value | Missing], Key]"  # plain, or place
 
 
 def texts(references: Sequence[Value], path: str, where: str) -> list[str]:

@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from t2t.errors import DataError, InputError
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import Metric, Stats
+from t2t.metrics.ceiling import Ceiling, missed
 from t2t.runs.evaluate import task_metrics
 from t2t.structures import Example, Span, Value
 from t2t.tasks.task import Task, load_task
@@ -36,7 +34,6 @@ class Findings:
     ceilings: list[tuple[str, float, float]] = field(default_factory=list)
 
 
-SCORED = 200  # examples a split whose gold is scored; the sums of all would say the same
 Measure = Callable[[str], int]
 Unsayable = Callable[[str], list[str]]
 
@@ -44,8 +41,9 @@ Unsayable = Callable[[str], list[str]]
 def check(names: list[str], tokenizer: Path | None = None) -> tuple[str, int]:
     """Check templates over their data: the report as text, and how many errors there are.
 
-    Every record is read, rendered and parsed back (laws 1 and 1b), and its gold is scored by the task's metrics
-    (law 4); with a tokenizer the prompt and the target are also looked through for characters that it cannot say.
+    Every record is read, rendered and parsed back (laws 1 and 1b), and its gold is scored by the task's metrics as its
+    target says it (law 4); with a tokenizer the prompt and the target are also looked through for characters that it
+    cannot say.
     """
     measure, unsayable = _measures(tokenizer)
     reports, errors = [], 0
@@ -73,45 +71,21 @@ def _measures(folder: Path | None) -> tuple[Measure, Unsayable]:
 
 def _check_split(task: Task, split: str, measure: Measure, unsayable: Unsayable) -> Findings:
     findings = Findings(task.name, split)
-    ceiling = _Ceiling(task_metrics(task))
+    metrics = task_metrics(task)
+    ceiling = Ceiling(metrics)
     try:
         for example in task.examples(split):
-            _check_example(task, example, findings, measure, unsayable)
-            ceiling.add(task.references(example), example.gold)
+            parsed = _check_example(task, example, findings, measure, unsayable)
+            ceiling.add(task.references(example), parsed)
     except DataError as error:
         findings.errors.append(str(error))
-    findings.ceilings = ceiling.missed()
+    findings.ceilings = missed(metrics, ceiling.values())
     if not findings.n and not findings.errors:
         findings.errors.append(f"{task.name}: split {split!r} has no example; correct source:")
     return findings
 
 
-class _Ceiling:
-    """What metrics say when the gold itself is the prediction, over the first examples."""
-
-    def __init__(self, metrics: list[Metric]) -> None:
-        self.rows: list[tuple[Metric, list[Stats]]] = [(metric, []) for metric in metrics]
-
-    def add(self, references: list[Value], gold: Value) -> None:
-        for metric, rows in self.rows:
-            if len(rows) < SCORED:
-                rows.append(metric.segment(references, Parsed(gold)))
-
-    def missed(self) -> list[tuple[str, float, float]]:
-        """Name, value and best of each metric that does not reach its best."""
-        values = [(metric, metric.total(_sum(rows))) for metric, rows in self.rows if rows]
-        return [(m.name, value, m.best) for m, value in values if abs(value - m.best) > 1e-6]
-
-
-def _sum(rows: list[Stats]) -> Stats:
-    """The sum of rows, of which the earlier may be shorter."""
-    total = np.zeros(max(map(len, rows)))
-    for row in rows:
-        total[: len(row)] += row
-    return total
-
-
-def _check_example(task: Task, example: Example, found: Findings, measure: Measure, unsayable: Unsayable) -> None:
+def _check_example(task: Task, example: Example, found: Findings, measure: Measure, unsayable: Unsayable) -> Parsed:
     rendered = task.render(example)
     parsed = task.parse(rendered.target, example)
     found.n += 1
@@ -123,6 +97,7 @@ def _check_example(task: Task, example: Example, found: Findings, measure: Measu
     _check_spans(gold_spans, parsed_spans, found)
     if not parsed.ok or _surfaces(example.gold) != _surfaces(parsed.value):
         found.errors.append(f"{example.where}: the target {rendered.target!r} does not parse back to the gold")
+    return parsed
 
 
 def _check_spans(gold: list[Span], parsed: list[Span], found: Findings) -> None:

@@ -85,7 +85,9 @@ def test_no_examples_score_nothing() -> None:
 
 def test_names() -> None:
     assert METRICS.names() == [
-        "accuracy", "bleu", "chrf", "event_argument_f1", "event_f1", "event_trigger_f1", "exact_match", "item_f1",
-        "joint_accuracy", "macro_f1", "mae", "pearson", "relation_f1", "relation_f1_offset", "rouge1", "rouge2",
-        "rougeL", "rougeLsum", "span_f1", "span_f1_string", "squad_em", "squad_f1", "ter", "ungrounded", "unparseable",
+        "accuracy", "bleu", "chrf", "distinct_n", "evaluate", "event_argument_f1", "event_argument_f1_offset",
+        "event_f1", "event_trigger_f1", "event_trigger_f1_offset", "exact_match", "item_f1", "joint_accuracy", "macro_f1", "mae",
+        "mcc", "micro_f1", "pearson", "perplexity", "python_syntax", "relation_f1", "relation_f1_offset", "rouge1",
+        "rouge2", "rougeL", "rougeLsum", "span_f1", "span_f1_string", "spearman", "squad_em", "squad_f1", "ter",
+        "ungrounded", "unparseable",
     ]  # fmt: skip
