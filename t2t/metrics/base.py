@@ -220,16 +220,25 @@ def resampled(stats: Stats, resamples: int = RESAMPLES, seed: int = SEED) -> Sta
     Where few rows differ, how often each kind is drawn comes from the multinomial distribution of the kinds, which is
     the same and takes no time.
     """
-    kinds, counts = _kinds(stats)
+    kinds, counts, _ = _kinds(stats)
     if len(kinds) <= len(stats) // _REPEATS:
         drawn = np.random.default_rng(seed).multinomial(len(stats), counts / len(stats), size=resamples)
         return np.asarray(drawn @ kinds, dtype=np.float64)
     return np.concatenate([chunk @ stats for chunk in draws(len(stats), resamples, seed)])
 
 
-def _kinds(stats: Stats) -> tuple[Stats, npt.NDArray[np.intp]]:
-    """The rows of ``stats`` that differ, and how often each stands there."""
+def each_alone(metric: Additive, stats: Stats) -> Stats:
+    """The value of every single row of ``stats``, shape (n,)."""
+    kinds, _, place = _kinds(stats)
+    return np.array([metric.total(row) for row in kinds])[place]
+
+
+_Indices: TypeAlias = npt.NDArray[np.intp]
+
+
+def _kinds(stats: Stats) -> tuple[Stats, _Indices, _Indices]:
+    """The rows of ``stats`` that differ, how often each stands there, and for each row which of them it is."""
     rows = np.ascontiguousarray(stats)
     keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
-    _, first, counts = np.unique(keys, return_index=True, return_counts=True)
-    return rows[first], counts
+    _, first, place, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    return rows[first], counts, place

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,7 +17,7 @@ from t2t.config.run import RunConfig
 from t2t.errors import DataError, RunDirectoryError
 from t2t.linear.parsed import Issue, Parsed
 from t2t.metrics import Metric, build_metrics, health_metrics, score, segments
-from t2t.metrics.base import Columnar, Stats
+from t2t.metrics.base import Columnar, Stats, each_alone
 from t2t.metrics.ceiling import Ceiling
 from t2t.runs.run_files import prediction_file, prediction_name, read_lines, write_json
 from t2t.structures import Example, Json, Value
@@ -97,8 +99,10 @@ def evaluate(
     for task in tasks:
         metrics = task_metrics(task)
         for split in [split for split in splits if split in task.splits()]:
-            judged = list(judge(directory, task, split, limit))
-            scored = [(metric, segments(metric, [(j.references, j.parsed) for j in judged])) for metric in metrics]
+            with _no_cycle_search():
+                judged = list(judge(directory, task, split, limit))
+                pairs = [(one.references, one.parsed) for one in judged]
+                scored = [(metric, segments(metric, pairs)) for metric in metrics]
             ceilings = _ceilings(task, judged, metrics)
             rows += [_row(task, split, decoding, *pair, ceilings[pair[0].name]) for pair in scored]
             worst[prediction_name(task.name, split)] = _worst(task, judged, scored)
@@ -107,6 +111,18 @@ def evaluate(
     write_json(directory / "scores.json", [asdict(row) for row in rows])
     write_json(directory / "worst.json", worst)
     return rows
+
+
+@contextmanager
+def _no_cycle_search() -> Iterator[None]:
+    """Golds and values are trees: searching millions of them for cycles, again and again, would take half the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def evaluate_run(run: RunConfig) -> list[Row]:
@@ -176,7 +192,9 @@ def _worst(task: Scorable, judged: list[Judged], scored: Sequence[tuple[Metric, 
 
     The metric is the first that tells single examples apart: a correlation does not.
     """
-    tried = [(m, np.array([m.total(row) for row in rows])) for m, rows in scored if not isinstance(m, Columnar)]
+    tried = [(m, each_alone(m, rows)) for m, rows in scored if not isinstance(m, Columnar) and len(rows)]
+    if not tried:
+        return []
     metric, values = next(((m, found) for m, found in tried if len(set(found.tolist())) > 1), tried[0])
     distance = np.abs(values - metric.best)
     order = np.argsort(-distance, kind="stable")[:WORST]
