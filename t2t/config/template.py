@@ -48,7 +48,7 @@ class _TemplateFile(_Strict):
     shorten: _Shorten | None = None
     target: dict[str, Any]
     references: str | None = None
-    metrics: list[str | dict[str, dict[str, Any] | None]]
+    metrics: list[str | dict[str, dict[str, Any] | str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Template:
     shorten: Shorten | None
     target: Mapping[str, Any]
     references: str | None
-    metrics: tuple[str | Mapping[str, Mapping[str, Any] | None], ...]
+    metrics: tuple[str | Mapping[str, Mapping[str, Any] | str | None], ...]
     path: Path
     where: Callable[[tuple[str | int, ...]], str] = field(compare=False)
 

@@ -94,9 +94,17 @@ class Prompt:
             else:
                 self.names.append(name)
                 self.literals.append(literal)
+        self._parts = [part for literal in self.literals for part in ("", literal)][1:]
 
     def render(self, fields: Record, where: str) -> str:
         """The prompt of a record. DataError if a field is missing or is no text."""
+        if not self.lists:
+            parts = self._parts.copy()
+            try:
+                parts[1::2] = [fields[name] for name in self.names]
+                return "".join(parts)
+            except (KeyError, TypeError):
+                pass  # a number, or a mistake
         parts = [self.literals[0]]
         for (_, value), literal in zip(self.values(fields, where), self.literals[1:], strict=True):
             parts += (value, literal)

@@ -10,7 +10,7 @@ from t2t.config.run_file import LengthsSection
 from t2t.errors import DataError
 from t2t.linear.parsed import Parsed
 from t2t.metrics.base import Metric
-from t2t.runs.check.ceiling import Ceiling
+from t2t.metrics.ceiling import SCORED, Ceiling, missed
 from t2t.runs.check.characters import Said, Vocabulary, count_characters
 from t2t.runs.check.duplicates import Duplicates
 from t2t.runs.check.findings import Findings, Lengths
@@ -41,15 +41,16 @@ def examine(
             rendered = [task.render(example) for example in batch]
             for example, texts in zip(batch, rendered, strict=True):
                 duplicates.add(split, texts.prompt)
-                ceiling.add(task.references(example), example.gold)
-                _examine_example(task, example, texts, findings)
+                parsed = _examine_example(task, example, texts, findings)
+                if findings.n <= SCORED:
+                    ceiling.add(task.references(example), parsed)
             if vocabulary is None:
                 _add_lengths(findings, [(len(texts.prompt), len(texts.target)) for texts in rendered])
             else:
                 _examine_tokens(task, batch, rendered, vocabulary, findings)
     except DataError as error:
         findings.errors.add(error)
-    findings.ceilings = ceiling.missed()
+    findings.ceilings = missed(metrics, ceiling.values())
     if not findings.n and not findings.errors.count and not findings.bad.count:
         findings.errors.add(f"{task.name}: split {split!r} has no example; correct source:")
     return findings
@@ -61,7 +62,7 @@ def _add_lengths(findings: Findings, lengths: list[tuple[int, int]]) -> None:
         findings.targets.add(target)
 
 
-def _examine_example(task: Task, example: Example, rendered: Rendered, found: Findings) -> None:
+def _examine_example(task: Task, example: Example, rendered: Rendered, found: Findings) -> Parsed:
     found.n += 1
     found.empty += example.gold in ([], None)
     count_kinds(found.kinds, example.fields)
@@ -71,6 +72,7 @@ def _examine_example(task: Task, example: Example, rendered: Rendered, found: Fi
     _count_spans(list(spans(example.gold)), list(spans(parsed.value)), found)
     if not _says_gold(parsed, example):
         found.errors.add(f"{example.where}: the target {rendered.target[:200]!r} does not parse back to the gold")
+    return parsed
 
 
 def _says_gold(parsed: Parsed, example: Example) -> bool:
