@@ -27,7 +27,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from t2t.tasks.task import named_tasks, template_files
 
     names = [task for name in arguments.template or sorted(template_files()) for task in named_tasks(name)]
-    text, errors = check(names, arguments.tokenizer)
+    text, errors = check(names, arguments.tokenizer, arguments.json)
     print(text)
     return 1 if errors else 0
 
@@ -37,6 +37,14 @@ def _show(arguments: argparse.Namespace) -> int:
 
     print(show(arguments.task, arguments.split, arguments.id, arguments.tokenizer))
     return 0
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from t2t.runs.new import new
+
+    text, errors = new(arguments.files, arguments.out)
+    print(text)
+    return 1 if errors else 0
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -112,6 +120,7 @@ def build_parser() -> argparse.ArgumentParser:
     check = add("check", _check, "try templates on their whole data before training")
     check.add_argument("template", nargs="*", help="task names or template files; by default all")
     _tokenizer_argument(check)
+    check.add_argument("--json", action="store_true", help="print everything found as JSON")
     _trust_argument(check)
     show = add("show", _show, "one example at every stage, from record to structure")
     show.add_argument("task", help="a task name or a template file")
@@ -119,8 +128,17 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument("--id", help="the id of the example; by default the first that is not empty")
     _tokenizer_argument(show)
     _trust_argument(show)
+    new = add("new", _new, "propose a template for data files, write it and check it")
+    files_help = "a data file (jsonl, json, csv, tsv, conll), or line-aligned files"
+    new.add_argument("--from", dest="files", nargs="+", required=True, metavar="DATA", help=files_help)
+    new.add_argument("--out", type=Path, metavar="FAMILY/NAME.yaml", help="the template; default: in task_templates/")
     add("list", _list, "the tasks of the template library")
-    _run_arguments(add("train", _train, "train a run file: what `deepspeed launch.sh` does"))
+    train = add("train", _train, "train a run file: what `deepspeed launch.sh` does")
+    _run_arguments(train)
+    allow_help = "also train on data sets of the hub whose revision is unverified"
+    train.add_argument(
+        "--allow-unverified", dest="set", action="append_const", const="allow_unverified=true", help=allow_help
+    )
     generate = add("generate", _generate, "write predictions of the trained model")
     _run_arguments(generate)
     generate.add_argument("--types", metavar="A,B", help="ask for types of your own, of tasks with types: sampled")

@@ -14,6 +14,8 @@ A programming mistake is none of these and always shows its traceback.
 
 from __future__ import annotations
 
+_LONGEST = 500  # characters of what was found that are told
+
 
 class T2TError(Exception):
     """Anything t2t raises on purpose."""
@@ -29,7 +31,12 @@ class InputError(T2TError):
         self.todo = todo
 
     def __str__(self) -> str:
-        sentence = f"{self.where}: {self.found}; {self.todo}"
+        found = (
+            self.found
+            if len(self.found) <= _LONGEST
+            else f"{self.found[: _LONGEST // 2]} ... {self.found[-_LONGEST // 2 :]}"
+        )
+        sentence = f"{self.where}: {found}; {self.todo}"
         return " ".join(sentence.split())
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 
 ESCAPE = "|"
@@ -41,6 +41,8 @@ def nfkc(text: str) -> str:
 
 def fold(text: str) -> str:
     """A form in which texts are compared: NFKC, case folded, white space collapsed."""
+    if text.isascii():  # which NFKC leaves as it is
+        return " ".join(text.lower().split())
     return " ".join(nfkc(nfkc(text).casefold()).split())
 
 
@@ -121,6 +123,10 @@ def chunk_pattern(escaped: frozenset[str]) -> re.Pattern[str]:
     return re.compile(rf"{raw}|\|(?:{letter}|{basic}|U(?:0[1-9a-f]|10)[0-9a-f]{{4}})")
 
 
+def _class_search(characters: Iterable[str]) -> Callable[[str], re.Match[str] | None]:
+    return re.compile("[" + re.escape("".join(sorted(characters))) + "]").search
+
+
 class Escaper:
     """Writes values so that no mark stands raw in them, and reads them back.
 
@@ -136,7 +142,8 @@ class Escaper:
         self.reserved = frozenset(fold(word) for word in reserved)
         # A composed form may be shorter than what it is composed of, hence the allowance.
         self._longest_reserved = 4 * max((len(word) for word in self.reserved), default=0)
-        self._needed = re.compile("[" + re.escape("".join(sorted(escaped))) + "]|^ | $|  ").search
+        self._search = _class_search(escaped)
+        self._search_ascii = _class_search(char for char in escaped if char.isascii())
 
     def write(self, value: str, layout: bool = False) -> str:
         """``value`` as it stands in a target: never empty, no raw mark, no reserved word.
@@ -145,9 +152,14 @@ class Escaper:
         """
         if not value:
             return EMPTY
-        text = value if self._needed(value) is None else self._escape(value, layout)
-        if len(value) <= self._longest_reserved and fold(value) in self.reserved:
-            return GUARD + text
+        is_ascii = value.isascii()
+        found = (self._search_ascii if is_ascii else self._search)(value)
+        plain = found is None and value[0] != " " != value[-1] and "  " not in value
+        text = value if plain else self._escape(value, layout)
+        if len(value) <= self._longest_reserved:
+            folded = value.lower() if plain and is_ascii else fold(value)
+            if folded in self.reserved:
+                return GUARD + text
         return text
 
     def _escape(self, value: str, layout: bool) -> str:

@@ -9,10 +9,11 @@ import pytest
 from t2t.cli import build_parser, main
 
 FLAGS = {
-    "check": ["--tokenizer", "--trust-python", "template"],
+    "check": ["--json", "--tokenizer", "--trust-python", "template"],
     "show": ["--id", "--split", "--tokenizer", "--trust-python", "task"],
+    "new": ["--from", "--out"],
     "list": [],
-    "train": ["--config", "--set", "--trust-python"],
+    "train": ["--allow-unverified", "--config", "--set", "--trust-python"],
     "generate": ["--config", "--set", "--trust-python", "--types"],
     "evaluate": ["--config", "--set", "--trust-python"],
     "report": ["--config", "--set", "--trust-python"],

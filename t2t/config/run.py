@@ -11,7 +11,7 @@ import yaml
 
 from t2t.config.run_file import RunFile, read_run_file
 
-Precision: TypeAlias = Literal["fp32", "bf16", "autocast_bf16"]
+Precision: TypeAlias = Literal["auto", "fp32", "bf16", "autocast_bf16"]
 LossNorm: TypeAlias = Literal["tokens", "examples", "tasks"]
 RUNS = Path("runs")
 DEFAULT_VOCABULARY = 4000
@@ -128,7 +128,11 @@ class GenerateSettings:
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """A run file with its overrides, every default filled in. ``where``: FILE:LINE of a dotted key."""
+    """A run file with its overrides, every default filled in. ``where``: FILE:LINE of a dotted key.
+
+    ``precision: auto`` is bf16 autocast where all processes multiply bf16 in hardware, else fp32.
+    ``allow_unverified``: train on data sets of the hub whose revision nobody has seen.
+    """
 
     run: str
     seed: int
@@ -145,6 +149,7 @@ class RunConfig:
     deepspeed: Path
     checkpoint: CheckpointSettings
     generate: GenerateSettings
+    allow_unverified: bool
     resolved: Mapping[str, Any]
     where: Callable[[str], str] = field(compare=False)
 
@@ -193,6 +198,7 @@ def _frozen(parsed: RunFile, where: Callable[[str], str]) -> RunConfig:
         deepspeed=Path(parsed.deepspeed),
         checkpoint=CheckpointSettings(**parsed.checkpoint.model_dump()),
         generate=GenerateSettings(**generate),
+        allow_unverified=bool(parsed.allow_unverified),
         resolved=parsed.model_dump(by_alias=True, exclude_none=True),
         where=where,
     )

@@ -118,11 +118,12 @@ class RunFile(_Strict):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule
     batch: Batch = Batch()
-    precision: Literal["fp32", "bf16", "autocast_bf16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16", "autocast_bf16"] = "fp32"
     loss: Loss = Loss()
     deepspeed: str = "ds_configs/zero2.json"
     checkpoint: Checkpoint = Checkpoint()
     generate: Generate = Generate()
+    allow_unverified: bool | None = None
 
 
 _ALSO_KNOWN_AS = {

@@ -16,6 +16,9 @@ from t2t.config.yaml_file import read_yaml
 from t2t.errors import TemplateError
 from t2t.registry import did_you_mean
 
+UNVERIFIED = "unverified"  # revision: of a data set of the hub whose commit nobody has seen
+_CANONICAL = ("task", "version", "source", "on_bad", "fields", "lists", "target")
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -57,6 +60,7 @@ class _TemplateFile(_Strict):
     language: Annotated[str | list[str], Field(min_length=1)] = "en"
     data: dict[str, str] = {}
     source: dict[str, Any]
+    on_bad: Literal["stop", "skip"] = "stop"
     fields: dict[str, Any] | None = None
     lists: dict[str, Any] = {}
     prompt: str | None = None
@@ -66,7 +70,7 @@ class _TemplateFile(_Strict):
     types: Literal["sampled"] | _Types | None = None
     target: dict[str, Any]
     references: str | None = None
-    metrics: list[str | dict[str, dict[str, Any] | None]]
+    metrics: list[str | dict[str, dict[str, Any] | str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class Template:
     languages: tuple[str, ...]
     data: Mapping[str, str]
     source: Mapping[str, Any]
+    on_bad: Literal["stop", "skip"]
     fields: Mapping[str, Any] | None
     lists: Mapping[str, Any]
     prompts: tuple[PromptVariant, ...]
@@ -123,13 +128,18 @@ class Template:
     types: Types | None
     target: Mapping[str, Any]
     references: str | None
-    metrics: tuple[str | Mapping[str, Mapping[str, Any] | None], ...]
+    metrics: tuple[str | Mapping[str, Mapping[str, Any] | str | None], ...]
     path: Path
     where: Where = field(compare=False)
 
+    @property
+    def unverified(self) -> bool:
+        """True if a data set of the hub is read whose revision nobody has seen."""
+        return _is_unverified(self.source) or any(map(_is_unverified, self.source.values()))
+
     def canonical(self) -> str:
         """The content that decides what the task is, as text with a fixed order of keys: for fingerprints."""
-        content = {name: getattr(self, name) for name in ("task", "version", "source", "fields", "lists", "target")}
+        content = {name: getattr(self, name) for name in _CANONICAL}
         content["prompts"] = [(prompt.text, prompt.weight) for prompt in self.prompts]
         content["shorten"] = None if self.shorten is None else (self.shorten.field, self.shorten.keep)
         content["references"] = self.references
@@ -138,6 +148,10 @@ class Template:
         if self.types is not None:
             content["types"] = asdict(self.types)
         return json.dumps(content, ensure_ascii=False, default=str)
+
+
+def _is_unverified(spec: Any) -> bool:
+    return isinstance(spec, Mapping) and spec.get("format") == "hub" and spec.get("revision") == UNVERIFIED
 
 
 def line_finder(name: str, lines: Mapping[tuple[str | int, ...], int]) -> Where:
@@ -213,6 +227,7 @@ def _frozen(parsed: _TemplateFile, variant: str | None, path: Path, where: Where
         languages=languages,
         data=parsed.data,
         source=parsed.source,
+        on_bad=parsed.on_bad,
         fields=parsed.fields,
         lists=parsed.lists,
         prompts=_prompts(parsed, where),

@@ -1,4 +1,4 @@
-"""The one reader of YAML: strict, with a line number for every key and item."""
+"""The one reader of YAML: strict, with a line number for every key and item; and what writes what it reads back."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from t2t.errors import InputError, RunFileError
 KeyPath: TypeAlias = tuple[str | int, ...]
 Lines: TypeAlias = Mapping[KeyPath, int]
 
+_MOST_BYTES = 1 << 20
 _DEEPEST = 50  # levels of nesting
 _MOST_DIGITS = 100  # of a whole number
 
@@ -53,6 +54,23 @@ for _tag, (_pattern, _first) in _CORE.items():
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _firsts)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that the reader would take for something else."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def write_yaml(data: Mapping[str, Any]) -> str:
+    """``data`` as YAML that ``read_yaml`` gives back as it is; short mappings and lists on one line."""
+    dumped: str = yaml.dump(
+        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
+    )
+    return dumped
+
+
 def read_yaml(path: Path, error: type[InputError] = RunFileError) -> tuple[dict[Any, Any], Lines]:
     """The mapping in ``path`` and the line (from 1) of each key or item by its path, () for the first line.
 
@@ -60,8 +78,13 @@ def read_yaml(path: Path, error: type[InputError] = RunFileError) -> tuple[dict[
     with FILE:LINE, is raised for anything that cannot be read as such.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as reason:
+        if path.stat().st_size > _MOST_BYTES:
+            raise error(f"{path}:1", f"the file is larger than {_MOST_BYTES} bytes", "put data into files of their own")
+        text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as reason:
+        line = reason.object.count(b"\n", 0, reason.start) + 1
+        raise error(f"{path}:{line}", f"no UTF-8 text ({reason.reason})", "save the file as UTF-8") from None
+    except OSError as reason:
         found = f"cannot be read ({getattr(reason, 'strerror', None) or reason})"
         raise error(str(path), found, "name a YAML file") from None
     lines: dict[KeyPath, int] = {(): 1}

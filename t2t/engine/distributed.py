@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 import warnings
 from datetime import timedelta
 from types import ModuleType
+from typing import NoReturn
 
 import torch
 import torch.distributed as dist
@@ -67,10 +69,33 @@ def _quiet_deepspeed() -> ModuleType:
     return module
 
 
+def multiplies_bf16(device: torch.device) -> bool:
+    """True if ``device`` has instructions for bf16 products. Without them they are many times slower than fp32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def all_agree(value: bool, device: torch.device) -> bool:
+    """True if ``value`` is true on every rank. Every rank must call it."""
+    return int(total(torch.tensor([int(value)], device=device))) == world_size()
+
+
 def stop() -> None:
     """Leave the process group."""
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+def leave(code: int) -> NoReturn:
+    """End this process of a group at once, its output written.
+
+    The interpreter's own teardown is left out: threads of gloo and NCCL may still hold objects of Python then, and
+    abort a process whose work is done.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def rank() -> int:

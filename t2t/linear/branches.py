@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
@@ -35,12 +36,14 @@ class Fields:
                 found = f"field {name!r} does not stand in as:"
                 raise TemplateError(place.line("fields", name), found, f"add {{{name}}} to as:")
         self.nodes = {name: build(fields[name], place.child(name, level + 1), alphabet) for name in self.pattern.names}
+        marks = tuple(mark.replace("%", "%%") for mark in self.pattern.marks)
+        self.form = replace(self.pattern, marks=marks).join(["%s"] * len(self.nodes))
 
     def gold(self, item: Json, scope: Scope) -> dict[str, Value]:
         return {name: node.gold(item, scope) for name, node in self.nodes.items()}
 
     def write(self, value: Mapping[str, Value], scope: Scope) -> str:
-        return self.pattern.join([node.render(value.get(name), scope) for name, node in self.nodes.items()])
+        return self.form % tuple([node.render(value.get(name), scope) for name, node in self.nodes.items()])
 
     def read(self, text: str, name: str, scope: Scope) -> dict[str, Value] | Invalid:
         """The fields that could be read; INVALID if the text does not have the form of the pattern."""

@@ -164,6 +164,8 @@ class Cursor:
     With ``reuse`` nothing is remembered: the arguments of relations and events may stand on one place.
     """
 
+    __slots__ = ("last", "reuse", "taken")
+
     def __init__(self, reuse: bool) -> None:
         self.reuse = reuse
         self.taken: set[Place] = set()

@@ -52,7 +52,7 @@ class Text(Node):
         return raw
 
     def write(self, value: Value, scope: Scope) -> str:
-        return self.alphabet.escaper.write(str(self.normal(value, scope)))
+        return self.alphabet.escaper.write(value if isinstance(value, str) else str(self.normal(value, scope)))
 
     def read(self, text: str, scope: Scope) -> Value | Invalid:
         return self.unescape(text, scope)
@@ -120,7 +120,10 @@ class Label(Node):
         return value
 
     def write(self, value: Value, scope: Scope) -> str:
-        return self.set.words[self.normal(value, scope)]
+        try:
+            return self.set.words[value]
+        except (KeyError, TypeError):
+            return self.set.words[self.normal(value, scope)]
 
     def read(self, text: str, scope: Scope) -> Value | Invalid:
         value: Value | Invalid = self.set.find(text)
@@ -369,7 +372,7 @@ class SpanOf(Node):
         return span
 
     def write(self, value: Value, scope: Scope) -> str:
-        span = self.normal(value, scope)
+        span = value if isinstance(value, Span) and value.text else self.normal(value, scope)
         if not isinstance(span, Span):
             raise self.data_error(scope, f"is {kind_of(span)}", "give it a span")
         surface = self.alphabet.escaper.write(span.text)

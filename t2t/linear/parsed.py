@@ -39,10 +39,14 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A value and what was found on the way. ``ok`` is False when any part of the text was unparseable."""
+    """A value and what was found on the way. ``ok`` is False when any part of the text was unparseable.
+
+    ``score`` is the mean log-probability (nats) of the text's tokens, where who generated it said so.
+    """
 
     value: Value
     issues: tuple[Issue, ...] = ()
+    score: float | None = None
 
     @property
     def ok(self) -> bool:

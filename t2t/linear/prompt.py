@@ -5,7 +5,7 @@ A prompt is never inverted, so values stand in it as they are. Data are values, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from string import ascii_uppercase
 
 from t2t.errors import DataError, TemplateError
@@ -100,19 +100,31 @@ class Prompt:
             else:
                 self.names.append(name)
                 self.literals.append(literal)
+        self._parts = [part for literal in self.literals for part in ("", literal)][1:]
 
     def render(self, fields: Record, where: str) -> str:
         """The prompt of a record. DataError if a field is missing or is no text."""
+        if not self.lists:
+            parts = self._parts.copy()
+            try:
+                parts[1::2] = [fields[name] for name in self.names]
+                return "".join(parts)
+            except (KeyError, TypeError):
+                pass  # a number, or a mistake
         parts = [self.literals[0]]
-        for name, literal in zip(self.names, self.literals[1:], strict=True):
+        for (_, value), literal in zip(self.values(fields, where), self.literals[1:], strict=True):
+            parts += (value, literal)
+        return "".join(parts)
+
+    def values(self, fields: Record, where: str) -> Iterator[tuple[str, str]]:
+        """Each placeholder's name and the text that stands for it, in order. DataError as for ``render``."""
+        for name in self.names:
             if name in self.lists:
-                parts.append(self.lists[name].render(fields, where))
+                yield name, self.lists[name].render(fields, where)
             elif name in fields:
-                parts.append(_shown(fields[name], name, where))
+                yield name, _shown(fields[name], name, where)
             else:
                 has = ", ".join(fields)
                 raise DataError(
                     where, f"record has no field {name!r} for the prompt (it has {has})", "add it under fields:"
                 )
-            parts.append(literal)
-        return "".join(parts)

@@ -1,15 +1,17 @@
-"""Metrics of one answer per example: accuracy, exact match, macro F1."""
+"""Metrics of one answer per example, or of a set of labels: accuracy, exact match, F1 over classes, MCC."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
 from t2t.linear.parsed import Parsed
 from t2t.metrics.base import METRICS, Arguments, Metric, Stats
-from t2t.metrics.values import MISSING, Key, clean, gold_at, parsed_at, plain
+from t2t.metrics.values import MISSING, Key, Missing, clean, gold_at, parsed_at, plain
 from t2t.structures import Value
 
 
@@ -40,42 +42,82 @@ class Accuracy(Share):
         return np.array([float(right), 1.0])
 
 
-@dataclass(frozen=True, slots=True)
-class MacroF1:
-    """F1 of each class, averaged over the classes that stand in the gold or in the predictions (as scikit-learn does).
+_Labels: TypeAlias = dict[Key, None]  # a set whose order is the same in every process
 
-    Statistics are (right, predicted, gold) for each class, in the order in which this metric first saw the classes;
-    a later class only adds columns at the end. An output that could not be read is predicted as no class.
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """A measure of examples and of (right, predicted, gold) for each class, which are the columns of its statistics.
+
+    A value that is a list is a set of labels (unless ``sets`` is off), any other value a set of one. An output that
+    could not be read is predicted as no class. Of several references the one that shares most labels with the output
+    counts. Classes stand in the order in which this metric first saw them; a later class only adds columns at the end.
+    ``ignored`` classes (no relation, other) count neither as predicted nor as gold.
     """
 
     name: str
     path: str
     where: str
+    measure: Callable[[Stats, float], float]
+    ignored: frozenset[Key] = frozenset()
+    sets: bool = True
     best: float = 1.0
     detail: str = ""
     classes: dict[Key, int] = field(default_factory=dict)
 
     def segment(self, references: Sequence[Value], parsed: Parsed) -> Stats:
-        golds = [plain(gold_at(reference, self.path, self.where)) for reference in references]
         value = parsed_at(parsed, self.path)
-        found = None if value is MISSING else plain(value)
-        right = value is not MISSING and found in golds
-        gold = self._index(found if right else golds[0])
-        predicted = None if value is MISSING else self._index(found)
-        stats = np.zeros(3 * len(self.classes))
-        stats[3 * gold + 2] = 1.0
-        if predicted is not None:
-            stats[3 * predicted + 1] = 1.0
-            stats[3 * predicted] = float(right)
+        found: _Labels = {} if value is MISSING else self._labels(value)
+        golds = [self._labels(gold_at(reference, self.path, self.where)) for reference in references]
+        gold = golds[0] if len(golds) == 1 else max(golds, key=lambda labels: _overlap(labels, found))
+        places = {label: self.classes.setdefault(label, len(self.classes)) for label in (*gold, *found)}
+        stats = np.zeros(1 + 3 * len(self.classes))
+        stats[0] = 1.0
+        for label in found:
+            stats[3 * places[label] + 2] = 1.0
+        for label in gold:
+            stats[3 * places[label] + 3] = 1.0
+            stats[3 * places[label] + 1] = float(label in found)
         return stats
 
-    def _index(self, label: Key) -> int:
-        return self.classes.setdefault(label, len(self.classes))
+    def _labels(self, value: Value | Missing) -> _Labels:
+        values = value if self.sets and isinstance(value, list) else [value]
+        return {label: None for label in map(plain, values) if label not in self.ignored}
 
     def total(self, stats: Stats) -> float:
-        right, predicted, gold = stats.reshape(-1, 3).T
-        present = predicted + gold > 0
-        return float(np.mean(2 * right[present] / (predicted + gold)[present])) if present.any() else 0.0
+        return self.measure(stats[1:].reshape(-1, 3).T, float(stats[0]))
+
+
+def _overlap(gold: _Labels, found: _Labels) -> float:
+    return 2 * len(gold.keys() & found.keys()) / (len(gold) + len(found)) if gold or found else 1.0
+
+
+def macro_average(counts: Stats, n: float) -> float:
+    """F1 of each class, averaged over the classes that stand in gold or predictions (as scikit-learn does)."""
+    right, predicted, gold = counts
+    present = predicted + gold > 0
+    return float(np.mean(2 * right[present] / (predicted + gold)[present])) if present.any() else 1.0
+
+
+def micro_average(counts: Stats, n: float) -> float:
+    """F1 over all classes together; 1 where nothing was there to find and nothing was found."""
+    right, predicted, gold = counts.sum(axis=1)
+    return float(2 * right / (predicted + gold)) if predicted + gold else 1.0
+
+
+def matthews(counts: Stats, n: float) -> float:
+    """Matthews correlation for any number of classes (Gorodkin 2004, R_K); 0 where one side holds one class only.
+
+    Outputs that could not be read are a class of their own, which no gold has. Gold and predictions that are all of
+    one class, the same, have no correlation, and score 0 as in scikit-learn.
+    """
+    right, predicted, gold = counts
+    unread = n - predicted.sum()
+    spread_predicted = n * n - float(predicted @ predicted) - unread * unread
+    spread_gold = n * n - float(gold @ gold)
+    if spread_predicted <= 0 or spread_gold <= 0:
+        return 0.0
+    return float((right.sum() * n - predicted @ gold) / math.sqrt(spread_predicted * spread_gold))
 
 
 def _path(arguments: Arguments) -> str:
@@ -95,7 +137,27 @@ def exact_match(arguments: Arguments) -> Metric:
     return Accuracy(arguments.name, _path(arguments), arguments.where, whole=True)
 
 
+def _classes(arguments: Arguments, measure: Callable[[Stats, float], float]) -> Metric:
+    arguments.only("of", "ignore")
+    ignored = arguments.words("ignore")
+    detail = f"ignore:{','.join(ignored)}" if ignored else ""
+    path = arguments.word("of", "")
+    return Classes(arguments.name, path, arguments.where, measure, frozenset(ignored), detail=detail)
+
+
 @METRICS.register("macro_f1")
 def macro_f1(arguments: Arguments) -> Metric:
-    """``macro_f1: {of: PATH}``: unweighted mean of the classes' F1."""
-    return MacroF1(arguments.name, _path(arguments), arguments.where)
+    """``macro_f1: {of: PATH, ignore: LABELS}``: unweighted mean of the classes' F1; of one label or a set of them."""
+    return _classes(arguments, macro_average)
+
+
+@METRICS.register("micro_f1")
+def micro_f1(arguments: Arguments) -> Metric:
+    """``micro_f1: {of: PATH, ignore: LABELS}``: F1 over all classes together; of one label or a set of them."""
+    return _classes(arguments, micro_average)
+
+
+@METRICS.register("mcc")
+def mcc(arguments: Arguments) -> Metric:
+    """``mcc: {of: PATH}``: Matthews correlation of one label an example; 0 where the gold has one class only."""
+    return Classes(arguments.name, _path(arguments), arguments.where, matthews, sets=False)

@@ -12,7 +12,7 @@ from t2t.errors import TemplateError
 from t2t.linear.parsed import Parsed
 from t2t.metrics.base import METRICS, Arguments, Metric, Stats
 from t2t.metrics.labels import Share
-from t2t.metrics.tokens import ChineseTokenizer, is_chinese
+from t2t.metrics.tokens import CharacterTokenizer, is_chinese, is_japanese, without_spaces
 from t2t.metrics.values import parsed_at, text_of, texts
 from t2t.registry import did_you_mean
 from t2t.structures import Value
@@ -40,7 +40,7 @@ def _register_rouge(kind: str) -> None:
         from rouge_score.rouge_scorer import RougeScorer
 
         arguments.only("of")
-        tokenizer = ChineseTokenizer() if is_chinese(arguments.language) else None
+        tokenizer = CharacterTokenizer() if without_spaces(arguments.language) else None
         scorer = RougeScorer([kind], use_stemmer=False, tokenizer=tokenizer)
         return Rouge(arguments.name, arguments.word("of", ""), arguments.where, kind=kind, scorer=scorer)
 
@@ -86,14 +86,24 @@ def _sacrebleu(arguments: Arguments, scorer: Any, best: float) -> Metric:
 
 @METRICS.register("bleu")
 def bleu(arguments: Arguments) -> Metric:
-    """``bleu: {of: PATH, tokenize: NAME}``: corpus BLEU; the tokenizer is 13a, or zh where the language is Chinese."""
+    """``bleu: {of: PATH, tokenize: NAME}``: corpus BLEU.
+
+    The tokenizer is 13a, zh where the language is Chinese, ja-mecab where it is Japanese.
+    """
     from sacrebleu.metrics import BLEU
 
     arguments.only("of", "tokenize")
-    tokenize = arguments.word("tokenize", "zh" if is_chinese(arguments.language) else "13a")
+    own = "zh" if is_chinese(arguments.language) else "ja-mecab" if is_japanese(arguments.language) else "13a"
+    tokenize = arguments.word("tokenize", own)
     if tokenize not in BLEU.TOKENIZERS:
         raise TemplateError(arguments.where, f"unknown tokenizer {tokenize!r}", did_you_mean(tokenize, BLEU.TOKENIZERS))
-    return _sacrebleu(arguments, BLEU(tokenize=tokenize), 100.0)
+    try:
+        scorer = BLEU(tokenize=tokenize)
+    except (RuntimeError, ImportError) as error:
+        reason = " ".join(str(error).split())[:200]
+        todo = "pip install 'sacrebleu[ja]' (or [ko]), or use tokenize: char"
+        raise TemplateError(arguments.where, f"tokenizer {tokenize!r} cannot be loaded ({reason})", todo) from None
+    return _sacrebleu(arguments, scorer, 100.0)
 
 
 @METRICS.register("chrf")
@@ -107,9 +117,9 @@ def chrf(arguments: Arguments) -> Metric:
 
 @METRICS.register("ter")
 def ter(arguments: Arguments) -> Metric:
-    """``ter: {of: PATH}``: translation edit rate, 0 is best; characters are words where the language is Chinese."""
+    """``ter: {of: PATH}``: translation edit rate, 0 is best; characters are words in Chinese and Japanese."""
     from sacrebleu.metrics import TER
 
     arguments.only("of")
-    chinese = is_chinese(arguments.language)
-    return _sacrebleu(arguments, TER(normalized=chinese, asian_support=chinese), 0.0)
+    characters = without_spaces(arguments.language)
+    return _sacrebleu(arguments, TER(normalized=characters, asian_support=characters), 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +13,13 @@ from t2t.metrics.labels import Share
 from t2t.structures import Span, Value
 
 
-def spans_of(value: Value) -> Iterator[Span]:
+def spans_of(value: Value) -> list[Span]:
     """Every span of a value tree, in order."""
     if isinstance(value, Span):
-        yield value
-    elif isinstance(value, (list, dict)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from spans_of(item)
+        return [value]
+    if isinstance(value, (list, dict)):
+        return [span for item in (value.values() if isinstance(value, dict) else value) for span in spans_of(item)]
+    return []
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from t2t.linear.parsed import Parsed
 from t2t.metrics.base import METRICS, Arguments, Metric, Stats
-from t2t.metrics.values import Key, Look, Missing, parsed_at, place, plain
+from t2t.metrics.values import Key, Look, Missing, Surface, parsed_at, place, plain
 from t2t.structures import Value
 
 
@@ -33,19 +32,24 @@ class MicroF1:
     def segment(self, references: Sequence[Value], parsed: Parsed) -> Stats:
         found = self._count(parsed_at(parsed, ""), Look())
         candidates = [self._compare(self._count(reference, Look(self.where)), found) for reference in references]
-        return max(candidates, key=self.total)
+        return candidates[0] if len(candidates) == 1 else max(candidates, key=self.total)
 
-    def _compare(self, gold: Counter[Key], found: Counter[Key]) -> Stats:
-        return np.array([(gold & found).total(), found.total(), gold.total()], dtype=np.float64)
+    def _compare(self, gold: dict[Key, int], found: dict[Key, int]) -> Stats:
+        right = sum(min(count, found[key]) for key, count in gold.items() if key in found)
+        return np.array([right, sum(found.values()), sum(gold.values())], dtype=np.float64)
 
-    def _count(self, value: Value | Missing, look: Look) -> Counter[Key]:
-        return Counter(key for item in look.items(value, self.over) for key in self.tuples(item, look))
+    def _count(self, value: Value | Missing, look: Look) -> dict[Key, int]:
+        counts: dict[Key, int] = {}
+        for item in look.items(value, self.over):
+            for key in self.tuples(item, look):
+                counts[key] = counts.get(key, 0) + 1
+        return counts
 
     def total(self, stats: Stats) -> float:
         return float(2 * stats[0] / (stats[1] + stats[2])) if stats[1] + stats[2] else 1.0
 
 
-def _mentions(arguments: Arguments, surface: Callable[[Value | Missing], Key]) -> Metric:
+def _mentions(arguments: Arguments, surface: Surface) -> Metric:
     arguments.only("over", "span", "type")
     span, kind = arguments.word("span", "text"), arguments.optional("type")
 

@@ -1,4 +1,4 @@
-"""SQuAD exact match and F1, with the normalisation of the official evaluate-v2.0.py, and their Chinese counterpart."""
+"""SQuAD exact match and F1, with the normalisation of the official evaluate-v2.0.py, and by characters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from t2t.linear.parsed import Parsed
 from t2t.metrics.base import METRICS, Arguments, Metric, Stats
 from t2t.metrics.labels import Share
-from t2t.metrics.tokens import chinese_tokens, is_chinese
+from t2t.metrics.tokens import character_tokens, without_spaces
 from t2t.metrics.values import MISSING, parsed_at, text_of, texts
 from t2t.structures import Value
 
@@ -48,29 +48,39 @@ class Squad(Share):
 
     tokens: Callable[[str], list[str]] = squad_tokens
     compare: Callable[[list[str], list[str]], float] = token_f1
+    only: str = "all"
 
     def segment(self, references: Sequence[Value], parsed: Parsed) -> Stats:
+        golds = [self.tokens(text) for text in texts(references, self.path, self.where)]
+        answers = [gold for gold in golds if gold]
+        if self.only == ("unanswerable" if answers else "answerable"):
+            return np.array([0.0, 0.0])
         value = parsed_at(parsed, self.path)
         if value is MISSING:
             return np.array([0.0, 1.0])
-        golds = [self.tokens(text) for text in texts(references, self.path, self.where)]
         found = self.tokens(text_of(value))
-        return np.array([max(self.compare(gold, found) for gold in [gold for gold in golds if gold] or [[]]), 1.0])
+        return np.array([max(self.compare(gold, found) for gold in answers or [[]]), 1.0])
 
 
 def _squad(arguments: Arguments, compare: Callable[[list[str], list[str]], float]) -> Metric:
-    arguments.only("of")
-    tokens = chinese_tokens if is_chinese(arguments.language) else squad_tokens
-    return Squad(arguments.name, arguments.word("of", ""), arguments.where, tokens=tokens, compare=compare)
+    arguments.only("of", "only")
+    only = arguments.one_of("only", ("all", "answerable", "unanswerable"))
+    tokens = character_tokens if without_spaces(arguments.language) else squad_tokens
+    detail = "" if only == "all" else f"only:{only}"
+    path = arguments.word("of", "")
+    return Squad(arguments.name, path, arguments.where, detail=detail, tokens=tokens, compare=compare, only=only)
 
 
 @METRICS.register("squad_f1")
 def squad_f1(arguments: Arguments) -> Metric:
-    """``squad_f1: {of: PATH}``: F1 over bags of words; of characters where the language is Chinese."""
+    """``squad_f1: {of: PATH, only: answerable}``: F1 over bags of words; of characters in Chinese and Japanese.
+
+    ``only`` restricts it to the questions that have an answer, or to the ``unanswerable`` ones.
+    """
     return _squad(arguments, token_f1)
 
 
 @METRICS.register("squad_em")
 def squad_em(arguments: Arguments) -> Metric:
-    """``squad_em: {of: PATH}``: the normalised answer equals a normalised reference."""
+    """``squad_em: {of: PATH, only: answerable}``: the normalised answer equals a normalised reference."""
     return _squad(arguments, exact)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
@@ -26,6 +26,8 @@ def at(value: Value, path: str) -> Value | Missing:
     """What stands at a dotted path (``""`` or ``@``: the value itself); below null there is null."""
     if path in ("", "@"):
         return value
+    if isinstance(value, dict) and path in value:
+        return value[path]
     for key in path.split("."):
         if value is None:
             return None
@@ -68,6 +70,8 @@ class Look:
 
     def at(self, value: Value, path: str) -> Value | Missing:
         """What stands at a path; TemplateError where a gold value has no such path."""
+        if isinstance(value, dict) and path in value:
+            return value[path]
         return at(value, path) if self.gold is None else gold_at(value, path, self.gold)
 
     def items(self, value: Value | Missing, over: str) -> list[Value]:
@@ -90,12 +94,15 @@ class Look:
 
 def plain(value: Value | Missing) -> Key:
     """A value in hashable form: spans as their text, 1 equal to 1.0, true equal to neither."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        keys = sorted(value)
+        return ("dict", *keys, *[plain(value[key]) for key in keys])
     if isinstance(value, Span):
         return value.text
     if isinstance(value, list):
-        return ("list", *(plain(item) for item in value))
-    if isinstance(value, dict):
-        return ("dict", *sorted((key, plain(item)) for key, item in value.items()))
+        return ("list", *map(plain, value))
     if isinstance(value, bool):
         return ("bool", value)
     return value
@@ -106,6 +113,9 @@ def place(value: Value | Missing) -> Key:
     if isinstance(value, Span) and value.start is not None:
         return (value.start, value.end)
     return plain(value)
+
+
+Surface: TypeAlias = "Callable[[Value | Missing], Key]"  # plain, or place
 
 
 def texts(references: Sequence[Value], path: str, where: str) -> list[str]:

@@ -127,10 +127,11 @@ def decode_text(tokenizer: PreTrainedTokenizerFast, ids: Sequence[int]) -> str:
 
 def encode_texts(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[list[int]]:
     """The ids of each text, EOS last; a special token written in a text is ordinary text, nothing is cut."""
-    if not texts:
-        return []
-    ids: list[list[int]] = tokenizer(list(texts), split_special_tokens=True, verbose=False)["input_ids"]
-    return ids
+    backend = tokenizer.backend_tokenizer
+    backend.encode_special_tokens = True
+    backend.no_truncation()
+    backend.no_padding()
+    return [encoding.ids for encoding in backend.encode_batch_fast(list(texts))]
 
 
 def unsayable(tokenizer: PreTrainedTokenizerFast, text: str) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,7 +17,8 @@ from t2t.config.run import RunConfig
 from t2t.errors import DataError, RunDirectoryError
 from t2t.linear.parsed import Issue, Parsed
 from t2t.metrics import Metric, build_metrics, health_metrics, score, segments
-from t2t.metrics.base import Stats
+from t2t.metrics.base import Columnar, Stats, each_alone
+from t2t.metrics.ceiling import Ceiling
 from t2t.runs.run_files import prediction_file, prediction_name, read_lines, write_json
 from t2t.structures import Example, Json, Value
 from t2t.tasks.task import load_task
@@ -50,7 +53,10 @@ class Scorable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of scores.json: a metric of a task's split, its 95% interval, and the best value it can have."""
+    """One line of scores.json: a metric of a task's split, its 95% interval, and the best value it can have.
+
+    ``ceiling``: what the task's own gold scores, where that is not the best (see t2t.metrics.ceiling).
+    """
 
     task: str
     split: str
@@ -61,6 +67,7 @@ class Row:
     n: int
     signature: str
     best: float
+    ceiling: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +100,30 @@ def evaluate(
     for task in tasks:
         metrics = task_metrics(task)
         for split in [split for split in splits if split in task.splits()]:
-            judged = list(judge(directory, task, split, limit))
-            scored = [(metric, segments(metric, [(j.references, j.parsed) for j in judged])) for metric in metrics]
-            rows += [_row(task, split, decoding, *pair) for pair in scored]
-            worst[prediction_name(task.name, split)] = _worst(task, judged, *scored[0])
+            with _no_cycle_search():
+                judged = list(judge(directory, task, split, limit))
+                pairs = [(one.references, one.parsed) for one in judged]
+                scored = [(metric, segments(metric, pairs)) for metric in metrics]
+            ceilings = _ceilings(task, judged, metrics)
+            rows += [_row(task, split, decoding, *pair, ceilings[pair[0].name]) for pair in scored]
+            worst[prediction_name(task.name, split)] = _worst(task, judged, scored)
     if not rows:
         raise RunDirectoryError(str(directory), f"no task has a split of {list(splits)}", "name other splits")
     write_json(directory / "scores.json", [asdict(row) for row in rows])
     write_json(directory / "worst.json", worst)
     return rows
+
+
+@contextmanager
+def _no_cycle_search() -> Iterator[None]:
+    """Golds and values are trees: searching millions of them for cycles, again and again, would take half the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def evaluate_run(run: RunConfig) -> list[Row]:
@@ -130,7 +152,9 @@ def judge(directory: Path, task: Scorable, split: str, limit: int | None = None)
             raise DataError(str(path), f"no prediction for example {example.id!r}", "generate the predictions again")
         parsed = task.parse(line["text"], example)
         cut = tuple(Issue("cut", "", "") for issue in line.get("issues", []) if issue["kind"] == "cut")
-        yield Judged(example, line, Parsed(parsed.value, parsed.issues + cut), task.references(example))
+        yield Judged(
+            example, line, Parsed(parsed.value, parsed.issues + cut, line.get("score")), task.references(example)
+        )
     if lines:
         found = f"predictions for ids that are no examples, {next(iter(lines))!r} among them ({len(lines)} in all)"
         raise DataError(str(path), found, "evaluate with the data and limit that it was generated with")
@@ -147,16 +171,32 @@ def _lines(path: Path) -> dict[str, Json]:
     return lines
 
 
-def _row(task: Scorable, split: str, decoding: str, metric: Metric, stats: Stats) -> Row:
+def _ceilings(task: Scorable, judged: Sequence[Judged], metrics: Sequence[Metric]) -> Mapping[str, float]:
+    ceiling = Ceiling(metrics)
+    for one in judged:
+        if ceiling.full:
+            break
+        ceiling.add(one.references, task.parse(task.target_text(one.example), one.example))
+    return ceiling.values()
+
+
+def _row(task: Scorable, split: str, decoding: str, metric: Metric, stats: Stats, ceiling: float) -> Row:
     parts = [metric.name, f"{prediction_name(task.name, split)}@{task.version}", decoding, f"t2t:{__version__}"]
     signature = "|".join([*parts, metric.detail] if metric.detail else parts)
     found = score(metric, stats, len(stats), signature)
-    return Row(task.name, split, found.name, found.value, found.low, found.high, found.n, signature, metric.best)
+    numbers = found.value, found.low, found.high, found.n
+    return Row(task.name, split, found.name, *numbers, signature, metric.best, ceiling)
 
 
-def _worst(task: Scorable, judged: list[Judged], metric: Metric, stats: Stats) -> list[Json]:
-    """The ten examples furthest from the metric's best, worst first; those that reach it are not among them."""
-    values = np.array([metric.total(row) for row in stats])
+def _worst(task: Scorable, judged: list[Judged], scored: Sequence[tuple[Metric, Stats]]) -> list[Json]:
+    """The ten examples furthest from the best of a metric, worst first; those that reach it are not among them.
+
+    The metric is the first that tells single examples apart: a correlation does not.
+    """
+    tried = [(m, each_alone(m, rows)) for m, rows in scored if not isinstance(m, Columnar) and len(rows)]
+    if not tried:
+        return []
+    metric, values = next(((m, found) for m, found in tried if len(set(found.tolist())) > 1), tried[0])
     distance = np.abs(values - metric.best)
     order = np.argsort(-distance, kind="stable")[:WORST]
     return [_entry(task, judged[i], metric.name, float(values[i])) for i in order if distance[i] > 1e-9]
@@ -169,9 +209,12 @@ def _entry(task: Scorable, judged: Judged, metric: str, value: float) -> Json:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as an aligned table; the share of unparseable outputs stands beside the metrics of its task."""
+    """The rows as an aligned table; the share of unparseable outputs stands beside the metrics of its task.
+
+    What the gold itself scores has a column where any metric's best is out of reach.
+    """
     health = {(row.task, row.split): row.value for row in rows if row.metric == "unparseable"}
-    lines = [("task", "metric", "value", "95% interval", "n", "unparseable")]
+    lines = [("task", "metric", "value", "95% interval", "ceiling", "n", "unparseable")]
     shown = ("", "")
     for row in rows:
         if row.metric in HEALTH:
@@ -181,10 +224,13 @@ def table(rows: Sequence[Row]) -> str:
         name = prediction_name(row.task, row.split) if first else ""
         share = f"{health[shown]:.1%}" if first and shown in health else ""
         interval = f"{number(row.low, row.best)} to {number(row.high, row.best)}"
-        lines.append((name, row.metric, number(row.value, row.best), interval, f"{row.n:,}" if first else "", share))
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        ceiling = number(row.ceiling, row.best) if row.ceiling != row.best else ""
+        count = f"{row.n:,}" if first else ""
+        lines.append((name, row.metric, number(row.value, row.best), interval, ceiling, count, share))
+    columns = [column for column in zip(*lines, strict=True) if column[0] != "ceiling" or any(column[1:])]
+    widths = [max(map(len, column)) for column in columns]
     cells = [[cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))]
-             for line in lines]  # fmt: skip
+             for line in zip(*columns, strict=True)]  # fmt: skip
     cells.insert(1, ["-" * width for width in widths])
     return "\n".join("  ".join(line).rstrip() for line in cells)
 

@@ -20,6 +20,7 @@ from t2t.generation.torch_engine import Output, Request, TorchEngine
 from t2t.linear.parsed import Issue, to_json
 from t2t.model.backbone import load_pretrained
 from t2t.model.tokenizer import load_tokenizer
+from t2t.runs.aside import set_aside
 from t2t.runs.run_files import prediction_file, prediction_name, whole_file
 from t2t.structures import Example
 from t2t.tasks.task import Task, load_task
@@ -58,9 +59,13 @@ def generate(
     counts: dict[str, int] = {}
     for task, split in wanted:
         name = prediction_name(task.name, split)
-        examples = islice(task.examples(split), limit)
-        file_name = prediction_file(out or directory, task.name, split)
-        with whole_file(file_name) as file, tqdm(desc=f"generate {name}", unit=" inputs") as bar:
+        root = Path(out or directory)
+        with (
+            set_aside(root, task, split) as bad,
+            whole_file(prediction_file(root, task.name, split)) as file,
+            tqdm(desc=f"generate {name}", unit=" inputs") as bar,
+        ):
+            examples = islice(task.examples(split, bad), limit)
             decode = partial(
                 engine.generate,
                 max_tokens=target_limit,

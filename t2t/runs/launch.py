@@ -10,8 +10,16 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+    from t2t.config.run import RunConfig
 
 CPU_PROCESSES = 2
+ALLOW_UNVERIFIED = "allow_unverified=true"
+ALLOW_HELP = "also train on data sets of the hub whose revision is unverified"
 _CHOOSES_PROCESSES = ("--num_gpus", "--num_accelerators", "--include", "-i", "--exclude", "-e", "--hostfile", "-H")
 _PATIENCE = 60.0  # seconds that the first rank has to tell an error that all ranks found
 
@@ -22,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("launch.sh", description="Train a run file with DeepSpeed.")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the run file")
     parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a setting of it")
+    parser.add_argument(
+        "--allow-unverified", dest="set", action="append_const", const=ALLOW_UNVERIFIED, help=ALLOW_HELP
+    )
     parser.add_argument("--local_rank", type=int, default=0, help=argparse.SUPPRESS)
     parsed = parser.parse_args(given)
     if _wants_more_processes():
@@ -59,23 +70,33 @@ def _start_cpu_processes(arguments: Sequence[str]) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Train with parsed arguments, in a process of a group or alone."""
+    """Train with parsed arguments, in a process of a group or alone; where training began the process ends here."""
     from t2t.config.run import load_run
-    from t2t.errors import InputError, T2TError
+    from t2t.errors import InputError
 
     try:
         config = load_run(parsed.config, parsed.set)
-        from t2t.engine import distributed
-        from t2t.engine.loop import Terminated
-        from t2t.runs.train import train
+    except InputError as error:
+        return _say(error, 2)
+    from t2t.engine import distributed
 
-        device = distributed.start()
-        try:
-            train(config, device)
-        except Terminated as stopped:
-            return _say(stopped, 143)
-        finally:
-            distributed.stop()
+    device = distributed.start()
+    try:
+        code = _train(config, device)
+    finally:
+        distributed.stop()
+    return distributed.leave(code)
+
+
+def _train(config: RunConfig, device: torch.device) -> int:
+    from t2t.engine.loop import Terminated
+    from t2t.errors import InputError, T2TError
+    from t2t.runs.train import train
+
+    try:
+        train(config, device)
+    except Terminated as stopped:
+        return _say(stopped, 143)
     except InputError as error:
         return _say(error, 2)
     except T2TError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,5 +68,7 @@ def read_lines(path: Path) -> Iterator[tuple[str, Json]]:
 def _is_prediction(data: Json) -> bool:
     if not isinstance(data, dict) or not isinstance(data.get("id"), str) or not isinstance(data.get("text"), str):
         return False
-    issues = data.get("issues", [])
+    issues, score = data.get("issues", []), data.get("score")
+    if score is not None and not (isinstance(score, (int, float)) and math.isfinite(score)):
+        return False
     return isinstance(issues, list) and all(isinstance(i, dict) and isinstance(i.get("kind"), str) for i in issues)

@@ -76,7 +76,7 @@ def _pretty(value: Json) -> str:
 
 
 def _tokens(folder: Path, prompt: str, target: str) -> list[tuple[str, str]]:
-    from t2t.model.tokenizer import load_tokenizer
+    from t2t.model.tokenizer import decode_text, load_tokenizer
 
     tokenizer = load_tokenizer(str(folder))
     stages = []
@@ -84,4 +84,5 @@ def _tokens(folder: Path, prompt: str, target: str) -> list[tuple[str, str]]:
         ids = tokenizer(text)["input_ids"]
         pieces = tokenizer.convert_ids_to_tokens(ids)
         stages.append((title, " ".join(f"{piece}:{number}" for piece, number in zip(pieces, ids, strict=True))))
+        stages.append((title.replace("ids", "row"), f"{len(ids)} int32, back: {decode_text(tokenizer, ids)!r}"))
     return stages

@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from t2t.engine.preflight import check_directory, check_vocabulary, on_first
 from t2t.errors import DataError, RunFileError
 from t2t.model.backbone import build_from_scratch, load_pretrained, save_model
 from t2t.model.tokenizer import load_tokenizer, train_tokenizer
+from t2t.runs.aside import count_bad
 from t2t.runs.evaluate import task_metrics
 from t2t.runs.run_files import write_json
 from t2t.structures import Json
@@ -41,13 +42,15 @@ from t2t.tasks.task import Task, load_task
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What the loop needs: model, tokenizer, encoded data and how they are mixed."""
+    """What the loop needs: model, tokenizer, encoded data and how they are mixed; ``bad``: bad records by task, filled
+    on the first rank."""
 
     tasks: list[Task]
     tokenizer: PreTrainedTokenizerFast
     encoder: Encoder
     data: list[list[Encoded]]
     mixture: Mixture
+    bad: dict[str, int] = field(default_factory=dict)
 
 
 def train(config: RunConfig, device: torch.device) -> Path:
@@ -59,13 +62,17 @@ def train(config: RunConfig, device: torch.device) -> Path:
     """
     settings = read_deepspeed(config.deepspeed, config)
     tasks = [load_task(entry.task, entry.where) for entry in config.tasks]
-    for task in tasks:
+    for task, entry in zip(tasks, config.tasks, strict=True):
         task_metrics(task)
+        if task.template.unverified and not config.allow_unverified:
+            found = f"{task.name} reads a data set of the hub whose revision is unverified"
+            raise RunFileError(entry.where, found, "pin it by a commit in the template, or give --allow-unverified")
     check_directory(config, int(settings["zero_optimization"]["stage"]))
     if (config.directory / "model").is_dir():
         return _finished(config)
     prepared = on_first(lambda: prepare(config, tasks))
     on_first(lambda: _start_directory(config, prepared))
+    config = with_precision(config, device)
     model = _build_model(config, prepared.tokenizer)
     engine = Engine(model, config, settings, list(prepared.mixture.shares), device)
     start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints") or Position()
@@ -75,6 +82,14 @@ def train(config: RunConfig, device: torch.device) -> Path:
     _save_model(config, engine, model, prepared.tokenizer)
     on_first(lambda: _write_facts(config, prepared, model, end))
     return config.directory
+
+
+def with_precision(config: RunConfig, device: torch.device) -> RunConfig:
+    """``config`` with "auto" decided for the hardware of all ranks."""
+    if config.precision != "auto":
+        return config
+    fast = distributed.all_agree(distributed.multiplies_bf16(device), device)
+    return replace(config, precision="autocast_bf16" if fast else "fp32")
 
 
 def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
@@ -165,7 +180,7 @@ def _training_texts(config: RunConfig, tasks: Sequence[Task]) -> Iterator[str]:
 
 
 def _start_directory(config: RunConfig, prepared: Prepared) -> None:
-    """Write what the run is: run.yaml."""
+    """Write what the run is: run.yaml, and the records that it leaves out."""
     if distributed.rank():
         return
     folder = config.directory
@@ -173,6 +188,7 @@ def _start_directory(config: RunConfig, prepared: Prepared) -> None:
     part = folder / "run.yaml.tmp"
     part.write_text(config.to_yaml(), encoding="utf-8")
     part.replace(folder / "run.yaml")
+    prepared.bad.update(count_bad(folder, [(t, e.limit) for t, e in zip(prepared.tasks, config.tasks, strict=True)]))
     _print_data(prepared)
 
 
@@ -181,6 +197,7 @@ def _print_data(prepared: Prepared) -> None:
         counts = prepared.encoder.counts[task.name]
         cuts = [f"{counts.prompts_cut} prompts cut"] if counts.prompts_cut else []
         cuts += [f"{counts.targets_cut} targets cut"] if counts.targets_cut else []
+        cuts += [f"{prepared.bad[task.name]} bad records set aside"] if prepared.bad.get(task.name) else []
         print(f"{task.name:<28} {len(rows):>8} examples  {share:6.1%}  {', '.join(cuts)}".rstrip(), flush=True)
 
 
@@ -231,6 +248,7 @@ def _write_facts(config: RunConfig, prepared: Prepared, model: T5ForConditionalG
         "steps": end.step,
         "tokens": end.tokens,
         "processes": distributed.world_size(),
+        "precision": config.precision,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores",
         "finished": time.strftime("%Y-%m-%d %H:%M"),
         "versions": versions | {"deepspeed": deepspeed_library.__version__},
@@ -247,5 +265,6 @@ def _task_facts(prepared: Prepared, end: Position) -> dict[str, Json]:
     for index, task in enumerate(prepared.tasks):
         counts = asdict(prepared.encoder.counts[task.name])
         shares = {"requested": float(prepared.mixture.shares[index]), "realised": drawn[index] / sum(drawn)}
-        facts[task.name] = {"version": task.version, "fingerprint": task.fingerprint, **counts, **shares}
+        bad = {"bad_records": prepared.bad.get(task.name, 0)}
+        facts[task.name] = {"version": task.version, "fingerprint": task.fingerprint, **counts, **bad, **shares}
     return facts

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from t2t.errors import DataError, TemplateError
+from t2t.tasks.bad_records import STOP, BadRecords
 
 UNPACKED_CAP = 1 << 30  # bytes a compressed file or member may unpack to
 RATIO_CAP = 200  # unpacked bytes for each packed byte; text seldom passes 30
@@ -172,17 +173,37 @@ def check_encoding(encoding: str, where: str) -> str:
     return encoding
 
 
-def read_lines(file: DataFile, encoding: str = "utf-8", *, ends: bool = False) -> Iterator[tuple[int, str]]:
+def read_lines(
+    file: DataFile, encoding: str = "utf-8", *, ends: bool = False, bad: BadRecords = STOP
+) -> Iterator[tuple[int, str]]:
+    """The lines of ``try_lines`` that are text; the others are bad records."""
+    for number, line in try_lines(file, encoding, ends=ends):
+        if isinstance(line, DataError):
+            bad.add(line)
+        else:
+            yield number, line
+
+
+def try_lines(
+    file: DataFile, encoding: str = "utf-8", *, ends: bool = False
+) -> Iterator[tuple[int, str] | tuple[int, DataError]]:
     """Line numbers (from 1) and lines, without their ends (``\\n`` or ``\\r\\n``) unless ``ends`` is asked for.
 
     Only ``\\n`` ends a line: other separators of Unicode stand inside texts. A byte order mark at the start of the
-    file is removed. Raises DataError with FILE:LINE for bytes that ``encoding`` has not, NUL and too long lines.
+    file is removed. For bytes that ``encoding`` has not, NUL and too long lines a DataError with FILE:LINE stands in
+    the line's place; at most ``LINE_CAP`` bytes of a line are held.
     """
     with open_bytes(file) as stream:
         number = 0
         while line := stream.readline(LINE_CAP + 1):
             number += 1
-            text = decode(line, encoding, f"{file.name}:{number}")
+            try:
+                text = decode(line, encoding, f"{file.name}:{number}")
+            except DataError as error:
+                yield number, error
+                while line and not line.endswith(b"\n"):
+                    line = stream.readline(LINE_CAP + 1)
+                continue
             if number == 1:
                 text = text.removeprefix("\ufeff")
             yield number, text if ends else text.removesuffix("\n").removesuffix("\r")

@@ -21,6 +21,7 @@ from t2t.linear.scope import Expression, Scope, kind_of
 from t2t.linear.target import Target
 from t2t.registry import did_you_mean
 from t2t.structures import Example, Record, Rendered, Value
+from t2t.tasks.bad_records import BadRecords, OnBad
 from t2t.tasks.few_shot import Exemplars
 from t2t.tasks.fields import compile_fields
 from t2t.tasks.label_sets import has_open_sets, resolve_sets
@@ -153,10 +154,28 @@ class Task:
         """The names of the splits that the source has."""
         return self.source.splits()
 
-    def examples(self, split: str) -> Iterator[Example]:
-        """The examples of a split in the order of the source. DataError names the line of a bad record."""
-        for raw in self.source.records(split):
-            yield self.example(raw)
+    @property
+    def on_bad(self) -> OnBad:
+        """Whether a bad record stops or is skipped."""
+        return self.template.on_bad
+
+    def examples(self, split: str, bad: BadRecords | None = None) -> Iterator[Example]:
+        """The examples of a split in the order of the source; ``bad`` (default: as ``on_bad`` says) gets bad records.
+
+        A record is bad if it cannot be read, mapped or understood as gold; where bad ones are skipped, also if prompt
+        or target cannot be written, so that every example given here can be used.
+        """
+        bad = BadRecords(self.on_bad) if bad is None else bad
+        return bad.each(self.source.records(split, bad), self.example if bad.on_bad == "stop" else self._writable)
+
+    def _writable(self, raw: RawRecord) -> Example:
+        example = self.example(raw)
+        for prompt in self.prompts:
+            prompt.render(example.fields, example.where)
+        self.shorten_length(example)
+        self.target_text(example)
+        self.references(example)
+        return example
 
     def example(self, raw: RawRecord) -> Example:
         """One raw record as an example."""
@@ -304,5 +323,5 @@ def _head(template: Template) -> Mapping[str, Any]:
         "version": template.version,
         "language": ", ".join(template.languages),
         "metrics": ", ".join(metrics),
-        "description": template.description,
+        "description": template.description + (" [revision unverified]" if template.unverified else ""),
     }

@@ -74,7 +74,7 @@ def test_a_mistake_is_one_sentence_with_its_line(run_file: Path, old: str, new: 
     ("override", "words"),
     [
         ("precision=fp16", "overflows in the feed-forward layers of a T5"),
-        ("precision=fp8", "'fp8' is not 'fp32', 'bf16' or 'autocast_bf16'"),
+        ("precision=fp8", "'fp8' is not 'auto', 'fp32', 'bf16' or 'autocast_bf16'"),
         ("optimizer.name=Adafactor", "Adafactor could not factor them"),
         ("optimizer.betas=[0.9, 1]", "betas[1]: 1 is not less than 1"),
         ("model.from=x", "model has either from: or from_scratch:"),

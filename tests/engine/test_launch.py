@@ -19,6 +19,7 @@ from t2t.config.run import load_run
 from t2t.runs.evaluate import evaluate_run
 from t2t.runs.generate import generate_run
 from t2t.runs.report import write_report
+from t2t.runs.train import with_precision
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -141,3 +142,14 @@ def test_a_users_mistake_ends_with_code_2_and_one_sentence(trained: Path, overri
     assert message in said[0]
     assert "Traceback" not in done.stderr
     assert sorted(path.name for path in (trained / "runs").iterdir()) == before
+
+
+@pytest.mark.parametrize(("fast", "precision"), [(True, "autocast_bf16"), (False, "fp32")])
+def test_auto_precision_is_what_the_hardware_does_fast(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast: bool, precision: str
+) -> None:
+    monkeypatch.setattr("t2t.engine.distributed.multiplies_bf16", lambda device: fast)
+    config = load_run(make(tmp_path) / "run.yaml", ["precision=auto"])
+    assert with_precision(config, torch.device("cpu")).precision == precision
+    asked = load_run(tmp_path / "run.yaml", ["precision=bf16"])
+    assert with_precision(asked, torch.device("cpu")) is asked

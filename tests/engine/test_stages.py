@@ -25,6 +25,7 @@ def launch(world: int, out: Path) -> list[subprocess.Popen[bytes]]:
             [sys.executable, str(WORKER), str(out)],
             env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
             stdout=subprocess.DEVNULL,
+            stderr=out.with_suffix(f".{rank}.txt").open("w"),
         )
         for rank in range(world)
     ]
@@ -36,7 +37,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Any
     outs = {world: tmp_path_factory.mktemp(f"world{world}") / "out.json" for world in (1, 2)}
     processes = [process for world, out in outs.items() for process in launch(world, out)]
     try:
-        assert [process.wait(timeout=300) for process in processes] == [0, 0, 0]
+        codes = [process.wait(timeout=300) for process in processes]
+        said = [path.read_text()[-2000:] for out in outs.values() for path in sorted(out.parent.glob("out.*.txt"))]
+        assert codes == [0, 0, 0], "\n".join(said)
     finally:
         for process in processes:
             process.kill()

@@ -191,6 +191,7 @@ def main(out: Path) -> None:
     if distributed.rank() == 0:
         out.write_text(json.dumps(results))
     distributed.stop()
+    distributed.leave(0)
 
 
 if __name__ == "__main__":

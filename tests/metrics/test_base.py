@@ -78,6 +78,15 @@ def test_a_hundred_thousand_examples_take_seconds() -> None:
     assert time.perf_counter() - start < 5
 
 
+def test_few_kinds_of_rows_are_drawn_as_the_rows_are() -> None:
+    stats = np.array([[1.0, 1.0]] * 700 + [[0.0, 1.0]] * 300)
+    apart = stats + np.stack([np.zeros(1000), np.arange(1000) * 1e-9], axis=1)  # no two rows alike
+    kinds, rows = resampled(stats, 4000)[:, 0], resampled(apart, 4000)[:, 0]
+    assert (kinds.mean(), rows.mean()) == pytest.approx((700, 700), abs=2)
+    assert (kinds.var(), rows.var()) == pytest.approx((210, 210), rel=0.1)
+    assert (resampled(stats)[:, 1] == 1000).all()
+
+
 def test_no_examples_score_nothing() -> None:
     (metric,) = build_metrics(["accuracy"], "x", "en")
     assert score(metric, segments(metric, []), 0, "s").value == 0.0
@@ -85,7 +94,10 @@ def test_no_examples_score_nothing() -> None:
 
 def test_names() -> None:
     assert METRICS.names() == [
-        "accuracy", "bleu", "chrf", "event_argument_f1", "event_f1", "event_trigger_f1", "exact_match", "item_f1",
-        "joint_accuracy", "macro_f1", "mae", "pearson", "relation_f1", "relation_f1_offset", "rouge1", "rouge2",
-        "rougeL", "rougeLsum", "span_f1", "span_f1_string", "squad_em", "squad_f1", "ter", "ungrounded", "unparseable",
+        "accuracy", "bleu", "chrf", "distinct_n", "evaluate", "event_argument_f1", "event_argument_f1_offset",
+        "event_f1", "event_trigger_f1", "event_trigger_f1_offset", "exact_match", "item_f1", "joint_accuracy",
+        "macro_f1", "mae", "mcc", "micro_f1", "pearson", "perplexity", "python_syntax", "relation_f1",
+        "relation_f1_offset", "rouge1",
+        "rouge2", "rougeL", "rougeLsum", "span_f1", "span_f1_string", "spearman", "squad_em", "squad_f1", "ter",
+        "ungrounded", "unparseable",
     ]  # fmt: skip

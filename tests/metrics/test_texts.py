@@ -9,7 +9,7 @@ import pytest
 from t2t.linear.parsed import Issue, Parsed
 from t2t.metrics import build_metrics, segments
 from t2t.metrics.squad import squad_tokens
-from t2t.metrics.tokens import chinese_tokens, is_chinese
+from t2t.metrics.tokens import character_tokens, is_chinese
 from t2t.structures import Span
 
 ValueOf = Callable[..., float]
@@ -31,7 +31,7 @@ def test_squad_takes_the_best_reference_and_knows_no_answer(value_of: ValueOf) -
 
 
 def test_chinese_answers_are_compared_by_character(value_of: ValueOf) -> None:
-    assert chinese_tokens("《红楼梦》，Tom 3.5岁！，。") == ["红", "楼", "梦", "tom", "3.5", "岁"]
+    assert character_tokens("《红楼梦》，Tom 3.5岁！，。") == ["红", "楼", "梦", "tom", "3.5", "岁"]
     assert value_of("squad_f1", [("红楼梦", "红楼")], "zh") == pytest.approx(0.8)
     assert value_of("squad_f1", [("红楼梦", "红楼")], "en") == 0.0
     assert value_of("squad_em", [("《红楼梦》。", "红楼梦")], "zh") == 1.0

@@ -37,9 +37,30 @@ def test_scales_are_those_of_t5() -> None:
             )
 
 
+def looked_at(ids: list[int], copied: int) -> list[int]:
+    """Where the first head of cross-attention of a fresh model looks after each of the first ``copied`` tokens."""
+    model = build_from_scratch({**SHAPE, "d_model": 192, "d_kv": 32, "num_heads": 6}, 320, seed=1)
+    model.set_attn_implementation("eager")
+    prompt = torch.tensor([ids])
+    start = torch.tensor([[0, *ids[:copied]]])
+    found = model(input_ids=prompt, decoder_input_ids=start, output_attentions=True)
+    return found.cross_attentions[0][0, 0, 1:].argmax(dim=-1).tolist()
+
+
+def test_the_next_token_is_looked_at_before_any_training() -> None:
+    ids = torch.randperm(300, generator=torch.Generator().manual_seed(3))[:40].add(3).tolist()
+    hits = [place == number + 1 for number, place in enumerate(looked_at(ids, 30))]
+    assert sum(hits[2:]) >= 25  # of 28; by chance one
+
+
+def test_of_two_places_with_the_same_token_the_one_with_the_same_past_is_looked_at() -> None:
+    first, second = [11, 12, 13, 50, 14, 15], [21, 22, 23, 50, 24, 25]
+    assert looked_at([*first, *second], 4)[3] == 4
+    assert looked_at([*second, *first], 4)[3] == 4
+
+
 def test_one_head_and_an_inner_size_other_than_d_model() -> None:
     spec = {"d_model": 32, "d_kv": 48, "d_ff": 64, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 1}
-    model = build_from_scratch(spec, 320)
-    cross = model.decoder.block[0].layer[1].EncDecAttention
-    assert torch.equal(cross.q.weight, cross.k.weight)
+    cross = build_from_scratch(spec, 320).decoder.block[0].layer[1].EncDecAttention
+    assert cross.q.weight.shape == (48, 32)
     assert torch.equal(cross.o.weight, cross.v.weight.T)

@@ -21,7 +21,11 @@ target:
   fields: {text: {span_of: text}, type: {label: [person, place]}}
 metrics: [{span_f1: {over: mentions, span: text, type: type}}]
 """
-RECORD = {"text": "Ada in Rome", "mentions": [{"text": "Rome", "type": "place"}], "others": [[]]}
+MENTIONS = [
+    {"text": {"text": "Ada", "start": 0}, "type": "person"},
+    {"text": {"text": "Rome", "start": 7}, "type": "place"},
+]
+RECORD = {"text": "Ada in Rome", "mentions": MENTIONS, "others": [[]]}
 
 
 def write(folder: Path, template: str = TEMPLATE, **changed: object) -> str:
@@ -37,6 +41,12 @@ def test_a_sound_template_has_neither_errors_nor_notes(tmp_path: Path) -> None:
     assert errors == 0
     assert "error" not in text
     assert "note" not in text
+
+
+def test_what_the_gold_itself_cannot_reach_is_said(tmp_path: Path) -> None:
+    text, errors = check([write(tmp_path, mentions=[{"text": "Rome", "type": "place"}])])  # no offset to compare
+    assert errors == 0
+    assert "note: train: the gold itself scores 0 by span_f1, of 1" in text
 
 
 @pytest.mark.parametrize(

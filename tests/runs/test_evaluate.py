@@ -138,6 +138,35 @@ def test_the_table_is_aligned(tmp_path: Path) -> None:
     assert lines[2].index("0.5000") + 6 == lines[0].index("value") + 5
 
 
+def test_a_ceiling_below_the_best_is_a_column(tmp_path: Path) -> None:
+    predict(tmp_path, GOOD)
+    assert "ceiling" not in table(evaluate(tmp_path, [Colours()], ["test"]))
+    task = Colours()
+    task.metrics = ("mcc", "bleu", "accuracy")
+    rows = evaluate(tmp_path, [task], ["test"])
+    assert {row.metric: row.ceiling for row in rows} | {"bleu": 0.0, "accuracy": 1.0} == {
+        row.metric: row.ceiling for row in rows
+    }
+    lines = table(rows).splitlines()
+    assert lines[0].split()[5] == "ceiling"
+    assert lines[3].split()[-1] == "0.00"
+    worst = json.loads((tmp_path / "worst.json").read_text(encoding="utf-8"))["toy/colour"]
+    assert worst[0]["metric"] == "accuracy"  # which tells examples apart; a correlation does not
+
+
+def test_the_score_of_a_line_reaches_its_metric(tmp_path: Path) -> None:
+    predict(tmp_path, GOOD)
+    path = tmp_path / "predictions/toy/colour.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace('"score": null', '"score": -2.0'), encoding="utf-8")
+    task = Colours()
+    task.metrics = ("perplexity",)
+    (row, *_) = evaluate(tmp_path, [task], ["test"])
+    assert row.value == pytest.approx(7.389, abs=1e-3)
+    path.write_text(path.read_text(encoding="utf-8").replace("-2.0", "NaN"), encoding="utf-8")
+    with pytest.raises(DataError, match="no prediction line"):
+        evaluate(tmp_path, [task], ["test"])
+
+
 def test_evaluating_imports_no_torch() -> None:
     code = "import sys, t2t.runs.evaluate, t2t.runs.report; print({'torch', 'transformers'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

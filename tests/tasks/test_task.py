@@ -8,7 +8,7 @@ from t2t.config.template import read_template
 from t2t.errors import DataError, RunFileError
 from t2t.linear.parsed import Parsed
 from t2t.structures import Span
-from t2t.tasks.task import Task, load_task, template_files
+from t2t.tasks.task import Task, describe, load_task, template_files
 
 TEMPLATE = """\
 task: demo/ner
@@ -117,3 +117,16 @@ def test_only_a_text_can_be_shortened(tmp_path: Path) -> None:
     (example,) = task.examples("train")
     with pytest.raises(DataError, match="field 'text' under shorten: is a number; only a text can be cut"):
         task.shorten_length(replace(example, fields={**example.fields, "text": 3}))
+
+
+def test_an_unverified_revision_is_listed(tmp_path: Path) -> None:
+    path = tmp_path / "hub" / "x.yaml"
+    path.parent.mkdir()
+    source = "{format: hub, path: owner/set, revision: unverified, train: train}"
+    path.write_text(
+        f"task: hub/x\nversion: 1\nsource: {source}\nprompt: '{{text}}'\ntarget: {{text: text}}\nmetrics: [chrf]\n"
+    )
+    task = load_task(str(path))
+    assert task.template.unverified
+    assert task.splits() == ["train"]
+    assert describe(path)[0]["description"].endswith("[revision unverified]")

@@ -46,6 +46,7 @@ class ScoreRow(TypedDict):
     n: int
     signature: str
     best: NotRequired[float]
+    ceiling: NotRequired[float]
 
 
 class IssueEntry(TypedDict):

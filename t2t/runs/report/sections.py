@@ -76,7 +76,9 @@ def scores(run: RunFiles) -> str:
         note = f' <span class="quiet">{notes[split]}</span>' if split in notes else ""
         cards.append(f'<div class="card"><h3>{escape(split)}{note}</h3><div class="scroll">{table}</div></div>')
     starred = " * some generated spans do not stand in the source." if _ungrounded(run) else ""
-    words = f"Bars run from 0 to the best value; whiskers are 95% bootstrap intervals.{starred}"
+    gold = any(row.get("ceiling", row.get("best")) != row.get("best") for row in run.scores)
+    ceiling = " Where it stands, gold is what the task's own gold scores." if gold else ""
+    words = f"Bars run from 0 to the best value; whiskers are 95% bootstrap intervals.{ceiling}{starred}"
     what = f'<p class="quiet small">{words}</p>'
     return f'<h2>Scores</h2><div class="pair">{"".join(cards)}</div><div style="height:8px"></div>{what}'
 
@@ -102,14 +104,20 @@ def _task_rows(rows: Sequence[Mapping[str, Json]]) -> str:
     for index, row in enumerate(shown):
         best = float(row.get("best", 1.0))
         scale = best or max(1.0, float(row["high"]))
-        number = f"{row['value']:.1f}" if scale > 1 else f"{row['value']:.3f}"
+        number = _number(float(row["value"]), scale)
         bar = interval(row["value"], row["low"], row["high"], scale)
         task, n, last = (escape(row["task"]), f"{row['n']:,}", share) if index == 0 else ("", "", "")
         follows = ' class="next"' if index < len(shown) - 1 else ""
-        metric = f'<td title="{escape(row["signature"], quote=True)}">{escape(row["metric"])}'
+        reach = _number(float(row["ceiling"]), scale) if row.get("ceiling", best) != best else ""
+        below = f' <span class="quiet">gold {reach}</span>' if reach else ""
+        metric = f'<td title="{escape(row["signature"], quote=True)}">{escape(row["metric"])}{below}'
         cells = f'<td>{task}{metric}<td class="num">{number}<td>{bar}<td class="num">{n}<td class="num">{last}'
         lines.append(f"<tr{follows}>{cells}</tr>")
     return "".join(lines)
+
+
+def _number(value: float, scale: float) -> str:
+    return f"{value:.1f}" if scale > 1 else f"{value:.3f}"
 
 
 def training(run: RunFiles) -> str:

@@ -23,6 +23,7 @@ from t2t.tasks.atlas.patterns_en import ENGLISH
 from t2t.tasks.atlas.patterns_zh import CHINESE
 from t2t.tasks.atlas.pools import Pool, character_runs, pool, word_runs
 from t2t.tasks.atlas.translation import PARALLEL, translation
+from t2t.tasks.bad_records import STOP, BadRecords
 from t2t.tasks.sources.base import RawRecord
 
 SIZES = {"train": 20000, "valid": 200, "test": 500, "patterns": 300}
@@ -65,8 +66,8 @@ class AtlasSource:
         """``train``, ``valid``, ``test``, ``patterns``."""
         return list(self.sizes)
 
-    def records(self, split: str) -> Iterator[RawRecord]:
-        """The records of ``split``, made one by one."""
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
+        """The records of ``split``, made one by one; none is bad."""
         for index in range(self.sizes[split]):
             name = f"{self.family}-{self.language}-{split}-{index}"
             yield RawRecord(f"atlas {self.family} {self.language} {split}:{index + 1}", name, self._make(split, index))

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 from t2t.errors import DataError, TemplateError
 from t2t.registry import Registry, did_you_mean
+from t2t.tasks.bad_records import STOP, BadRecords
 from t2t.tasks.files import DataFile, check_encoding, data_dir, file_digest, find_file
 from t2t.tasks.record import RawRecord
 
@@ -28,8 +29,8 @@ class Source(Protocol):
         """The names of the splits, in the order of the template."""
         ...
 
-    def records(self, split: str) -> Iterator[RawRecord]:
-        """The records of one split; DataError with FILE:LINE for what cannot be read."""
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
+        """The records of one split; what cannot be read goes to ``bad`` as a DataError with FILE:LINE."""
         ...
 
     def fingerprint(self) -> str:
@@ -100,12 +101,12 @@ class Part:
     extra: dict[str, Any]
 
 
-Read: TypeAlias = Callable[[dict[str, DataFile]], Iterator[tuple[str, dict[str, Any]]]]
+Read: TypeAlias = Callable[[dict[str, DataFile], BadRecords], Iterator[tuple[str, dict[str, Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """Splits made of files; ``read`` gives (FILE:LINE, data) for the records of one part.
+    """Splits made of files; ``read`` gives (FILE:LINE, data) for the records of one part, the bad ones set aside.
 
     A split is a file, a list of files, or ``{file: FILE, with: {field: value}}``; where ``aligned``, FILE is a mapping
     of field names to line-aligned files. Files are looked for when they are read. Ids are "SPLIT:INDEX", from 0.
@@ -141,12 +142,12 @@ class FileSource:
     def splits(self) -> list[str]:
         return list(self.parts)
 
-    def records(self, split: str) -> Iterator[RawRecord]:
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
         if split not in self.parts:
             raise DataError(self.where, f"the source has no split {split!r}", did_you_mean(split, self.parts))
         index = 0
         for part in self.parts[split]:
-            for where, data in self.read(self._found(part)):
+            for where, data in self.read(self._found(part), bad):
                 yield RawRecord(where, f"{split}:{index}", {**data, **part.extra} if part.extra else data)
                 index += 1
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from t2t.errors import DataError, TemplateError
 from t2t.registry import did_you_mean
+from t2t.tasks.bad_records import STOP, BadRecords
 from t2t.tasks.expressions import Reader, compile_expression
 from t2t.tasks.fields import compile_field, compile_fields
 from t2t.tasks.sources.base import SOURCES, Options, RawRecord, Source, Spec, sha256_of
@@ -91,8 +92,8 @@ class Extended(Wrapper):
 
     extra: dict[str, Any]
 
-    def records(self, split: str) -> Iterator[RawRecord]:
-        for record in self.inner.records(split):
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
+        for record in self.inner.records(split, bad):
             yield replace(record, data={**record.data, **self.extra})
 
 
@@ -103,13 +104,15 @@ class Filtered(Wrapper):
     identify: Reader | None
     keep: Reader | None
 
-    def records(self, split: str) -> Iterator[RawRecord]:
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
         seen: set[str] = set()
-        for record in self.inner.records(split):
+
+        def kept(record: RawRecord) -> RawRecord | None:
             if self.identify is not None:
                 record = replace(record, id=_new_id(evaluate(self.identify, record), seen, record.where))
-            if self.keep is None or _true(evaluate(self.keep, record)):
-                yield record
+            return record if self.keep is None or _true(evaluate(self.keep, record)) else None
+
+        return bad.each(self.inner.records(split, bad), kept)
 
 
 def _true(value: Any) -> bool:
@@ -142,7 +145,7 @@ class HashSplit(Wrapper):
         names = ["train" if name == self.whole else name for name in self.inner.splits()]
         return names + list(self.shares)
 
-    def records(self, split: str) -> Iterator[RawRecord]:
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
         if split != "train" and split not in self.shares:
             if split == self.whole:
                 raise DataError(
@@ -150,11 +153,9 @@ class HashSplit(Wrapper):
                     f"split: cuts {split!r}, so the source has it no more",
                     did_you_mean(split, self.splits()),
                 )
-            yield from self.inner.records(split)
-            return
-        for record in self.inner.records(self.whole):
-            if self._side(evaluate(self.key, record)) == split:
-                yield record
+            return self.inner.records(split, bad)
+        whole = self.inner.records(self.whole, bad)
+        return bad.each(whole, lambda record: record if self._side(evaluate(self.key, record)) == split else None)
 
     def _side(self, key: Any) -> str:
         text = json.dumps(key, sort_keys=True, ensure_ascii=False)
@@ -188,9 +189,9 @@ class Mapped(Wrapper):
 
     fields: Callable[[RawRecord], dict[str, Any]]
 
-    def records(self, split: str) -> Iterator[RawRecord]:
-        for record in self.inner.records(split):
-            yield replace(record, data=self.fields(record))
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
+        inner = self.inner.records(split, bad)
+        return bad.each(inner, lambda record: replace(record, data=self.fields(record)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +204,10 @@ class PerSplit:
     def splits(self) -> list[str]:
         return list(self.sources)
 
-    def records(self, split: str) -> Iterator[RawRecord]:
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
         if split not in self.sources:
             raise DataError(self.where, f"the source has no split {split!r}", did_you_mean(split, self.sources))
-        return self.sources[split].records(split)
+        return self.sources[split].records(split, bad)
 
     def fingerprint(self) -> str:
         return sha256_of(*(part for split, source in self.sources.items() for part in (split, source.fingerprint())))

@@ -8,6 +8,7 @@ from typing import Any
 
 from t2t.errors import DataError
 from t2t.structures import Json
+from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.expressions import Mismatch, compile_expression
 from t2t.tasks.files import DataFile
 from t2t.tasks.json_text import read_document
@@ -31,7 +32,7 @@ def json_document(spec: Spec, base: Path, where: str) -> Source:
     options.files()
     options.finish()
 
-    def read(files: dict[str, DataFile]) -> Records:
+    def read(files: dict[str, DataFile], bad: BadRecords) -> Records:
         file = files[""]
         document = read_document(file, encoding)
         try:
@@ -57,7 +58,7 @@ def squad(spec: Spec, base: Path, where: str) -> Source:
     options.files()
     options.finish()
 
-    def read(files: dict[str, DataFile]) -> Records:
+    def read(files: dict[str, DataFile], bad: BadRecords) -> Records:
         file = files[""]
         document = read_document(file)
         try:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from t2t.config.template import UNVERIFIED
 from t2t.errors import DataError, TemplateError
 from t2t.registry import did_you_mean
+from t2t.tasks.bad_records import STOP, BadRecords
 from t2t.tasks.files import data_dir, file_digest
 from t2t.tasks.sources.base import SOURCES, Options, RawRecord, Source, Spec, sha256_of
 
@@ -20,8 +22,9 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 def hub(spec: Spec, base: Path, where: str) -> Source:
     """``datasets.load_dataset(path, name, revision=..., split=...)``; the split keys name the data set's splits.
 
-    A data set of the Hub must be pinned by ``revision``, a commit of 40 hexadecimal digits; a local folder (beside
-    the template, under ``data_dir()``, or absolute) needs none. Code of a data set is never run.
+    A data set of the Hub must be pinned by ``revision``, a commit of 40 hexadecimal digits; ``unverified`` stands for
+    one that nobody has seen, and reads what the Hub has today. A local folder (beside the template, under
+    ``data_dir()``, or absolute) needs none. Code of a data set is never run.
     """
     options = Options(spec, where)
     path = options.take("path", str, "the name of a data set, OWNER/NAME, or a folder")
@@ -37,7 +40,7 @@ def hub(spec: Spec, base: Path, where: str) -> Source:
                 where, f"source: {split}: is {value!r}", "write the name of one of the data set's splits"
             )
     folder = _folder(path, base)
-    if folder is None and not _COMMIT.fullmatch(revision or ""):
+    if folder is None and revision != UNVERIFIED and not _COMMIT.fullmatch(revision or ""):
         found = f"source: revision: is {revision!r}"
         raise TemplateError(
             where, found, "pin the data set by a commit of 40 hexadecimal digits (see its page, Files, History)"
@@ -66,7 +69,7 @@ class HubSource:
     def splits(self) -> list[str]:
         return list(self.by_split)
 
-    def records(self, split: str) -> Iterator[RawRecord]:
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
         if split not in self.by_split:
             raise DataError(self.where, f"the source has no split {split!r}", did_you_mean(split, self.by_split))
         for index, row in enumerate(self._load(self.by_split[split])):
@@ -76,7 +79,7 @@ class HubSource:
         import datasets
 
         path = str(self.folder) if self.folder else self.path
-        revision = None if self.folder else self.revision
+        revision = None if self.folder or self.revision == UNVERIFIED else self.revision
         try:
             return datasets.load_dataset(path, self.name, revision=revision, split=split)
         except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:

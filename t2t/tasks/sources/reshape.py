@@ -10,6 +10,7 @@ from typing import Any
 from t2t.errors import DataError, TemplateError
 from t2t.linear.scope import kind_of
 from t2t.registry import did_you_mean
+from t2t.tasks.bad_records import STOP, BadRecords
 from t2t.tasks.expressions import Reader, compile_expression, describe
 from t2t.tasks.sources.base import Options, RawRecord, Source, sha256_of
 from t2t.tasks.sources.wrapper import Wrapper, evaluate
@@ -27,15 +28,20 @@ class Exploded(Wrapper):
 
     items: Reader
 
-    def records(self, split: str) -> Iterator[RawRecord]:
-        for record in self.inner.records(split):
-            found = evaluate(self.items, record)
-            if not isinstance(found, list):
-                raise DataError(record.where, f"explode: gives {kind_of(found)}", "name the path of a list")
-            for position, item in enumerate(found):
-                data = {**_own(item, record.where), "parent": record.data}
-                data |= {"before": found[:position], "position": position}
-                yield replace(record, id=f"{record.id}.{position}", data=data)
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
+        for several in bad.each(self.inner.records(split, bad), self._exploded):
+            yield from several
+
+    def _exploded(self, record: RawRecord) -> list[RawRecord]:
+        found = evaluate(self.items, record)
+        if not isinstance(found, list):
+            raise DataError(record.where, f"explode: gives {kind_of(found)}", "name the path of a list")
+        several = []
+        for position, item in enumerate(found):
+            data = {**_own(item, record.where), "parent": record.data}
+            data |= {"before": found[:position], "position": position}
+            several.append(replace(record, id=f"{record.id}.{position}", data=data))
+        return several
 
 
 def _own(item: Any, where: str) -> dict[str, Any]:
@@ -58,13 +64,15 @@ class Grouped(Wrapper):
     key: Reader
     which: tuple[str, ...] | None
 
-    def records(self, split: str) -> Iterator[RawRecord]:
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
         if self.which is not None and split not in self.which:
-            yield from self.inner.records(split)
+            yield from self.inner.records(split, bad)
             return
         groups: dict[str, list[RawRecord]] = {}
-        for record in self.inner.records(split):
-            groups.setdefault(json.dumps(evaluate(self.key, record), sort_keys=True), []).append(record)
+        for key, record in bad.each(
+            self.inner.records(split, bad), lambda record: (evaluate(self.key, record), record)
+        ):
+            groups.setdefault(json.dumps(key, sort_keys=True), []).append(record)
         for first, *others in groups.values():
             yield replace(first, data={**first.data, "group": [first.data, *(other.data for other in others)]})
 
@@ -93,21 +101,24 @@ class Joined(Wrapper):
     key: Reader
     name: str
 
-    def records(self, split: str) -> Iterator[RawRecord]:
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
         if split not in self.other.splits():
-            yield from self.inner.records(split)
+            yield from self.inner.records(split, bad)
             return
-        partners = self._partners(split)
-        for record in self.inner.records(split):
+        partners = self._partners(split, bad)
+
+        def with_partner(record: RawRecord) -> RawRecord:
             key = _key(evaluate(self.key, record))
             if key not in partners:
                 found = f"join: {key} of {self.name!r} does not stand in the joined file"
                 raise DataError(record.where, found, "add it there, or leave the record out")
-            yield replace(record, data={**partners[key], **record.data})
+            return replace(record, data={**partners[key], **record.data})
 
-    def _partners(self, split: str) -> dict[str, dict[str, Any]]:
+        yield from bad.each(self.inner.records(split, bad), with_partner)
+
+    def _partners(self, split: str, bad: BadRecords) -> dict[str, dict[str, Any]]:
         partners: dict[str, dict[str, Any]] = {}
-        for record in self.other.records(split):
+        for record in self.other.records(split, bad):
             key = _key(evaluate(self.key, record))
             if key in partners:
                 found = f"join: {key} of {self.name!r} stands twice in the joined file"

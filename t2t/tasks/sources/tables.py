@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from t2t.errors import DataError
-from t2t.tasks.files import LINE_CAP, DataFile, read_lines
+from t2t.tasks.bad_records import BadRecords
+from t2t.tasks.files import LINE_CAP, DataFile, read_lines, try_lines
 from t2t.tasks.sources.base import SOURCES, FileSource, Options, Source, Spec
 
 Records = Iterator[tuple[str, dict[str, Any]]]
 Rows = Iterator[tuple[int, list[str]]]
+ReadRows = Callable[[DataFile, str, BadRecords], Rows]
 
 
 @SOURCES.register("csv")
@@ -27,21 +29,21 @@ def tsv_table(spec: Spec, base: Path, where: str) -> Source:
     return _table(spec, base, where, _tsv_rows)
 
 
-def _table(spec: Spec, base: Path, where: str, rows: Any) -> Source:
+def _table(spec: Spec, base: Path, where: str, rows: ReadRows) -> Source:
     options = Options(spec, where)
     encoding = options.encoding()
     header = options.names("header")
     options.files()
     options.finish()
 
-    def read(files: dict[str, DataFile]) -> Records:
+    def read(files: dict[str, DataFile], bad: BadRecords) -> Records:
         file = files[""]
-        return _records(rows(file, encoding), header, file.name)
+        return _records(rows(file, encoding, bad), header, file.name, bad)
 
     return FileSource(spec, base, where, read)
 
 
-def _records(rows: Rows, header: list[str] | None, name: str) -> Records:
+def _records(rows: Rows, header: list[str] | None, name: str, bad: BadRecords) -> Records:
     columns = header
     for number, cells in rows:
         if columns is None:
@@ -53,26 +55,46 @@ def _records(rows: Rows, header: list[str] | None, name: str) -> Records:
             continue
         if len(cells) != len(columns):
             found = f"{len(cells)} cells where the header has {len(columns)} ({', '.join(columns)[:80]})"
-            raise DataError(f"{name}:{number}", found, "correct the line, its quotes, or header:")
+            bad.add(DataError(f"{name}:{number}", found, "correct the line, its quotes, or header:"))
+            continue
         yield f"{name}:{number}", dict(zip(columns, cells, strict=True))
 
 
-def _tsv_rows(file: DataFile, encoding: str) -> Rows:
-    for number, line in read_lines(file, encoding):
+def _tsv_rows(file: DataFile, encoding: str, bad: BadRecords) -> Rows:
+    for number, line in read_lines(file, encoding, bad=bad):
         if line:
             yield number, line.split("\t")
 
 
-def _csv_rows(file: DataFile, encoding: str) -> Rows:
+def _csv_rows(file: DataFile, encoding: str, bad: BadRecords) -> Rows:
     """Rows with the number of their first line; a quoted cell may hold line breaks."""
     # The limit is one for the process; the default of 128 KiB is too short for documents.
     csv.field_size_limit(LINE_CAP)
-    rows = csv.reader((line for _, line in read_lines(file, encoding, ends=True)), strict=True)
+    broken: list[DataError] = []
+    rows = csv.reader(_text_lines(file, encoding, broken), strict=True)
     start = 1
-    try:
-        for cells in rows:
-            if cells:
-                yield start, cells
-            start = rows.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{file.name}:{start}", f"bad csv ({error})", "correct the quotes of this record") from None
+    while True:
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            lines = f", lines {start} to {rows.line_num}" if rows.line_num > start else ""
+            broken.append(DataError(f"{file.name}:{start}", f"bad csv ({error}{lines})", "correct the quotes there"))
+            cells = []
+        if broken:
+            bad.add(broken[0])
+            broken.clear()
+        elif cells:
+            yield start, cells
+        start = rows.line_num + 1
+
+
+def _text_lines(file: DataFile, encoding: str, broken: list[DataError]) -> Iterator[str]:
+    """Lines with their ends; an empty one for each that is no text, whose error is put into ``broken``."""
+    for _, line in try_lines(file, encoding, ends=True):
+        if isinstance(line, DataError):
+            broken.append(line)
+            yield "\n"
+        else:
+            yield line

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
 from t2t.errors import DataError, TemplateError
 from t2t.registry import did_you_mean
-from t2t.tasks.files import DataFile, read_lines
+from t2t.tasks.bad_records import BadRecords
+from t2t.tasks.files import DataFile, read_lines, try_lines
 from t2t.tasks.json_text import parse_json
 from t2t.tasks.sources.base import SOURCES, FileSource, Options, Source, Spec
 from t2t.tasks.sources.documents import as_data
@@ -26,14 +28,17 @@ def jsonl(spec: Spec, base: Path, where: str) -> Source:
     options.files()
     options.finish()
 
-    def read(files: dict[str, DataFile]) -> Records:
+    def read(files: dict[str, DataFile], bad: BadRecords) -> Records:
         file = files[""]
-        for number, line in read_lines(file, encoding):
-            if line.strip():
-                place = f"{file.name}:{number}"
-                yield place, as_data(parse_json(line, place))
+        lines = ((f"{file.name}:{number}", line) for number, line in read_lines(file, encoding, bad=bad))
+        return bad.each((found for found in lines if found[1].strip()), _json_record)
 
     return FileSource(spec, base, where, read)
+
+
+def _json_record(placed: tuple[str, str]) -> tuple[str, dict[str, Any]]:
+    place, line = placed
+    return place, as_data(parse_json(line, place))
 
 
 @SOURCES.register("conll")
@@ -52,36 +57,51 @@ def conll(spec: Spec, base: Path, where: str) -> Source:
     options.files()
     options.finish()
 
-    def read(files: dict[str, DataFile]) -> Records:
-        return _sentences(files[""], encoding, columns, "\t" if separator == "tab" else None)
+    def read(files: dict[str, DataFile], bad: BadRecords) -> Records:
+        sentences = _sentences(files[""], encoding, columns, "\t" if separator == "tab" else None)
+        return bad.each(sentences, partial(_sentence, columns))
 
     return FileSource(spec, base, where, read)
 
 
-def _sentences(file: DataFile, encoding: str, columns: list[str], separator: str | None) -> Records:
+Sentence = tuple[str, list[list[str]], DataError | None]
+
+
+def _sentences(file: DataFile, encoding: str, columns: list[str], separator: str | None) -> Iterator[Sentence]:
+    """FILE:LINE of the first token, the rows, and what is wrong with the first line that is no row."""
     rows: list[list[str]] = []
+    wrong: DataError | None = None
     start = 0
-    for number, line in read_lines(file, encoding):
-        blank = not line.strip(" \t\r")
-        if blank and rows:
-            yield f"{file.name}:{start}", _columns(columns, rows)
-            rows = []
-        if blank or line.startswith("-DOCSTART-"):
+    for number, line in try_lines(file, encoding):
+        blank = isinstance(line, str) and not line.strip(" \t\r")
+        if blank and start:
+            yield f"{file.name}:{start}", rows, wrong
+            rows, wrong, start = [], None, 0
+        if blank or (isinstance(line, str) and line.startswith("-DOCSTART-")):
             continue
-        cells = line.split(separator)
-        if len(cells) != len(columns) or not all(cells):
-            found = f"{line[:60]!r} is not {len(columns)} cells ({', '.join(columns)})"
-            raise DataError(
-                f"{file.name}:{number}", found, "correct the line, or columns: and separator: of the source"
-            )
-        start = start if rows else number
-        rows.append(cells)
-    if rows:
-        yield f"{file.name}:{start}", _columns(columns, rows)
+        start = start or number
+        found = line if isinstance(line, DataError) else _cells(line, columns, separator, f"{file.name}:{number}")
+        if isinstance(found, DataError):
+            wrong = wrong or found
+        else:
+            rows.append(found)
+    if start:
+        yield f"{file.name}:{start}", rows, wrong
 
 
-def _columns(names: list[str], rows: list[list[str]]) -> dict[str, Any]:
-    return {name: list(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
+def _cells(line: str, columns: list[str], separator: str | None, where: str) -> list[str] | DataError:
+    cells = line.split(separator)
+    if len(cells) == len(columns) and all(cells):
+        return cells
+    found = f"{line[:60]!r} is not {len(columns)} cells ({', '.join(columns)})"
+    return DataError(where, found, "correct the line, or columns: and separator: of the source")
+
+
+def _sentence(names: list[str], sentence: Sentence) -> tuple[str, dict[str, Any]]:
+    where, rows, wrong = sentence
+    if wrong is not None:
+        raise wrong
+    return where, {name: list(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
 
 
 @SOURCES.register("parallel")
@@ -99,27 +119,45 @@ def parallel(spec: Spec, base: Path, where: str) -> Source:
         if stride is not None and (not isinstance(lines, int) or isinstance(lines, bool) or lines < 1):
             raise TemplateError(where, f"source: stride: is {stride!r}", "write {field: LINES}, e.g. {choices: 5}")
 
-    def read(files: dict[str, DataFile]) -> Records:
+    def read(files: dict[str, DataFile], bad: BadRecords) -> Records:
         for name in stride if isinstance(stride, dict) else []:
             if name not in files:
                 raise TemplateError(where, f"source: stride: names {name!r}", did_you_mean(str(name), files))
-        return _aligned(files, encoding, stride if isinstance(stride, dict) else dict.fromkeys(files, stride))
+        strides = stride if isinstance(stride, dict) else dict.fromkeys(files, stride)
+        return bad.each(_aligned(files, encoding, strides), _whole)
 
     return FileSource(spec, base, where, read, aligned=True)
 
 
-def _aligned(files: dict[str, DataFile], encoding: str, stride: dict[str, int | None]) -> Records:
-    streams = [_blocks(read_lines(file, encoding), stride.get(name), file.name) for name, file in files.items()]
+Line = tuple[int, str] | tuple[int, DataError]
+Block = Line | tuple[int, list[Line]]
+
+
+def _aligned(
+    files: dict[str, DataFile], encoding: str, stride: dict[str, int | None]
+) -> Iterator[tuple[str, dict[str, Block]]]:
+    streams = [_blocks(try_lines(file, encoding), stride.get(name), file.name) for name, file in files.items()]
     first = next(iter(files.values()))
     unit = "blocks of lines" if any(stride.values()) else "lines"
     for count, lines in enumerate(zip_longest(*streams)):
         if None in lines:
             raise _uneven(files, [line is not None for line in lines], streams, count, unit)
         (number, _), *_ = lines
-        yield f"{first.name}:{number}", {name: line[1] for name, line in zip(files, lines, strict=True)}
+        yield f"{first.name}:{number}", dict(zip(files, lines, strict=True))
 
 
-def _blocks(lines: Lines, size: int | None, name: str) -> Iterator[tuple[int, str | list[str]]]:
+def _whole(aligned: tuple[str, dict[str, Block]]) -> tuple[str, dict[str, Any]]:
+    where, blocks = aligned
+    return where, {name: _text(block) for name, (_, block) in blocks.items()}
+
+
+def _text(block: str | DataError | list[Line]) -> str | list[Any]:
+    if isinstance(block, DataError):
+        raise block
+    return [_text(line) for _, line in block] if isinstance(block, list) else block
+
+
+def _blocks(lines: Iterator[Line], size: int | None, name: str) -> Iterator[Block]:
     """Lines as they are; with a ``size``, lists of that many with the number of the first."""
     if size is None:
         yield from lines
@@ -129,7 +167,7 @@ def _blocks(lines: Lines, size: int | None, name: str) -> Iterator[tuple[int, st
         if len(block) < size:
             found = f"the last block has {len(block)} lines, stride: says {size}"
             raise DataError(f"{name}:{number}", found, "complete the file, or correct stride:")
-        yield number, [line for _, line in block]
+        yield number, block
 
 
 def _uneven(files: dict[str, DataFile], longer: list[bool], streams: list[Any], count: int, unit: str) -> DataError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from t2t.errors import DataError
+from t2t.tasks.bad_records import STOP, BadRecords
 from t2t.tasks.expressions import Mismatch, Reader
 from t2t.tasks.sources.base import RawRecord, Source
 
@@ -28,8 +29,8 @@ class Wrapper:
     def splits(self) -> list[str]:
         return self.inner.splits()
 
-    def records(self, split: str) -> Iterator[RawRecord]:
-        return self.inner.records(split)
+    def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
+        return self.inner.records(split, bad)
 
     def fingerprint(self) -> str:
         return self.inner.fingerprint()

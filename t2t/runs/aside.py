@@ -1,0 +1,65 @@
+"""Bad records that are skipped: bad_records.jsonl of a run directory, and their count on the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from t2t.errors import DataError
+from t2t.runs.run_files import whole_file
+from t2t.structures import Json
+from t2t.tasks.bad_records import BadRecords
+from t2t.tasks.task import Task
+
+NAME = "bad_records.jsonl"
+
+
+@contextmanager
+def set_aside(directory: Path, task: Task, split: str) -> Iterator[BadRecords]:
+    """What ``task.examples(split, ...)`` is to hand its bad records to.
+
+    Where the template skips them, ``bad_records.jsonl`` has, at the end, a line for each (task, split, where, found,
+    todo) in place of those of this split that it had before, and their count is printed.
+    """
+    if task.on_bad == "stop":
+        yield BadRecords()
+        return
+    path = directory / NAME
+    with whole_file(path) as file:
+        kept = [line for line in _lines(path) if (line["task"], line["split"]) != (task.name, split)]
+
+        def write(line: Json) -> None:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+        def keep(error: DataError) -> None:
+            write({"task": task.name, "split": split, "where": error.where, "found": error.found, "todo": error.todo})
+
+        for line in kept:
+            write(line)
+        bad = BadRecords("skip", keep)
+        yield bad
+    if not kept and not bad.count:
+        path.unlink()
+    if bad.count:
+        print(f"{task.name} {split}: {bad.count} bad records were set aside, see {path}", flush=True)
+
+
+def _lines(path: Path) -> Iterator[Json]:
+    if path.is_file():
+        with path.open(encoding="utf-8") as file:
+            yield from map(json.loads, file)
+
+
+def count_bad(directory: Path, tasks: Sequence[tuple[Task, int | None]]) -> dict[str, int]:
+    """Read the training examples that each task uses (the first so many), set its bad records aside and count them."""
+    counts = {}
+    for task, limit in tasks:
+        with set_aside(directory, task, "train") as bad:
+            if task.on_bad == "skip":
+                for _ in islice(task.examples("train", bad), limit):
+                    pass
+        counts[task.name] = bad.count
+    return counts

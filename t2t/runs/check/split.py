@@ -1,0 +1,143 @@
+"""One split of a task, streamed in batches through prompt, target, tokenizer and back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+
+from t2t.config.run_file import LengthsSection
+from t2t.errors import DataError
+from t2t.linear.parsed import Parsed
+from t2t.metrics.base import Metric
+from t2t.metrics.ceiling import SCORED, Ceiling, missed
+from t2t.runs.check.characters import Said, Vocabulary, count_characters
+from t2t.runs.check.duplicates import Duplicates
+from t2t.runs.check.findings import Findings, Lengths
+from t2t.runs.check.values import closed_sets, compatible, count_kinds, labels, spans, surfaces
+from t2t.structures import Example, Rendered, Span
+from t2t.tasks.bad_records import BadRecords
+from t2t.tasks.task import Task
+
+_BATCH = 512
+
+
+def examine(
+    task: Task, split: str, metrics: Sequence[Metric], vocabulary: Vocabulary | None, duplicates: Duplicates
+) -> Findings:
+    """What is found in the examples of ``split``; prompts are added to ``duplicates``.
+
+    Lengths are tokens, and limits those that a run file has by default, with a vocabulary; else characters.
+    """
+    limits = LengthsSection()
+    prompts, targets = (Lengths(limit if vocabulary else None) for limit in (limits.prompt, limits.target))
+    findings = Findings(split, prompts, targets)
+    findings.labels = {path: Counter(dict.fromkeys(words, 0)) for path, words in closed_sets(task.target.root)}
+    bad = BadRecords("skip", findings.bad.add)
+    ceiling = Ceiling(metrics)
+    try:
+        examples = task.examples(split, bad)
+        while batch := list(islice(examples, _BATCH)):
+            rendered = [task.render(example) for example in batch]
+            for example, texts in zip(batch, rendered, strict=True):
+                duplicates.add(split, texts.prompt)
+                parsed = _examine_example(task, example, texts, findings)
+                if findings.n <= SCORED:
+                    ceiling.add(task.references(example), parsed)
+            if vocabulary is None:
+                _add_lengths(findings, [(len(texts.prompt), len(texts.target)) for texts in rendered])
+            else:
+                _examine_tokens(task, batch, rendered, vocabulary, findings)
+    except DataError as error:
+        findings.errors.add(error)
+    findings.ceilings = missed(metrics, ceiling.values())
+    if not findings.n and not findings.errors.count and not findings.bad.count:
+        findings.errors.add(f"{task.name}: split {split!r} has no example; correct source:")
+    return findings
+
+
+def _add_lengths(findings: Findings, lengths: list[tuple[int, int]]) -> None:
+    for prompt, target in lengths:
+        findings.prompts.add(prompt)
+        findings.targets.add(target)
+
+
+def _examine_example(task: Task, example: Example, rendered: Rendered, found: Findings) -> Parsed:
+    found.n += 1
+    found.empty += example.gold in ([], None)
+    count_kinds(found.kinds, example.fields)
+    for path, words in labels(task.target.root, example.gold, example):
+        found.labels.setdefault(path, Counter())[words] += 1
+    parsed = task.parse(rendered.target, example)
+    _count_spans(list(spans(example.gold)), list(spans(parsed.value)), found)
+    if not _says_gold(parsed, example):
+        found.errors.add(f"{example.where}: the target {rendered.target[:200]!r} does not parse back to the gold")
+    return parsed
+
+
+def _says_gold(parsed: Parsed, example: Example) -> bool:
+    return parsed.ok and (example.gold == parsed.value or surfaces(example.gold) == surfaces(parsed.value))
+
+
+def _count_spans(gold: list[Span], parsed: list[Span], found: Findings) -> None:
+    found.spans += len(gold)
+    for want, got in zip(gold, parsed, strict=False):
+        found.ambiguous += got.ambiguous
+        found.not_in_source += got.found == "absent"
+        found.offsets_lost += want.start is not None and (want.start, want.end) != (got.start, got.end)
+
+
+def _examine_tokens(
+    task: Task, batch: list[Example], rendered: list[Rendered], vocabulary: Vocabulary, found: Findings
+) -> None:
+    prompts = vocabulary.say([texts.prompt for texts in rendered])
+    targets = vocabulary.say([texts.target for texts in rendered])
+    _add_lengths(found, [(prompt.length, target.length) for prompt, target in zip(prompts, targets, strict=True)])
+    for example, prompt, target in zip(batch, prompts, targets, strict=True):
+        if prompt.text != prompt.back:
+            _count_prompt(task, example, vocabulary.culprits(prompt), vocabulary, found)
+        if target.text != target.back:
+            _examine_target(task, example, target, vocabulary, found)
+        if prompt.length > (found.prompts.limit or prompt.length):
+            _examine_cut(task, example, vocabulary, found)
+
+
+def _count_prompt(task: Task, example: Example, characters: set[str], vocabulary: Vocabulary, found: Findings) -> None:
+    """By field, and for the template's own words."""
+    for name, text in task.prompts[0].values(example.fields, example.where):
+        _count(found, vocabulary, name, text, characters)
+    _count(found, vocabulary, "prompt:", "".join(task.prompts[0].literals), characters)
+
+
+def _count(found: Findings, vocabulary: Vocabulary, place: str, text: str, characters: set[str]) -> None:
+    lost = {char for char in characters if vocabulary.loses(char)}
+    count_characters(found.characters, place, text, lost)
+    count_characters(found.normalised, place, text, characters - lost)
+
+
+def _examine_target(task: Task, example: Example, said: Said, vocabulary: Vocabulary, found: Findings) -> None:
+    characters = vocabulary.culprits(said)
+    _count(found, vocabulary, "target:", said.text, characters)
+    found.targets_changed += 1
+    parsed = task.parse(said.back, example)
+    if said.lost or not parsed.ok or compatible(parsed.value) != compatible(example.gold):
+        shown = ", ".join(map(repr, sorted(characters)[:10]))
+        found.errors.add(f"{example.where}: the vocabulary cannot say {shown} of the target {said.text[:80]!r}")
+
+
+def _examine_cut(task: Task, example: Example, vocabulary: Vocabulary, found: Findings) -> None:
+    """Whether a prompt that is too long can be shortened, and whether its gold still stands there then."""
+    from t2t.data.encode import Encoder
+
+    whole, shorten = task.shorten_length(example), task.template.shorten
+    try:
+        encoder = Encoder(vocabulary.tokenizer, found.prompts.limit or 0, found.targets.limit or 0)
+        _, cut = encoder.encode(task, example)
+    except DataError:
+        found.unshortened += 1
+        return
+    if whole is None or shorten is None or cut is None or shorten.field not in task.target.span_fields:
+        return
+    low, high = (0, whole - cut.characters) if shorten.keep == "start" else (cut.characters, whole)
+    placed = [span for span in spans(example.gold) if span.start is not None and span.end is not None]
+    found.answers_cut += any(not (low <= (span.start or 0) and (span.end or 0) <= high) for span in placed)

@@ -1,0 +1,91 @@
+"""What stands in gold values and fields: spans, labels, kinds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from t2t.linear.branches import Each, Record
+from t2t.linear.leaves import Choice, Label, Labels
+from t2t.linear.node import Node
+from t2t.linear.scope import Scope, kind_of
+from t2t.structures import Example, Span, Value
+from t2t.structures import Record as Fields
+from t2t.text import nfkc
+
+_MOST_FIELDS = 200  # names that are counted; data with more name their fields by content
+
+
+def spans(value: Value) -> Iterator[Span]:
+    """All spans of a value, in order."""
+    if isinstance(value, Span):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from spans(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from spans(item)
+
+
+def surfaces(value: Value) -> Value:
+    """The value with spans reduced to what must always round-trip: that there is one."""
+    if isinstance(value, Span):
+        return "span"
+    if isinstance(value, list):
+        return [surfaces(item) for item in value]
+    return {key: surfaces(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def compatible(value: Value) -> Value:
+    """The value with spans as in ``surfaces`` and texts in their compatibility form (NFKC)."""
+    if isinstance(value, str):
+        return nfkc(value)
+    if isinstance(value, list):
+        return [compatible(item) for item in value]
+    if isinstance(value, dict):
+        return {key: compatible(item) for key, item in value.items()}
+    return surfaces(value)
+
+
+def labels(node: Node, value: Value, example: Example) -> Iterator[tuple[str, str]]:
+    """The path and the words of each label in a value; of a choice by letter, the letter."""
+    if value is None:
+        return
+    if isinstance(node, Labels) and isinstance(value, list):
+        yield from ((node.place.name, node.set.words[item]) for item in value)
+    elif isinstance(node, Label):
+        yield node.place.name, node.set.words[value]
+    elif isinstance(node, Choice) and node.by == "letter":
+        yield node.place.name, node.write(value, Scope(example.fields, example.where))
+    elif isinstance(node, Record) and isinstance(value, dict):
+        for name, child in node.fields.nodes.items():
+            yield from labels(child, value.get(name), example)
+    elif isinstance(node, Each) and isinstance(value, list):
+        for item in value:
+            record = {node.plain: item} if node.plain else item
+            for name, child in node.fields.nodes.items():
+                yield from labels(child, record.get(name) if isinstance(record, dict) else None, example)
+
+
+def closed_sets(node: Node) -> Iterator[tuple[str, list[str]]]:
+    """The path and all words of each closed set of a tree."""
+    if isinstance(node, Label):
+        yield node.place.name, node.words()
+    elif isinstance(node, Record | Each):
+        for child in node.fields.nodes.values():
+            yield from closed_sets(child)
+
+
+def count_kinds(found: dict[str, Counter[str]], fields: Fields) -> None:
+    """Add to ``found`` what the value of each field is, and under ``NAME[]`` what the items of a list are."""
+    for name, value in fields.items():
+        if name not in found:
+            if len(found) >= _MOST_FIELDS:
+                continue
+            found[name] = Counter()
+        found[name][kind_of(value)] += 1
+        if isinstance(value, list) and value:
+            items = found.setdefault(f"{name}[]", Counter())
+            for kind in set(map(type, value)):
+                items[kind_of(next(item for item in value if type(item) is kind))] += 1

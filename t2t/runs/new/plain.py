@@ -1,0 +1,142 @@
+"""Tasks on whole texts: a label or a number for them, or another text."""
+
+from __future__ import annotations
+
+from t2t.runs.new.columns import Column, Table
+from t2t.runs.new.proposal import (
+    INPUT_NAMES,
+    LABEL_NAMES,
+    LANGUAGES,
+    OUTPUT_NAMES,
+    SCORE_NAMES,
+    SUMMARY_NAMES,
+    TEXT_NAMES,
+    Proposal,
+    fields_of,
+    label_column,
+    longest,
+    named,
+    text_columns,
+)
+from t2t.runs.new.words import closed_set
+from t2t.structures import Json
+
+
+def similarity(table: Table) -> Proposal | None:
+    """A number for one text or two."""
+    numbers = [column for column in table.columns.values() if column.is_numeric and column.n == table.total]
+    score = named([column for column in numbers if column.fractions], SCORE_NAMES) or next(
+        (column for column in numbers if column.fractions), None
+    )
+    inputs = text_columns(table)[:2]
+    if score is None or not inputs:
+        return None
+    gold: Json = {"json": score.path} if score.is_a("a text") else score.path
+    target = {"number": 1, "gold": "score"}
+    remarks = ["numbers are rounded to one decimal; number: says how many"]
+    fields = {**fields_of(inputs), "score": gold}
+    names = [column.name for column in inputs]
+    return Proposal(
+        "similarity", fields, names, target, ["pearson"], inputs[0].path, remarks=remarks, long=longest(inputs)
+    )
+
+
+def multi_label(table: Table) -> Proposal | None:
+    text = named(text_columns(table), TEXT_NAMES)
+    some = [column for column in table.columns.values() if column.is_a("a list") and _is_label_list(column)]
+    label = named(some, LABEL_NAMES) or (some[0] if some else None)
+    if text is None or label is None:
+        return None
+    target = {"labels": closed_set(sorted(label.items or ())), "gold": "labels", "between": " ; ", "empty": "none"}
+    fields = {text.name: text.path, "labels": label.path}
+    return Proposal(
+        "multi_label",
+        fields,
+        [text.name],
+        target,
+        ["item_f1", "exact_match"],
+        text.path,
+        long=text.name,
+    )
+
+
+def _is_label_list(column: Column) -> bool:
+    """True if most lists hold something, and what they hold comes again and again."""
+    counted: dict[str, int] = dict(column.items or {})
+    used = sum(counted.values())
+    return not column.is_tags and 0 < len(counted) * 2 <= used and used * 2 >= column.n
+
+
+def classification(table: Table) -> Proposal | None:
+    """One text and a label, or two texts and a label."""
+    label = label_column(table)
+    inputs = [
+        column for column in text_columns(table) if column is not label and not (column.labels and column.mean < 20)
+    ]
+    if label is None or not inputs or _is_output(inputs):
+        return None
+    inputs = (
+        inputs[:2] if len(inputs) > 1 and _are_pair(inputs[0], inputs[1]) else [named(inputs, TEXT_NAMES) or inputs[0]]
+    )
+    values = label.labels or []
+    remarks = ["the labels are numbers: give them words that say what they mean"] if label.is_numeric else []
+    target = {"label": closed_set(values), "gold": "label"}
+    fields = {**fields_of(inputs), "label": label.path}
+    names = [column.name for column in inputs]
+    family = "pair_classification" if len(inputs) > 1 else "classification"
+    metrics: list[Json] = ["accuracy", "macro_f1"]
+    return Proposal(family, fields, names, target, metrics, inputs[0].path, remarks=remarks, long=longest(inputs))
+
+
+def _is_output(columns: list[Column]) -> bool:
+    return named(columns, (*SUMMARY_NAMES[:3], *OUTPUT_NAMES)) is not None and len(columns) > 1
+
+
+def _are_pair(first: Column, second: Column) -> bool:
+    """Names that differ in a number or letter, or that are known to go together."""
+    names = {first.name.lower(), second.name.lower()}
+    known = ({"premise", "hypothesis"}, {"claim", "evidence"}, {"question", "sentence"}, {"query", "document"})
+    stems = {name.rstrip("0123456789abAB").rstrip("_") for name in names}
+    return names in known or len(stems) == 1 or {"column1", "column2"} == names
+
+
+def translation(table: Table) -> Proposal | None:
+    """Two texts named by languages, or in two scripts."""
+    texts = [column for column in text_columns(table) if column.mean > 0]
+    named = [column for column in texts if column.name.lower() in LANGUAGES]
+    if len(named) >= 2:
+        source, target = named[:2]
+    elif len(texts) >= 2 and texts[0].is_chinese != texts[1].is_chinese:
+        source, target = texts[:2]
+    else:
+        return None
+    said = tuple(LANGUAGES.get(c.name.lower(), "Chinese" if c.is_chinese else "English") for c in (source, target))
+    metrics: list[Json] = ["chrf", {"bleu": {"tokenize": "zh"}} if target.is_chinese else "bleu"]
+    fields = fields_of([source, target])
+    return Proposal(
+        "translation", fields, [source.name], {"text": target.name}, metrics, source.path,
+        long=source.name, languages=(said[0], said[1]),
+    )  # fmt: skip
+
+
+def text_to_text(table: Table) -> Proposal | None:
+    """Summaries by their names or lengths; else the two texts that look most like input and output."""
+    texts = [column for column in text_columns(table) if column.mean > 0]
+    summary = named(texts, SUMMARY_NAMES)
+    output = summary or named(texts, OUTPUT_NAMES) or (texts[-1] if len(texts) > 1 else None)
+    others = [column for column in texts if column is not output]
+    if output is None or not others:
+        return None
+    source = named(others, INPUT_NAMES) or max(others, key=lambda column: column.mean)
+    summarizes = summary is not None and source.mean > 2 * summary.mean
+    family = "summarization" if summarizes else "text_to_text"
+    metrics: list[Json] = ["rouge1", "rougeL"] if summarizes else ["chrf", "exact_match"]
+    remarks = (
+        []
+        if summarizes or named(texts, OUTPUT_NAMES)
+        else [f"{source.name} was taken as input, {output.name} as output"]
+    )
+    fields = fields_of([source, output])
+    return Proposal(
+        family, fields, [source.name], {"text": output.name}, metrics, source.path, remarks=remarks, long=source.name
+    )
