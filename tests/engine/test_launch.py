@@ -92,7 +92,15 @@ def test_the_run_can_be_generated_scored_and_reported(trained: Path, monkeypatch
     run = load_run("run.yaml")
     assert generate_run(run) == {"demo/colour": 60}
     line = json.loads((run.directory / "predictions" / "demo" / "colour.jsonl").read_text().splitlines()[0])
-    assert sorted(line.keys() - {"constrained", "closed"}) == ["id", "issues", "prompt", "score", "task", "text", "value"]
+    assert sorted(line.keys() - {"constrained", "closed"}) == [
+        "id",
+        "issues",
+        "prompt",
+        "score",
+        "task",
+        "text",
+        "value",
+    ]
     assert {row.metric for row in evaluate_run(run)} >= {"accuracy", "unparseable"}
     scores = json.loads((run.directory / "scores.json").read_text())
     assert {"task", "metric", "value", "low", "high", "n", "signature"} <= set(scores[0])

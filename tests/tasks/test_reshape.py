@@ -10,6 +10,7 @@ import pytest
 
 from t2t.errors import DataError, TemplateError
 from t2t.structures import Span
+from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.sources import RawRecord, build_source, data_dir
 
 needs_data = pytest.mark.skipif(not data_dir().is_dir(), reason=f"no data sets at {data_dir()}; set T2T_DATA")
@@ -179,3 +180,17 @@ def test_a_real_record_of_each(tmp_path: Path) -> None:
     assert relation["found"]["e2"] == Span("waste", 35, 40)
     assert relation["found"]["text"][35:40] == "waste"
     assert records(tmp_path, "test", **COMVE)[1].data["gold"] == "B"
+
+
+def test_bad_records_are_set_aside_behind_explode_join_and_stride(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"k": 1, "items": ["x", "y"]}\n{"k": 2, "items": 3}\n{"k": 9, "items": ["z"]}\n')
+    (tmp_path / "b.jsonl").write_text('{"k": 1, "more": "m"}\n{"k": 2, "more": "n"}\n')
+    spec = {"format": "jsonl", "train": "a.jsonl", "join": {"file": "b.jsonl", "on": "k"}, "explode": "items"}
+    bad = BadRecords("skip")
+    found = [record.data["item"] for record in build_source(spec, tmp_path, "t.yaml:1").records("train", bad)]
+    assert (found, bad.count) == (["x", "y"], 2)
+    (tmp_path / "lines.txt").write_bytes(b"one\ntwo\nthree\n\xff\nfive\nsix\n")
+    blocks = {"format": "parallel", "stride": 2, "train": {"lines": "lines.txt"}}
+    bad = BadRecords("skip")
+    found = [record.data["lines"] for record in build_source(blocks, tmp_path, "t.yaml:1").records("train", bad)]
+    assert (found, bad.count) == ([["one", "two"], ["five", "six"]], 1)
