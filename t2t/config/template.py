@@ -16,6 +16,8 @@ from t2t.config.yaml_file import read_yaml
 from t2t.errors import TemplateError
 from t2t.registry import did_you_mean
 
+UNVERIFIED = "unverified"  # revision: of a data set of the hub whose commit nobody has seen
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -127,6 +129,11 @@ class Template:
     path: Path
     where: Where = field(compare=False)
 
+    @property
+    def unverified(self) -> bool:
+        """True if a data set of the hub is read whose revision nobody has seen."""
+        return _is_unverified(self.source) or any(map(_is_unverified, self.source.values()))
+
     def canonical(self) -> str:
         """The content that decides what the task is, as text with a fixed order of keys: for fingerprints."""
         content = {name: getattr(self, name) for name in ("task", "version", "source", "fields", "lists", "target")}
@@ -138,6 +145,10 @@ class Template:
         if self.types is not None:
             content["types"] = asdict(self.types)
         return json.dumps(content, ensure_ascii=False, default=str)
+
+
+def _is_unverified(spec: Any) -> bool:
+    return isinstance(spec, Mapping) and spec.get("format") == "hub" and spec.get("revision") == UNVERIFIED
 
 
 def line_finder(name: str, lines: Mapping[tuple[str | int, ...], int]) -> Where:

@@ -294,5 +294,5 @@ def _head(template: Template) -> Mapping[str, Any]:
         "version": template.version,
         "language": ", ".join(template.languages),
         "metrics": ", ".join(metrics),
-        "description": template.description,
+        "description": template.description + (" [revision unverified]" if template.unverified else ""),
     }

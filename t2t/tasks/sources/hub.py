@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from t2t.config.template import UNVERIFIED
 from t2t.errors import DataError, TemplateError
 from t2t.registry import did_you_mean
 from t2t.tasks.files import data_dir, file_digest
@@ -20,8 +21,9 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 def hub(spec: Spec, base: Path, where: str) -> Source:
     """``datasets.load_dataset(path, name, revision=..., split=...)``; the split keys name the data set's splits.
 
-    A data set of the Hub must be pinned by ``revision``, a commit of 40 hexadecimal digits; a local folder (beside
-    the template, under ``data_dir()``, or absolute) needs none. Code of a data set is never run.
+    A data set of the Hub must be pinned by ``revision``, a commit of 40 hexadecimal digits; ``unverified`` stands for
+    one that nobody has seen, and reads what the Hub has today. A local folder (beside the template, under
+    ``data_dir()``, or absolute) needs none. Code of a data set is never run.
     """
     options = Options(spec, where)
     path = options.take("path", str, "the name of a data set, OWNER/NAME, or a folder")
@@ -37,7 +39,7 @@ def hub(spec: Spec, base: Path, where: str) -> Source:
                 where, f"source: {split}: is {value!r}", "write the name of one of the data set's splits"
             )
     folder = _folder(path, base)
-    if folder is None and not _COMMIT.fullmatch(revision or ""):
+    if folder is None and revision != UNVERIFIED and not _COMMIT.fullmatch(revision or ""):
         found = f"source: revision: is {revision!r}"
         raise TemplateError(
             where, found, "pin the data set by a commit of 40 hexadecimal digits (see its page, Files, History)"
@@ -76,7 +78,7 @@ class HubSource:
         import datasets
 
         path = str(self.folder) if self.folder else self.path
-        revision = None if self.folder else self.revision
+        revision = None if self.folder or self.revision == UNVERIFIED else self.revision
         try:
             return datasets.load_dataset(path, self.name, revision=revision, split=split)
         except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
