@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,15 @@ from t2t.runs.evaluate import task_metrics
 from t2t.structures import Span, Value
 from t2t.tasks.sources import data_dir
 from t2t.tasks.task import TEMPLATES, Task, describe, load_task, named_tasks, template_files
-from tests.tasks.library_samples import SAMPLES
 
 FILES = {name: path for name, path in template_files(TEMPLATES).items() if not name.startswith("atlas/")}
 HEADS: dict[str, Template] = {name: read_templates(path)[0] for name, path in FILES.items()}
 HUB = sorted(task for name in FILES if HEADS[name].unverified for task in named_tasks(name))
 REAL = sorted(task for name in FILES if not HEADS[name].unverified for task in named_tasks(name))
+# Hand-written records in the column names of the hub's data sets, for each task that reads one.
+SAMPLES: dict[str, list[dict[str, Any]]] = json.loads(
+    (Path(__file__).parent / "library_samples.json").read_text("utf-8")
+)
 # Folders called by a data set, which are older than the folders called by a family.
 FAMILY = {"snips": "slots", "wnut17": "ner", "e2e_nlg": "data_to_text", "tatoeba": "translation", "squad": "qa"}
 needs_data = pytest.mark.skipif(not data_dir().is_dir(), reason=f"no data sets at {data_dir()}; set T2T_DATA")
