@@ -201,7 +201,7 @@ class Labels(Label):
 
 
 class Choice(Node):
-    """One of the record's own options; the value is the option's text."""
+    """One of the record's own options; the value is the option's text, so two options with one text are one answer."""
 
     keys = frozenset({"choice", "by", "gold_is"})
 
@@ -220,8 +220,9 @@ class Choice(Node):
             raise self.data_error(scope, f"has options that are {kind_of(options)}", "options are a list of texts")
         if self.by == "letter" and len(options) > len(ascii_uppercase):
             raise self.data_error(scope, f"has {len(options)} options", "letters reach to 26; use by: text")
-        if len({fold(option) for option in options}) < len(options):
-            raise self.data_error(scope, "has two options with the same text", "make the options differ")
+        if self.by == "text" and len({fold(option) for option in options}) < len(set(options)):
+            found = "has two options that differ only in case or compatibility forms"
+            raise self.data_error(scope, found, "make the options differ, or use by: letter")
         return options
 
     def normal(self, raw: Json, scope: Scope) -> Value:

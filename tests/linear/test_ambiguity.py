@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from t2t.errors import TemplateError
+from t2t.errors import DataError, TemplateError
 from t2t.linear.target import Target
 
 PAIR = "{each: m, as: '%s', fields: {a: {text: }, b: {text: }}}"
@@ -75,3 +75,17 @@ def test_the_line_of_the_faulty_key_is_asked_for() -> None:
     with pytest.raises(TemplateError) as error:
         Target(spec, lambda path: "/".join(map(str, path)))
     assert error.value.where == "fields/a/absnt"
+
+
+def test_options_that_only_case_tells_apart_are_refused_where_they_are_said() -> None:
+    def where(path: tuple[str | int, ...]) -> str:
+        return "t.yaml:1"
+
+    said = Target({"choice": "o", "by": "text", "gold": "g"}, where)
+    with pytest.raises(DataError, match="differ only in case"):
+        said.gold({"o": ["Bank", "bank"], "g": "bank"}, "a:1")
+    fields = {"o": ["bar", "pantry", "bar"], "g": 2}
+    letter = Target({"choice": "o", "by": "letter", "gold_is": "index", "gold": "g"}, where)
+    gold = letter.gold(fields, "a:1")
+    assert {letter.parse(text, fields).value for text in "AC"} == {gold} == {"bar"}
+    assert letter.render(gold, fields) == "A"

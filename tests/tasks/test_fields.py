@@ -117,7 +117,25 @@ def test_a_chain_reads_json_in_json() -> None:
     with pytest.raises(DataError, match=r"a\.jsonl:7: field 'f': a field holds no JSON"):
         field(chain, output="{")
     with pytest.raises(DataError, match="each: needs lists"):
-        field(chain, output='{"PER": "Ada"}')
+        field(chain, output='{"PER": {"Ada": 1}}')
+    assert field(chain, output='{"PER": "Ada"}') == [{"type": "PER", "text": "Ada"}]
+
+
+def test_map_reads_fields_of_each_item_of_a_list() -> None:
+    events = [{"type": "buy", "arguments": {"buyer": "Ada", "goods": ["ink", "NAN"]}}, {"type": "go", "arguments": {}}]
+    args = [{"items": {"of": "arguments", "key": "role", "value": "text", "each": True}}, "[?text != 'NAN']"]
+    assert field(["events", {"map": {"kind": "type", "args": args}}], events=events) == [
+        {"kind": "buy", "args": [{"role": "buyer", "text": "Ada"}, {"role": "goods", "text": "ink"}]},
+        {"kind": "go", "args": []},
+    ]
+    with pytest.raises(DataError, match="field 'f': a list is needed, found a mapping"):
+        field(["events", {"map": {"kind": "type"}}], events={})
+    with pytest.raises(DataError, match="record has no field 'type'"):
+        field(["events", {"map": {"kind": "type"}}], events=[{"typ": 1}])
+    with pytest.raises(TemplateError, match="adapter map: names no field"):
+        field({"map": {}}, events=[])
+    with pytest.raises(TemplateError, match="unknown adapter 'itmes'; did you mean 'items'"):
+        field({"map": {"args": {"itmes": "x"}}}, events=[])
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,8 @@ def from_json(arguments: Arguments) -> Reader:
 def items(arguments: Arguments) -> Reader:
     """``items: {of: EXPRESSION, key: key, value: value, each: false}``: an object as a list of {key, value} objects.
 
-    With ``each`` the object's values are lists, and every element makes an object of its own.
+    With ``each`` every element of a value that is a list makes an object of its own; a text or number stands for a list
+    of one.
     """
     read, key, name = arguments.value(), arguments.text("key", "key"), arguments.text("value", "value")
     each = arguments.flag("each")
@@ -82,9 +83,11 @@ def items(arguments: Arguments) -> Reader:
 
 
 def _list(value: Json) -> list[Json]:
-    if not isinstance(value, list):
-        raise Mismatch(f"each: needs lists as values, found {value!r}", "leave each: out")
-    return value
+    if isinstance(value, list):
+        return value
+    if value is None or isinstance(value, dict):
+        raise Mismatch(f"each: needs lists as values, found {describe(value)}", "leave each: out")
+    return [value]
 
 
 @ADAPTERS.register("lookup")

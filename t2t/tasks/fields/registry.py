@@ -85,6 +85,11 @@ class Arguments:
             raise self.wrong(f"{key}: is {word!r}", did_you_mean(str(word), choices))
         return str(word)
 
+    def rest(self) -> dict[str, Json]:
+        """All arguments that were not taken, for an adapter whose keys are names of the template's own."""
+        rest, self._left = self._left, {}
+        return rest
+
     def finish(self) -> None:
         """TemplateError for an argument that the adapter has not."""
         for key in self._left:

@@ -1,0 +1,136 @@
+"""The template library: how wide it is, what every template says of its data, and the laws on real and sample data."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from t2t.config.template import Template, read_templates
+from t2t.linear.parsed import Parsed
+from t2t.runs.evaluate import task_metrics
+from t2t.structures import Span, Value
+from t2t.tasks.sources import data_dir
+from t2t.tasks.task import TEMPLATES, Task, describe, load_task, named_tasks, template_files
+
+FILES = {name: path for name, path in template_files(TEMPLATES).items() if not name.startswith("atlas/")}
+HEADS: dict[str, Template] = {name: read_templates(path)[0] for name, path in FILES.items()}
+HUB = sorted(task for name in FILES if HEADS[name].unverified for task in named_tasks(name))
+REAL = sorted(task for name in FILES if not HEADS[name].unverified for task in named_tasks(name))
+# Hand-written records in the column names of the hub's data sets, for each task that reads one.
+SAMPLES: dict[str, list[dict[str, Any]]] = json.loads(
+    (Path(__file__).parent / "library_samples.json").read_text("utf-8")
+)
+# Folders called by a data set, which are older than the folders called by a family.
+FAMILY = {"snips": "slots", "wnut17": "ner", "e2e_nlg": "data_to_text", "tatoeba": "translation", "squad": "qa"}
+needs_data = pytest.mark.skipif(not data_dir().is_dir(), reason=f"no data sets at {data_dir()}; set T2T_DATA")
+# BLEU wants four words in a row, which the shortest sentences of Tatoeba have not.
+CEILINGS = {("translation/tatoeba_zh-en", "bleu")}
+EACH = 20  # records a split that are tried here; t2t check tries all
+
+
+def test_the_library_is_wide() -> None:
+    families = {FAMILY.get(name.partition("/")[0], name.partition("/")[0]) for name in FILES}
+    assert len(FILES) >= 50
+    assert len(families) >= 18
+    assert {"en", "zh"} <= {language for head in HEADS.values() for language in head.languages}
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_every_template_names_its_data(name: str) -> None:
+    for template in read_templates(FILES[name]):
+        assert template.description
+        assert template.metrics
+        assert all(template.data.get(key) for key in ("name", "version", "licence"))
+
+
+def test_no_template_is_a_copy_of_another() -> None:
+    seen: dict[str, str] = {}
+    for name, template in HEADS.items():
+        content = repr((template.source, template.fields, template.target))
+        assert content not in seen, f"{name} is {seen.get(content)} again"
+        seen[content] = name
+
+
+def test_every_data_set_beside_the_repository_has_a_template() -> None:
+    if not data_dir().is_dir():
+        pytest.skip(f"no data sets at {data_dir()}; set T2T_DATA")
+    texts = "".join(path.read_text(encoding="utf-8") for path in FILES.values())
+    no_tasks = {"metric_gold", "sentencepiece_models"}  # outputs to measure metrics by, and vocabularies
+    folders = {path.name for path in data_dir().iterdir() if path.is_dir()} - no_tasks
+    assert {folder for folder in folders if f"{folder}/" not in texts} == set()
+
+
+def test_a_hub_source_shows_that_its_revision_is_unverified() -> None:
+    for name, path in FILES.items():
+        says = "revision: unverified" in path.read_text(encoding="utf-8")
+        assert all(head["description"].endswith("[revision unverified]") == says for head in describe(path)), name
+    texts = "".join(path.read_text(encoding="utf-8") for path in FILES.values())
+    assert set(re.findall(r"revision: (\w+)", texts)) == {"unverified"}
+
+
+def test_every_hub_template_has_sample_records() -> None:
+    assert sorted(SAMPLES) == HUB
+
+
+@pytest.mark.parametrize("name", HUB)
+def test_a_hub_template_on_sample_records(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def load_dataset(path: str, config: str | None, *, revision: str | None, split: str) -> list[dict[str, Any]]:
+        asked.append((path, config, revision, split))
+        return SAMPLES[name]
+
+    import datasets
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    task = load_task(name)
+    source = task.template.source
+    counts = {split: obey_the_laws(task, split) for split in task.splits()}
+    assert sum(counts.values()) >= 1
+    assert {call[:3] for call in asked} == {(source["path"], source.get("name"), None)}
+
+
+@needs_data
+@pytest.mark.parametrize("name", REAL)
+def test_a_template_on_real_data(name: str) -> None:
+    task = load_task(name)
+    for split in task.splits():
+        assert obey_the_laws(task, split) > 0, split
+
+
+def obey_the_laws(task: Task, split: str) -> int:
+    """Laws 1 and 4 on the first examples of a split: targets parse back to their gold, and gold scores the best.
+
+    Pearson is left out (it wants numbers that differ), and so is a metric that has nothing to count.
+    """
+    rows = []
+    for example in islice(task.examples(split), EACH):
+        assert all(task.prompt(example, epoch=epoch).strip() for epoch in (None, 0, 1, 2))
+        target = task.target_text(example)
+        parsed = task.parse(target, example)
+        assert parsed.ok, (target, parsed.issues)
+        assert surfaces(parsed.value) == surfaces(example.gold), target
+        rows.append((task.references(example), Parsed(example.gold)))
+    for metric in task_metrics(task):
+        stats = [metric.segment(references, parsed) for references, parsed in rows]
+        total = np.zeros(max(map(len, stats), default=0))
+        for row in stats:
+            total[: len(row)] += row
+        if total.any() and metric.name != "pearson" and (task.name, metric.name) not in CEILINGS:
+            assert metric.total(total) == pytest.approx(metric.best), metric.name
+    return len(rows)
+
+
+def surfaces(value: Value) -> Value:
+    """A value with its spans as their texts, the offsets of which law 1b speaks of."""
+    if isinstance(value, Span):
+        return value.text
+    if isinstance(value, list):
+        return [surfaces(item) for item in value]
+    return {key: surfaces(item) for key, item in value.items()} if isinstance(value, dict) else value
