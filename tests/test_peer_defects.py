@@ -187,7 +187,7 @@ class Question:
     def shorten_length(self, example: Json) -> int | None:
         return len(example.fields["text"])
 
-    def target_text(self, example: Json) -> str:
+    def target_text(self, example: Json, seed: int = 0, epoch: int | None = None) -> str:
         return str(example.gold)
 
 
