@@ -178,7 +178,12 @@ class Question:
 
     name, fingerprint, prompts_vary = "demo/question", "1", False
 
+    token_task = None
+
     def examples(self, split: str) -> Json:
+        raise NotImplementedError
+
+    def windowed(self, examples: Json) -> Json:
         raise NotImplementedError
 
     def prompt(self, example: Json, *, seed: int = 0, epoch: int | None = None, keep: int | None = None) -> str:

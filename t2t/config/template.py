@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from t2t.config.mistakes import first_mistake
+from t2t.config.token_task import TokenTask, TokenTaskSection, read_token_task
 from t2t.config.variants import Where, substitute, unused, variants
+from t2t.config.window import WindowSection, WindowSettings, read_window
 from t2t.config.yaml_file import read_yaml
 from t2t.errors import TemplateError
 from t2t.registry import did_you_mean
@@ -68,9 +70,11 @@ class _TemplateFile(_Strict):
     shorten: _Shorten | None = None
     few_shot: _Shots | _FewShot | None = None
     types: Literal["sampled"] | _Types | None = None
-    target: dict[str, Any]
+    window: WindowSection | None = None
+    token_task: TokenTaskSection | None = None
+    target: dict[str, Any] | None = None
     references: str | None = None
-    metrics: list[str | dict[str, dict[str, Any] | str | None]]
+    metrics: list[str | dict[str, dict[str, Any] | str | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,8 @@ class Template:
     shorten: Shorten | None
     few_shot: FewShot | None
     types: Types | None
+    window: WindowSettings | None
+    token_task: TokenTask | None
     target: Mapping[str, Any]
     references: str | None
     metrics: tuple[str | Mapping[str, Mapping[str, Any] | str | None], ...]
@@ -145,8 +151,9 @@ class Template:
         content["references"] = self.references
         if self.few_shot is not None:
             content["few_shot"] = asdict(self.few_shot)
-        if self.types is not None:
-            content["types"] = asdict(self.types)
+        for name in ("types", "window", "token_task"):
+            if (settings := getattr(self, name)) is not None:
+                content[name] = asdict(settings)
         return json.dumps(content, ensure_ascii=False, default=str)
 
 
@@ -192,7 +199,7 @@ def _read(data: dict[Any, Any], variant: str | None, path: Path, where: Where) -
     if place[-len(names) :] != names:
         found = f"task: {parsed.task!r} does not fit the file's place"
         raise TemplateError(where(("task",)), found, f"name it {'/'.join(place[-2:])!r}")
-    for index, spec in enumerate(parsed.metrics):
+    for index, spec in enumerate(parsed.metrics or ()):
         if isinstance(spec, dict) and len(spec) != 1:
             todo = "write a name, or one name with its arguments: {accuracy: {of: KEY}}"
             raise TemplateError(where(("metrics", index)), f"a metric is {spec!r}", todo)
@@ -219,6 +226,10 @@ def _of_variant(data: dict[Any, Any], variant: str | None, where: Where) -> dict
 def _frozen(parsed: _TemplateFile, variant: str | None, path: Path, where: Where) -> Template:
     languages = (parsed.language,) if isinstance(parsed.language, str) else tuple(parsed.language)
     shorten = None if parsed.shorten is None else Shorten(parsed.shorten.field, parsed.shorten.keep)
+    token_task = None
+    if parsed.token_task is not None:
+        token_task = read_token_task(parsed.token_task, parsed.model_fields_set, where)
+    prompts, target, metrics = _said(parsed, where) if token_task is None else _unsaid(token_task)
     return Template(
         task=parsed.task if variant is None else f"{parsed.task}/{variant}",
         variant=variant,
@@ -230,16 +241,34 @@ def _frozen(parsed: _TemplateFile, variant: str | None, path: Path, where: Where
         on_bad=parsed.on_bad,
         fields=parsed.fields,
         lists=parsed.lists,
-        prompts=_prompts(parsed, where),
+        prompts=prompts,
         shorten=shorten,
         few_shot=_few_shot(parsed, where),
         types=_types(parsed.types),
-        target=parsed.target,
+        window=None if parsed.window is None else read_window(parsed.window, where),
+        token_task=token_task,
+        target=target,
         references=parsed.references,
-        metrics=tuple(parsed.metrics),
+        metrics=metrics,
         path=path,
         where=where,
     )
+
+
+_Texts = tuple[tuple[PromptVariant, ...], Mapping[str, Any], tuple[Any, ...]]
+
+
+def _said(parsed: _TemplateFile, where: Where) -> _Texts:
+    """Prompts, target and metrics as the file has them."""
+    if parsed.target is None or parsed.metrics is None:
+        key = "target" if parsed.target is None else "metrics"
+        raise TemplateError(where(()), f"key {key!r} is missing", "add it")
+    return _prompts(parsed, where), parsed.target, tuple(parsed.metrics)
+
+
+def _unsaid(token_task: TokenTask) -> _Texts:
+    """Those of a token task: the text itself, from which the ids are taken, and nothing to score."""
+    return (PromptVariant(f"{{{token_task.field}}}", 1.0),), {"text": token_task.field}, ()
 
 
 def _types(given: str | _Types | None) -> Types | None:
@@ -272,7 +301,7 @@ def _known_keys(path: tuple[str | int, ...]) -> list[str]:
     if len(path) == 1:
         return [*_TemplateFile.model_fields, "for"]
     inner: dict[str | int, type[BaseModel]] = {"shorten": _Shorten, "prompts": _WeightedPrompt, "few_shot": _FewShot}
-    inner["types"] = _Types
+    inner |= {"types": _Types, "window": WindowSection, "token_task": TokenTaskSection}
     return [field.alias or name for name, field in inner[path[0]].model_fields.items()] if path[0] in inner else []
 
 

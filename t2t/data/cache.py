@@ -29,10 +29,11 @@ def encode_split(
     limit: int | None = None,
     folder: Path | None = None,
 ) -> list[Encoded]:
-    """The first ``limit`` examples of a split, encoded; read from ``folder`` if they were encoded alike before.
+    """The first ``limit`` examples of a split, a row for each of their windows.
 
-    The file's name is a hash of task (template and data), vocabulary, length limits, split and ``limit``, and of seed
-    and epoch where the task's prompts vary with them. ``encoder.counts`` is the same either way.
+    They are read from ``folder`` if they were encoded alike before. The file's name is a hash of task (template and
+    data), vocabulary, length limits, split and ``limit``, and of seed and epoch where the task's prompts vary with
+    them. ``encoder.counts`` is the same either way.
     """
     varies = (seed, epoch) if task.prompts_vary and epoch is not None else None
     content = json.dumps([1, task.name, task.fingerprint, encoder.fingerprint, split, limit, varies])
@@ -42,7 +43,7 @@ def encode_split(
         _add(encoder.counts.setdefault(task.name, Counts()), kept[1])
         return kept[0]
     before = Counts(**asdict(encoder.counts.get(task.name, Counts())))
-    examples = islice(task.examples(split), limit)
+    examples = task.windowed(islice(task.examples(split), limit))
     rows = list(encoder.encode_many(task, examples, task_index=task_index, seed=seed, epoch=epoch))
     if file is not None:
         _write(file, rows, _difference(encoder.counts.get(task.name, Counts()), before))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice, takewhile
 from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
+from t2t.config.token_task import TokenTask
+from t2t.data.corrupt import Corrupter
 from t2t.errors import DataError
 from t2t.structures import Example
 
@@ -28,6 +30,9 @@ class EncodableTask(Protocol):
     def fingerprint(self) -> str: ...
     @property
     def prompts_vary(self) -> bool: ...
+    @property
+    def token_task(self) -> TokenTask | None: ...
+    def windowed(self, examples: Iterable[Example]) -> Iterator[Example]: ...
     def examples(self, split: str) -> Iterator[Example]: ...
     def prompt(self, example: Example, *, seed: int = 0, epoch: int | None = None, keep: int | None = None) -> str: ...
     def shorten_length(self, example: Example) -> int | None: ...
@@ -47,7 +52,8 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What was left out of one example: characters of the prompt's ``shorten`` field, tokens of the target."""
+    """What was left out of one example: characters of the prompt's ``shorten`` field (of the text of a token task),
+    tokens of the target."""
 
     characters: int
     target_tokens: int
@@ -83,6 +89,7 @@ class Encoder:
         self.target_limit = target_limit
         self.counts: dict[str, Counts] = {}
         self._eos = int(tokenizer.eos_token_id)
+        self._corrupters: dict[TokenTask, Corrupter] = {}
 
     @property
     def fingerprint(self) -> str:
@@ -105,7 +112,8 @@ class Encoder:
         seed: int = 0,
         epoch: int | None = None,
     ) -> Iterator[Encoded]:
-        """The examples in their order. ``seed`` and ``epoch`` choose prompts and types (None: the first, and all).
+        """The examples in their order. ``seed`` and ``epoch`` choose prompts and types (None: the first, and all), and
+        with the id what a token task hides.
 
         A prompt that is too long keeps as many characters of the template's ``shorten`` field as fit; a target that
         is too long keeps its beginning and EOS. Raises DataError for a prompt that does not fit with nothing left
@@ -130,6 +138,8 @@ class Encoder:
     def _batch(
         self, task: EncodableTask, examples: Sequence[Example], task_index: int, seed: int, epoch: int | None
     ) -> list[tuple[Encoded, Cut | None]]:
+        if task.token_task is not None:
+            return self._corrupted(task, task.token_task, examples, task_index, f"{seed}/{epoch}/{task.name}")
         prompts = self._ids([task.prompt(example, seed=seed, epoch=epoch) for example in examples])
         targets = self._ids([task.target_text(example, seed=seed, epoch=epoch) for example in examples])
         counts = self.counts.setdefault(task.name, Counts())
@@ -145,6 +155,31 @@ class Encoder:
             counts.add(cut)
             rows.append((Encoded(example.id, task_index, _int32(prompt), _int32(labels)), cut))
         return rows
+
+    def _corrupted(
+        self, task: EncodableTask, settings: TokenTask, examples: Sequence[Example], task_index: int, drawn_by: str
+    ) -> list[tuple[Encoded, Cut | None]]:
+        """The rows of a token task, each a function of ``drawn_by`` and its example's id."""
+        if settings not in self._corrupters:
+            self._corrupters[settings] = Corrupter(settings, self._sentinels(), self.prompt_limit, self.target_limit)
+        counts = self.counts.setdefault(task.name, Counts())
+        rows: list[tuple[Encoded, Cut | None]] = []
+        texts = [task.prompt(example) for example in examples]
+        for example, text, (*ids, _eos) in zip(examples, texts, self._ids(texts), strict=True):
+            if not ids:
+                raise DataError(example.where, f"field {settings.field!r} has no token", "leave it out with where:")
+            prompt, target, used = self._corrupters[settings].row(ids, f"{drawn_by}/{example.id}")
+            dropped = len(text) - len(self.tokenizer.backend_tokenizer.decode(used.tolist()))
+            cut = Cut(dropped, 0) if len(used) < len(ids) else None
+            counts.add(cut)
+            whole = [_int32([*part.tolist(), self._eos]) for part in (prompt, target)]
+            rows.append((Encoded(example.id, task_index, whole[0], whole[1]), cut))
+        return rows
+
+    def _sentinels(self) -> list[int]:
+        """The ids of ``<extra_id_0>``, ``<extra_id_1>`` and so on."""
+        ids = (self.tokenizer.backend_tokenizer.token_to_id(f"<extra_id_{number}>") for number in count())
+        return list(takewhile(lambda id_: id_ is not None, ids))
 
     def _shorten(self, task: EncodableTask, example: Example, seed: int, epoch: int | None) -> tuple[int, list[int]]:
         """The most characters of the ``shorten`` field that fit, by bisection, and the ids of that prompt."""

@@ -68,8 +68,13 @@ def _settings(text: str) -> dict[str, Json]:
 
 
 def check_vocabulary(config: RunConfig, tasks: Sequence[Task], tokenizer: PreTrainedTokenizerFast) -> None:
-    """VocabularyError if a target holds characters that the tokenizer cannot say; it names the first such example."""
+    """VocabularyError if a target holds characters that the tokenizer cannot say; it names the first such example.
+
+    Token tasks are passed over: their targets are ids.
+    """
     for task, entry in zip(tasks, config.tasks, strict=True):
+        if task.token_task is not None:
+            continue
         limit = min(_LOOKED_THROUGH, entry.limit or _LOOKED_THROUGH)
         examples = list(islice(task.examples("train"), limit))
         targets = [task.target_text(example) for example in examples]

@@ -19,15 +19,16 @@ from t2t.linear.parsed import Issue, Parsed
 from t2t.metrics import Metric, build_metrics, health_metrics, score, segments
 from t2t.metrics.base import Columnar, Stats, each_alone
 from t2t.metrics.ceiling import Ceiling
+from t2t.runs.prediction_lines import Parser, parse_line
 from t2t.runs.run_files import prediction_file, prediction_name, read_lines, write_json
+from t2t.runs.run_tasks import answering_tasks
 from t2t.structures import Example, Json, Value
-from t2t.tasks.task import load_task
 
 WORST = 10
 HEALTH = ("unparseable", "ungrounded")
 
 
-class Scorable(Protocol):
+class Scorable(Parser, Protocol):
     """What evaluation needs of a task (see t2t.tasks.task.Task)."""
 
     name: str
@@ -43,8 +44,6 @@ class Scorable(Protocol):
     def splits(self) -> list[str]: ...
 
     def examples(self, split: str) -> Iterator[Example]: ...
-
-    def parse(self, text: str, example: Example) -> Parsed: ...
 
     def references(self, example: Example) -> list[Value]: ...
 
@@ -127,10 +126,14 @@ def _no_cycle_search() -> Iterator[None]:
 
 
 def evaluate_run(run: RunConfig) -> list[Row]:
-    """``evaluate`` as a run file asks for: its tasks, splits and limit, in its directory."""
-    places = {entry.task: entry.where for entry in run.tasks}
-    tasks = [load_task(name, where) for name, where in places.items()]
-    return evaluate(run.directory, tasks, run.generate.splits, limit=run.generate.limit, decoding=run.generate.decoding)
+    """``evaluate`` as a run file asks for: its tasks but for token tasks, splits and limit, in its directory."""
+    return evaluate(
+        run.directory,
+        answering_tasks(run),
+        run.generate.splits,
+        limit=run.generate.limit,
+        decoding=run.generate.decoding,
+    )
 
 
 def task_metrics(task: Scorable) -> list[Metric]:
@@ -150,7 +153,7 @@ def judge(directory: Path, task: Scorable, split: str, limit: int | None = None)
         line = lines.pop(example.id, None)
         if line is None:
             raise DataError(str(path), f"no prediction for example {example.id!r}", "generate the predictions again")
-        parsed = task.parse(line["text"], example)
+        parsed = parse_line(task, line, example)
         cut = tuple(Issue("cut", "", "") for issue in line.get("issues", []) if issue["kind"] == "cut")
         yield Judged(
             example, line, Parsed(parsed.value, parsed.issues + cut, line.get("score")), task.references(example)

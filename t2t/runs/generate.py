@@ -21,9 +21,11 @@ from t2t.linear.parsed import Issue, to_json
 from t2t.model.backbone import load_pretrained
 from t2t.model.tokenizer import load_tokenizer
 from t2t.runs.aside import set_aside
+from t2t.runs.prediction_lines import parse_line
 from t2t.runs.run_files import prediction_file, prediction_name, whole_file
-from t2t.structures import Example
-from t2t.tasks.task import Task, load_task
+from t2t.runs.run_tasks import answering_tasks
+from t2t.structures import Example, Json
+from t2t.tasks.task import Task
 
 _WINDOW = 4096
 
@@ -78,13 +80,12 @@ def generate(
 
 
 def generate_run(run: RunConfig, types: str | None = None) -> dict[str, int]:
-    """``generate`` as a run file asks for: its tasks, splits and limits, into its directory.
+    """``generate`` as a run file asks for: its tasks but for token tasks, splits and limits, into its directory.
 
     ``types``: a user's own types, separated by commas, which all tasks are asked for. The predictions then stand in
     ``types/TYPES/`` of that directory, since they are not what the gold is about.
     """
-    places = {entry.task: entry.where for entry in run.tasks}
-    tasks = [load_task(name, where) for name, where in places.items()]
+    tasks = answering_tasks(run)
     words = [word.strip() for word in types.split(",") if word.strip()] if types is not None else []
     folder = "-".join(re.sub(r"[^\w]+", "_", word) for word in words)
     return generate(
@@ -128,36 +129,50 @@ def _write_split(
     constrain: bool,
     bar: tqdm[object],
 ) -> int:
-    written = again = 0
+    written = read = again = 0
     constrain = constrain and task.constrainable
-    while window := list(islice(examples, _WINDOW)):
-        prompts = encoder.prompts(task, window)
-        grammars = [partial(task.grammar, example) if constrain else None for example in window]
+    while batch := list(islice(examples, _WINDOW)):
+        inputs = list(task.windowed(batch))
+        prompts = encoder.prompts(task, inputs)
+        grammars = [partial(task.grammar, example) if constrain else None for example in inputs]
         requests = [
             Request(example.id, ids.tolist(), grammar)
-            for example, (_, ids), grammar in zip(window, prompts, grammars, strict=True)
+            for example, (_, ids), grammar in zip(inputs, prompts, grammars, strict=True)
         ]
-        for example, (prompt, _), output in zip(window, prompts, decode(requests), strict=True):
-            file.write(_line(task, example, prompt, output))
-            again += output.constrained
-        written += len(window)
+        outputs = decode(requests)
+        answers = zip(prompts, outputs, strict=True)
+        for example in batch:
+            several = [(prompt, output) for (prompt, _), output in islice(answers, len(task.windows(example)))]
+            file.write(_line(task, example, several))
+        written += len(batch)
+        read += len(inputs)
+        again += sum(output.constrained for output in outputs)
         if constrain:
-            bar.set_postfix(constrained=f"{again / written:.1%}")
+            bar.set_postfix(constrained=f"{again / read:.1%}")
     return written
 
 
-def _line(task: Task, example: Example, prompt: str, output: Output) -> str:
-    parsed = task.parse(output.text, example)
-    ended = {"cut": output.cut, "closed": output.closed}
+def _line(task: Task, example: Example, answers: Sequence[tuple[str, Output]]) -> str:
+    """The line of an example with its prompt and output, or those of its windows.
+
+    Of several windows it has the first prompt, all texts one under the other, the mean score, and ``windows``, which
+    decide what the line says.
+    """
+    outputs = [output for _, output in answers]
+    answer: dict[str, Json] = {"text": "\n".join(output.text for output in outputs)}
+    if len(outputs) > 1:
+        answer["windows"] = [{"id": one.id, "text": one.text, "score": one.score} for one in outputs]
+    parsed = parse_line(task, answer, example)
+    ended = {"cut": any(one.cut for one in outputs), "closed": any(one.closed for one in outputs)}
     issues = [*parsed.issues, *(Issue(kind, "", "") for kind, true in ended.items() if true)]
     line = {
         "id": example.id,
         "task": task.name,
-        "prompt": prompt,
-        "text": output.text,
+        "prompt": answers[0][0],
+        **answer,
         "value": to_json(parsed.value),
         "issues": [{"kind": issue.kind, "path": issue.path, "text": issue.text} for issue in issues],
-        "score": output.score,
-        **({"constrained": True} if output.constrained else {}),
+        "score": sum(one.score for one in outputs) / len(outputs),
+        **({"constrained": True} if any(one.constrained for one in outputs) else {}),
     }
     return json.dumps(line, ensure_ascii=False) + "\n"

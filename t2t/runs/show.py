@@ -25,12 +25,17 @@ def show(name: str, split: str | None = None, id_: str | None = None, tokenizer:
         DataError: there is no such example.
     """
     task = load_task(name)
-    example = _find(task, split or task.splits()[0], id_)
+    whole = _find(task, split or task.splits()[0], id_)
+    if task.token_task is not None:
+        return "\n".join(_stage(title, body) for title, body in _token_stages(task, whole, tokenizer))
+    windows = task.windows(whole)
+    example = next((window for window in windows if window.gold not in ([], None)), windows[0])
     rendered = task.render(example)
     parsed = task.parse(rendered.target, example)
     stages = [
         ("task", f"{task.name} (version {task.version}) from {task.template.path}"),
-        ("record", f"{example.id} at {example.where}"),
+        ("record", f"{whole.id} at {example.where}"),
+        *([("window", f"{example.id}, one of {len(windows)}")] if len(windows) > 1 else []),
         ("fields", _pretty(example.fields)),
         ("gold", _pretty(example.gold)),
         ("prompt", rendered.prompt),
@@ -39,8 +44,31 @@ def show(name: str, split: str | None = None, id_: str | None = None, tokenizer:
         ("parsed", _pretty(parsed.value)),
         ("issues", ", ".join(f"{issue.kind} {issue.path} {issue.text!r}" for issue in parsed.issues) or "none"),
         ("round trip", "equal" if parsed.value == example.gold else "DIFFERS from gold"),
+        *([("all windows", _pretty(task.parse_gold(whole).value))] if len(windows) > 1 else []),
     ]
     return "\n".join(_stage(title, body) for title, body in stages)
+
+
+def _token_stages(task: Task, example: Example, folder: Path | None) -> list[tuple[str, str]]:
+    """The stages of a token task: the text and, with a tokenizer, the rows that epoch 0 makes of it."""
+    stages = [
+        ("task", f"{task.name} (version {task.version}) from {task.template.path}"),
+        ("what", str(task.token_task)),
+        ("record", f"{example.id} at {example.where}"),
+        ("text", task.prompt(example)),
+    ]
+    if folder is None:
+        return [*stages, ("ids", "give a tokenizer to see them: --tokenizer DIR")]
+    from t2t.config.run_file import LengthsSection
+    from t2t.data.encode import Encoder
+    from t2t.model.tokenizer import load_tokenizer
+
+    tokenizer, limits = load_tokenizer(str(folder)), LengthsSection()
+    row, _ = Encoder(tokenizer, limits.prompt, limits.target).encode(task, example, epoch=0)
+    for title, ids in (("prompt ids", row.input_ids.tolist()), ("target ids", row.labels.tolist())):
+        pieces = tokenizer.convert_ids_to_tokens(ids)
+        stages.append((title, " ".join(f"{piece}:{number}" for piece, number in zip(pieces, ids, strict=True))))
+    return stages
 
 
 def _find(task: Task, split: str, id_: str | None) -> Example:

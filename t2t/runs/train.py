@@ -176,7 +176,8 @@ def _training_texts(config: RunConfig, tasks: Sequence[Task]) -> Iterator[str]:
         limits = [limit for limit in (entry.limit, config.tokenizer.sample) if limit is not None]
         for example in islice(task.examples("train"), min(limits, default=None)):
             yield task.prompt(example)
-            yield task.target_text(example)
+            if task.token_task is None:
+                yield task.target_text(example)
 
 
 def _start_directory(config: RunConfig, prepared: Prepared) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from t2t.config.template import Template, read_template, read_templates
+from t2t.config.token_task import TokenTask
 from t2t.errors import DataError, InputError, RunFileError, TemplateError
 from t2t.linear.grammar import Grammar
 from t2t.linear.leaves import Label
@@ -27,6 +28,7 @@ from t2t.tasks.fields import compile_fields
 from t2t.tasks.label_sets import has_open_sets, resolve_sets
 from t2t.tasks.sources import RawRecord, Source, build_source
 from t2t.tasks.wanted_types import WantedTypes, with_set
+from t2t.tasks.windows import Windows
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "task_templates"
 
@@ -105,6 +107,7 @@ class Task:
             for index, variant in enumerate(template.prompts)
         ]
         self._check_shorten(prompts)
+        self._check_window(prompts)
         for index, prompt in enumerate(prompts):
             if varying and varying not in prompt.names:
                 found = "types: are sampled, but the prompt does not list them"
@@ -137,6 +140,28 @@ class Task:
             if shorten.field not in prompt.names:
                 found = f"shorten: field {shorten.field!r} does not stand in the prompt"
                 raise TemplateError(where, found, did_you_mean(shorten.field, prompt.names))
+
+    def _check_window(self, prompts: list[Prompt]) -> None:
+        if self._windows is None:
+            return
+        where, field = self.template.where(("window",)), self._windows.settings.field
+        if self._exemplars is not None:
+            todo = "leave one of them out"
+            raise TemplateError(where, "window: and few_shot: do not go together, exemplars are whole texts", todo)
+        for prompt in prompts:
+            if field not in prompt.names:
+                found = f"window: field {field!r} does not stand in the prompt"
+                raise TemplateError(where, found, did_you_mean(field, prompt.names))
+
+    @cached_property
+    def _windows(self) -> Windows | None:
+        settings = self.template.window
+        return None if settings is None else Windows(settings, self.target, self.template.where(("window",)))
+
+    @property
+    def token_task(self) -> TokenTask | None:
+        """The token task that this is, whose prompts and targets are ids; None for a task of strings."""
+        return self.template.token_task
 
     @cached_property
     def source(self) -> Source:
@@ -173,7 +198,8 @@ class Task:
         for prompt in self.prompts:
             prompt.render(example.fields, example.where)
         self.shorten_length(example)
-        self.target_text(example)
+        for window in self.windows(example):
+            self.target_text(window)
         self.references(example)
         return example
 
@@ -234,7 +260,9 @@ class Task:
     @property
     def prompts_vary(self) -> bool:
         """True if the prompt or target of an example may differ from epoch to epoch."""
-        return len(self.template.prompts) > 1 or self._exemplars is not None or self.template.types is not None
+        template = self.template
+        drawn = (self._exemplars, template.types, template.token_task)
+        return len(template.prompts) > 1 or any(one is not None for one in drawn)
 
     def target_text(self, example: Example, *, seed: int = 0, epoch: int | None = None) -> str:
         """The target string of the gold value; with ``epoch``, of its part that the prompt asks for."""
@@ -250,6 +278,30 @@ class Task:
     def parse(self, text: str, example: Example) -> Parsed:
         """What a model's output says about this example."""
         return self.target.parse(text, example.fields, example.where)
+
+    def windows(self, example: Example) -> list[Example]:
+        """What the model reads of an example: its windows, with the gold inside; without ``window:`` itself."""
+        return [example] if self._windows is None else self._windows.of(example)
+
+    def windowed(self, examples: Iterable[Example]) -> Iterator[Example]:
+        """The windows of all examples."""
+        for example in examples:
+            yield from self.windows(example)
+
+    def parse_windows(self, outputs: Sequence[tuple[str, float | None]], example: Example) -> Parsed:
+        """What the outputs for the windows of an example, with their scores, say about the whole of it."""
+        windows = self.windows(example)
+        if len(outputs) != len(windows):
+            found = f"{len(outputs)} outputs for {len(windows)} windows"
+            raise DataError(example.where, found, "generate the predictions again")
+        parsed = [self.parse(text, window) for (text, _), window in zip(outputs, windows, strict=True)]
+        if self._windows is None or len(windows) == 1:
+            return parsed[0]
+        return self._windows.join(example, parsed, [score for _, score in outputs])
+
+    def parse_gold(self, example: Example) -> Parsed:
+        """What the gold says when it is fed back as the output, window by window."""
+        return self.parse_windows([(self.target_text(window), 0.0) for window in self.windows(example)], example)
 
     @property
     def constrainable(self) -> bool:

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,7 @@ class Storms:
     keep_end: bool = False
     shortens: bool = True
     prompts_vary: bool = False
+    token_task: None = None
     fingerprint: str = "1"
     name: str = "storms/find"
     read: list[str] = field(default_factory=list)
@@ -37,6 +38,9 @@ class Storms:
             text = text[len(text) - keep :] if self.keep_end else text[:keep]
         wording = f"{seed}/{epoch}" if self.prompts_vary else "find"
         return f"{wording} in: {text} ; answer"
+
+    def windowed(self, examples: Iterable[Example]) -> Iterator[Example]:
+        return iter(examples)
 
     def shorten_length(self, example: Example) -> int | None:
         return len(example.fields["text"]) if self.shortens else None

@@ -12,6 +12,7 @@ from t2t.runs.check.duplicates import Duplicates
 from t2t.runs.check.findings import Report
 from t2t.runs.check.split import examine
 from t2t.runs.check.table import as_text
+from t2t.runs.check.token_task import examine_texts
 from t2t.runs.evaluate import task_metrics
 from t2t.tasks.task import load_task
 
@@ -38,8 +39,12 @@ def _check_task(name: str, vocabulary: Vocabulary | None) -> Report:
         report.task, report.version, report.on_bad = task.name, task.version, task.on_bad
         metrics = task_metrics(task)
         duplicates = Duplicates()
+        report.token_task = None if task.token_task is None else str(task.token_task)
         for split in task.splits():
-            report.splits.append(examine(task, split, metrics, vocabulary, duplicates))
+            if task.token_task is not None:
+                report.splits.append(examine_texts(task, split, vocabulary, duplicates))
+            else:
+                report.splits.append(examine(task, split, metrics, vocabulary, duplicates))
         for findings in report.splits:
             findings.repeated, findings.in_train = duplicates.count(findings.split)
     except InputError as error:

@@ -83,6 +83,7 @@ class Findings:
     not_in_source: int = 0
     answers_cut: int = 0
     unshortened: int = 0
+    lost_at_seams: int = 0
     characters: dict[str, Counter[str]] = field(default_factory=dict)
     normalised: dict[str, Counter[str]] = field(default_factory=dict)
     targets_changed: int = 0
@@ -98,7 +99,8 @@ class Findings:
         return {name: kinds for name, kinds in self.kinds.items() if len(kinds.keys() - {"null"}) > 1}
 
     def to_json(self) -> Json:
-        plain = ("n", "empty", "spans", "ambiguous", "offsets_lost", "not_in_source", "answers_cut", "unshortened")
+        plain = ["n", "empty", "spans", "ambiguous", "offsets_lost", "not_in_source", "answers_cut", "unshortened"]
+        plain.append("lost_at_seams")
         return {
             "split": self.split,
             **{name: getattr(self, name) for name in plain},
@@ -119,7 +121,7 @@ class Findings:
 
 @dataclass(slots=True)
 class Report:
-    """One task. ``failed``: why it could not be checked at all."""
+    """One task. ``failed``: why it could not be checked at all; ``token_task``: what it is if it is one."""
 
     task: str
     unit: str
@@ -127,6 +129,7 @@ class Report:
     on_bad: str = "stop"
     splits: list[Findings] = field(default_factory=list)
     failed: str | None = None
+    token_task: str | None = None
 
     @property
     def errors(self) -> int:
@@ -135,5 +138,6 @@ class Report:
         return (self.failed is not None) + bad + sum(findings.errors.count for findings in self.splits)
 
     def to_json(self) -> Json:
-        head = {"task": self.task, "version": self.version, "unit": self.unit, "on_bad": self.on_bad}
+        head: dict[str, Json] = {"task": self.task, "version": self.version, "unit": self.unit, "on_bad": self.on_bad}
+        head["token_task"] = self.token_task
         return {**head, "failed": self.failed, "splits": [findings.to_json() for findings in self.splits]}

@@ -25,7 +25,7 @@ _BATCH = 512
 def examine(
     task: Task, split: str, metrics: Sequence[Metric], vocabulary: Vocabulary | None, duplicates: Duplicates
 ) -> Findings:
-    """What is found in the examples of ``split``; prompts are added to ``duplicates``.
+    """What is found in the examples of ``split``, or in their windows; prompts are added to ``duplicates``.
 
     Lengths are tokens, and limits those that a run file has by default, with a vocabulary; else characters.
     """
@@ -38,11 +38,13 @@ def examine(
     try:
         examples = task.examples(split, bad)
         while batch := list(islice(examples, _BATCH)):
+            if task.template.window is not None:
+                batch = _examine_wholes(task, batch, ceiling, findings)
             rendered = [task.render(example) for example in batch]
             for example, texts in zip(batch, rendered, strict=True):
                 duplicates.add(split, texts.prompt)
                 parsed = _examine_example(task, example, texts, findings)
-                if findings.n <= SCORED:
+                if task.template.window is None and findings.n <= SCORED:
                     ceiling.add(task.references(example), parsed)
             if vocabulary is None:
                 _add_lengths(findings, [(len(texts.prompt), len(texts.target)) for texts in rendered])
@@ -54,6 +56,16 @@ def examine(
     if not findings.n and not findings.errors.count and not findings.bad.count:
         findings.errors.add(f"{task.name}: split {split!r} has no example; correct source:")
     return findings
+
+
+def _examine_wholes(task: Task, batch: list[Example], ceiling: Ceiling, findings: Findings) -> list[Example]:
+    """Feed the gold of whole texts back through their windows; gives the windows, which all else is about."""
+    for example in batch:
+        parsed = task.parse_gold(example)
+        findings.lost_at_seams += sum(1 for _ in spans(parsed.value)) < sum(1 for _ in spans(example.gold))
+        if not ceiling.full:
+            ceiling.add(task.references(example), parsed)
+    return list(task.windowed(batch))
 
 
 def _add_lengths(findings: Findings, lengths: list[tuple[int, int]]) -> None:

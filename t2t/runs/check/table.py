@@ -82,6 +82,8 @@ def _extreme(used: Counter[str], which: Callable[..., int]) -> str:
 
 def _messages(report: Report) -> Iterator[str]:
     skips = report.on_bad == "skip"
+    if report.token_task is not None:
+        yield f"note: {report.token_task}"
     for findings in report.splits:
         yield from (f"note: {findings.split}: {note}" for note in _notes(findings))
         if skips:
@@ -107,6 +109,9 @@ def _notes(found: Findings) -> Iterator[str]:
         yield f"{found.unshortened} prompts are too long with nothing to shorten; name their long field under shorten:"
     if found.answers_cut:
         yield f"in {found.answers_cut} examples the gold is cut away with the shortened field"
+    if found.lost_at_seams:
+        todo = "raise characters: or lower stride:"
+        yield f"in {found.lost_at_seams} examples gold is lost at the seams of windows; {todo}"
     for name, value, best in found.ceilings:
         yield f"the gold itself scores {value:.4g} by {name}, of {best:g}"
     for name, kinds in found.mixed.items():

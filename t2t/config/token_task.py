@@ -1,0 +1,63 @@
+"""``token_task:``: prompt and target are made of the ids of a text, not of strings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from t2t.errors import TemplateError
+
+OWN_KEYS = frozenset({"task", "version", "description", "language", "data", "source", "on_bad", "fields", "token_task"})
+
+
+class _PrefixLm(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    of: str = "text"
+
+
+class _SpanCorruption(_PrefixLm):
+    noise: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    mean_span: Annotated[float, Field(ge=1)] = 3.0
+
+
+class TokenTaskSection(BaseModel):
+    """The section as a file has it: one of the two."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    span_corruption: _SpanCorruption | None = None
+    prefix_lm: _PrefixLm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTask:
+    """Which token task, of which field. ``noise``: the share of the tokens that is hidden; ``mean_span``: how many
+    tokens a hidden span has on average (both for span corruption)."""
+
+    kind: Literal["span corruption", "prefix language modelling"]
+    field: str
+    noise: float
+    mean_span: float
+
+    def __str__(self) -> str:
+        more = f", noise {self.noise:g}, mean span {self.mean_span:g}" if self.kind == "span corruption" else ""
+        return f"token task ({self.kind} of {self.field}{more}): prompt and target are ids, no law of strings applies"
+
+
+def read_token_task(
+    given: TokenTaskSection, keys: Collection[str], where: Callable[[tuple[str | int, ...]], str]
+) -> TokenTask:
+    """The settings of a template with the top keys ``keys``; TemplateError for keys that it cannot have."""
+    for key in keys:
+        if key not in OWN_KEYS:
+            todo = "leave it out: prompt and target are made of ids"
+            raise TemplateError(where((key,)), f"a token task has no {key}:", todo)
+    spans, prefix = given.span_corruption, given.prefix_lm
+    if spans is not None and prefix is None:
+        return TokenTask("span corruption", spans.of, spans.noise, spans.mean_span)
+    if prefix is not None and spans is None:
+        return TokenTask("prefix language modelling", prefix.of, 0.0, 0.0)
+    todo = "write {span_corruption: {of: text}} or {prefix_lm: {of: text}}"
+    raise TemplateError(where(("token_task",)), "token_task: names not exactly one task", todo)
