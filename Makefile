@@ -19,7 +19,7 @@ demo: $(READY)
 	PATH="$(BIN):$$PATH" $(BIN)/t2t demo
 
 test: check
-	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest
+	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest -n 2
 
 check: $(READY)
 	$(BIN)/ruff check t2t tests benchmarks launch.sh
