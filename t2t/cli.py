@@ -23,8 +23,9 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    from t2t.config.library import template_files
     from t2t.runs.check import check
-    from t2t.tasks.task import named_tasks, template_files
+    from t2t.tasks.task import named_tasks
 
     names = [task for name in arguments.template or sorted(template_files()) for task in named_tasks(name)]
     text, errors = check(names, arguments.tokenizer, arguments.json)

@@ -35,9 +35,8 @@ def test_flags_are_frozen() -> None:
     assert found == FLAGS
 
 
-# list reads every template, some 6 ms each.
-@pytest.mark.parametrize(("arguments", "seconds"), [(["--help"], 0.35), (["list"], 1.5)])
-def test_starts_in_a_blink_without_torch(arguments: list[str], seconds: float) -> None:
+@pytest.mark.parametrize("arguments", [["--help"], ["list"]])
+def test_starts_in_a_blink_without_torch(arguments: list[str]) -> None:
     code = (
         "import sys; from t2t.cli import main\n"
         f"try: main({arguments!r})\n"
@@ -51,7 +50,7 @@ def test_starts_in_a_blink_without_torch(arguments: list[str], seconds: float) -
         times.append(time.perf_counter() - started)
         assert done.returncode == 0, done.stderr
         assert "check" in done.stdout or "task" in done.stdout
-    assert min(times) < seconds
+    assert min(times) < 0.35
 
 
 def test_a_users_mistake_is_one_sentence_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:

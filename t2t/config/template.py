@@ -10,15 +10,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from t2t.config.library import is_unverified, metric_names
 from t2t.config.mistakes import first_mistake
 from t2t.config.token_task import TokenTask, TokenTaskSection, read_token_task
-from t2t.config.variants import Where, substitute, unused, variants
+from t2t.config.variants import Where, line_finder, of_variant, variants
 from t2t.config.window import WindowSection, WindowSettings, read_window
 from t2t.config.yaml_file import read_yaml
 from t2t.errors import TemplateError
 from t2t.registry import did_you_mean
 
-UNVERIFIED = "unverified"  # revision: of a data set of the hub whose commit nobody has seen
 _CANONICAL = ("task", "version", "source", "on_bad", "fields", "lists", "target")
 
 
@@ -141,7 +141,7 @@ class Template:
     @property
     def unverified(self) -> bool:
         """True if a data set of the hub is read whose revision nobody has seen."""
-        return _is_unverified(self.source) or any(map(_is_unverified, self.source.values()))
+        return is_unverified(self.source)
 
     def canonical(self) -> str:
         """The content that decides what the task is, as text with a fixed order of keys: for fingerprints."""
@@ -157,21 +157,6 @@ class Template:
         return json.dumps(content, ensure_ascii=False, default=str)
 
 
-def _is_unverified(spec: Any) -> bool:
-    return isinstance(spec, Mapping) and spec.get("format") == "hub" and spec.get("revision") == UNVERIFIED
-
-
-def line_finder(name: str, lines: Mapping[tuple[str | int, ...], int]) -> Where:
-    """A function from a path of keys to FILE:LINE; a path without a line of its own has its parent's."""
-
-    def where(path: tuple[str | int, ...]) -> str:
-        while path and path not in lines:
-            path = path[:-1]
-        return f"{name}:{lines.get(path, 1)}"
-
-    return where
-
-
 def read_template(path: Path, variant: str | None = None) -> Template:
     """The template in ``path``, of a file with ``for:`` the one of a ``variant``.
 
@@ -185,12 +170,11 @@ def read_templates(path: Path) -> list[Template]:
     """The template in ``path``, or all of a file with ``for:``; errors as in ``read_template``."""
     data, lines = read_yaml(path, TemplateError)
     where = line_finder(str(path), lines)
-    names: list[str | None] = [*variants(data, where)] or [None]
-    return [_read(data, name, path, where) for name in names]
+    return [_read(data, name, path, where) for name in variants(data, where) or [None]]
 
 
 def _read(data: dict[Any, Any], variant: str | None, path: Path, where: Where) -> Template:
-    data = _of_variant(data, variant, where)
+    data = of_variant(data, variant, where)
     try:
         parsed = _TemplateFile.model_validate(data)
     except ValidationError as error:
@@ -199,28 +183,8 @@ def _read(data: dict[Any, Any], variant: str | None, path: Path, where: Where) -
     if place[-len(names) :] != names:
         found = f"task: {parsed.task!r} does not fit the file's place"
         raise TemplateError(where(("task",)), found, f"name it {'/'.join(place[-2:])!r}")
-    for index, spec in enumerate(parsed.metrics or ()):
-        if isinstance(spec, dict) and len(spec) != 1:
-            todo = "write a name, or one name with its arguments: {accuracy: {of: KEY}}"
-            raise TemplateError(where(("metrics", index)), f"a metric is {spec!r}", todo)
+    metric_names(parsed.metrics or (), where)
     return _frozen(parsed, variant, path, where)
-
-
-def _of_variant(data: dict[Any, Any], variant: str | None, where: Where) -> dict[Any, Any]:
-    known = variants(data, where)
-    if variant is None and not known:
-        return data
-    if variant is None:
-        raise TemplateError(where(("for",)), "the file holds several tasks", f"name one: {', '.join(known)}")
-    if variant not in known:
-        todo = did_you_mean(variant, known) if known else "leave it out"
-        raise TemplateError(where(("for",)), f"the file has no task {variant!r}", todo)
-    rest = {key: value for key, value in data.items() if key != "for"}
-    for placeholder in unused(rest, known[variant]):
-        if not placeholder.endswith(".name>"):
-            raise TemplateError(where(("for",)), f"for: {placeholder} stands nowhere", "use it, or leave it out")
-    filled: dict[Any, Any] = substitute(rest, known[variant])
-    return filled
 
 
 def _frozen(parsed: _TemplateFile, variant: str | None, path: Path, where: Where) -> Template:

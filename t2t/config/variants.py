@@ -7,6 +7,7 @@ from itertools import product
 from typing import Any
 
 from t2t.errors import TemplateError
+from t2t.registry import did_you_mean
 
 Where = Callable[[tuple[str | int, ...]], str]
 _TODO = "write e.g. for: {domain: [ai, music]} or for: {pair: [[en, de], [de, en]]}"
@@ -56,6 +57,24 @@ def _item(key: str, item: Any, where: Where) -> tuple[str, dict[str, Any]]:
     return name, values
 
 
+def of_variant(data: dict[Any, Any], variant: str | None, where: Where) -> dict[Any, Any]:
+    """The content of a template file for one of its variants (None where it has no ``for:``)."""
+    known = variants(data, where)
+    if variant is None and not known:
+        return data
+    if variant is None:
+        raise TemplateError(where(("for",)), "the file holds several tasks", f"name one: {', '.join(known)}")
+    if variant not in known:
+        todo = did_you_mean(variant, known) if known else "leave it out"
+        raise TemplateError(where(("for",)), f"the file has no task {variant!r}", todo)
+    rest = {key: value for key, value in data.items() if key != "for"}
+    for placeholder in unused(rest, known[variant]):
+        if not placeholder.endswith(".name>"):
+            raise TemplateError(where(("for",)), f"for: {placeholder} stands nowhere", "use it, or leave it out")
+    filled: dict[Any, Any] = substitute(rest, known[variant])
+    return filled
+
+
 def substitute(value: Any, placeholders: Mapping[str, Any]) -> Any:
     """``value`` with its placeholders filled in: a text that is one placeholder becomes what it stands for."""
     if isinstance(value, str):
@@ -73,3 +92,14 @@ def unused(value: Any, placeholders: Mapping[str, Any]) -> list[str]:
     """The placeholders that stand nowhere in ``value``."""
     text = repr(value)
     return [placeholder for placeholder in placeholders if placeholder not in text]
+
+
+def line_finder(name: str, lines: Mapping[tuple[str | int, ...], int]) -> Where:
+    """A function from a path of keys to FILE:LINE; a path without a line of its own has its parent's."""
+
+    def where(path: tuple[str | int, ...]) -> str:
+        while path and path not in lines:
+            path = path[:-1]
+        return f"{name}:{lines.get(path, 1)}"
+
+    return where

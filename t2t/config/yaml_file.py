@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -29,38 +29,22 @@ _CORE = {
 }
 
 
-class _Loader(yaml.SafeLoader):
-    """Scalars by the YAML 1.2 core schema: `no`, `on`, `1:30` and dates are strings."""
-
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML's own name)
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise yaml.MarkedYAMLError(problem="anchors and aliases are not read", problem_mark=event.start_mark)
-        if getattr(event, "tag", None):
-            raise yaml.MarkedYAMLError(problem=f"the tag {event.tag!r} is not read", problem_mark=event.start_mark)
-        self._depth = getattr(self, "_depth", 0) + 1
-        if self._depth > _DEEPEST:
-            raise yaml.MarkedYAMLError(problem=f"more than {_DEEPEST} levels", problem_mark=event.start_mark)
-        try:
-            return super().compose_node(parent, index)
-        finally:
-            self._depth -= 1
-
-
-for _tag, (_pattern, _first) in _CORE.items():
-    _firsts = [*_first, *([""] if _tag == "null" else [])]
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _firsts)
+_KINDS = {kind: re.compile(rf"(?:{pattern})\Z") for kind, (pattern, _) in _CORE.items()}
+_FIRSTS = frozenset("".join(first for _, first in _CORE.values()))
+_PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is twenty times as fast
 
 
 class _Dumper(yaml.SafeDumper):
     """Quotes every text that the reader would take for something else."""
 
-    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML's own name)
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+for _kind, (_, _first) in _CORE.items():
+    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", _KINDS[_kind], [*_first, *([""] * (_kind == "null"))])
 
 
 def write_yaml(data: Mapping[str, Any]) -> str:
@@ -100,57 +84,103 @@ def read_scalar(text: str, where: str, error: type[InputError] = RunFileError) -
 
 
 def _parse(text: str, where: str, lines: dict[KeyPath, int], error: type[InputError]) -> Any:
-    loader = None
+    unreadable = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    if unreadable:
+        line = text.count("\n", 0, unreadable.start()) + 1
+        found = f"no readable YAML: the character {unreadable[0]!r}"
+        raise error(f"{where}:{line}", found, "remove it, or write it as an escape in double quotes")
     try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        return None if node is None else _value(loader, node, (), lines)
-    except yaml.reader.ReaderError as problem:
-        line = text.count("\n", 0, problem.position) + 1
-        found = f"no readable YAML: the character {text[problem.position]!r}"
-        raise error(f"{where}:{line}", found, "remove it, or write it as an escape in double quotes") from None
+        return _Composer(text, lines).document()
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         found = getattr(problem, "problem", None) or str(problem)
-        place = f"{where}:{mark.line + 1}" if mark is not None else where
+        last = text.count("\n") + 1
+        place = where if mark is None else f"{where}:{min(mark.line + 1, last)}"
         raise error(place, f"no readable YAML: {found}", "correct it, or quote the text") from None
-    finally:
-        if loader is not None:
-            loader.dispose()
 
 
-def _value(loader: _Loader, node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int]) -> Any:
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(loader, item, (*path, index), lines) for index, item in enumerate(node.value)]
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(loader, node, path, lines)
-    return _scalar(node)
+class _Composer:
+    """Values from the events of a YAML text: scalars by YAML 1.2's core schema (`no`, `on`, `1:30`, dates: strings)."""
+
+    def __init__(self, text: str, lines: dict[KeyPath, int]) -> None:
+        self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=_PARSER)
+        self._lines = lines
+
+    def document(self) -> Any:
+        """The one document, None if there is none."""
+        next(self._events)
+        if isinstance(next(self._events), yaml.StreamEndEvent):
+            return None
+        value = self._value(next(self._events), ())
+        next(self._events)
+        rest = next(self._events)
+        if not isinstance(rest, yaml.StreamEndEvent):
+            raise _refusal(rest, "a second document begins")
+        return value
+
+    def _value(self, event: yaml.Event, path: KeyPath) -> Any:
+        _check(event)
+        if isinstance(event, yaml.CollectionStartEvent) and len(path) >= _DEEPEST - 1:
+            raise _refusal(event, f"more than {_DEEPEST} levels")
+        self._lines.setdefault(path, _line(event))
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(path)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(path)
+        return _scalar(event)
+
+    def _sequence(self, path: KeyPath) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items.append(self._value(event, (*path, len(items))))
+        return items
+
+    def _mapping(self, path: KeyPath) -> dict[Any, Any]:
+        data: dict[Any, Any] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key = _key(event)
+            if key in data:
+                raise _refusal(event, f"the key {key!r} stands twice")
+            self._lines[(*path, key)] = _line(event)
+            data[key] = self._value(next(self._events), (*path, key))
+        return data
 
 
-def _mapping(loader: _Loader, node: yaml.MappingNode, path: KeyPath, lines: dict[KeyPath, int]) -> dict[Any, Any]:
-    data: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
-        if not isinstance(key_node, yaml.ScalarNode):
-            raise yaml.MarkedYAMLError(problem="a key is a list or a mapping", problem_mark=key_node.start_mark)
-        key = _scalar(key_node)
-        if key in data:
-            raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
-        lines[(*path, key)] = key_node.start_mark.line + 1
-        data[key] = _value(loader, value_node, (*path, key), lines)
-    return data
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1  # type: ignore[union-attr]
 
 
-def _scalar(node: yaml.Node) -> Any:
-    text = str(node.value)
-    match node.tag.rsplit(":", 1)[-1]:
+def _refusal(event: yaml.Event, problem: str) -> yaml.YAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)  # type: ignore[arg-type]
+
+
+def _key(event: yaml.Event) -> Any:
+    _check(event)
+    if isinstance(event, yaml.CollectionStartEvent):
+        raise _refusal(event, "a key is a list or a mapping")
+    return _scalar(event)
+
+
+def _check(event: yaml.Event) -> None:
+    """Refuse what a text of settings has no use for."""
+    if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+        raise _refusal(event, "anchors and aliases are not read")
+    if tag := getattr(event, "tag", None):
+        raise _refusal(event, f"the tag {tag!r} is not read")
+
+
+def _scalar(event: Any) -> Any:
+    text = str(event.value)
+    if not event.implicit[0] or (text and text[0] not in _FIRSTS):
+        return text
+    match next((kind for kind, pattern in _KINDS.items() if pattern.match(text)), "str"):
         case "null":
             return None
         case "bool":
             return text.lower() == "true"
         case "int":
             if len(text) > _MOST_DIGITS:
-                raise yaml.MarkedYAMLError(problem=f"a number of {len(text)} digits", problem_mark=node.start_mark)
+                raise _refusal(event, f"a number of {len(text)} digits")
             return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
         case "float":
             return float(re.sub(r"\.(?=[a-z])", "", text.lower()))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from t2t.config.library import read_heads, template_files
 from t2t.errors import InputError
-from t2t.tasks.task import describe, template_files
 
 
 def list_tasks() -> str:
-    """A table of all task templates: name, version, language, metrics, description."""
+    """A table of all tasks of the library: name, version, language, metrics, description."""
     columns = ("task", "version", "language", "metrics", "description")
     rows: list[tuple[str, ...]] = [columns]
     broken = []
     for name, path in sorted(template_files().items()):
         try:
-            rows += [tuple(str(head[column]) for column in columns) for head in describe(path)]
+            rows += [tuple(head[column] for column in columns) for head in read_heads(path)]
         except InputError as error:
             broken.append(f"{name}: {error}")
     widths = [max(len(row[index]) for row in rows) for index in range(len(columns) - 1)]

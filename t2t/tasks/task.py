@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+from t2t.config.library import template_files
 from t2t.config.template import Template, read_template, read_templates
 from t2t.config.token_task import TokenTask
 from t2t.errors import DataError, InputError, RunFileError, TemplateError
@@ -29,8 +29,6 @@ from t2t.tasks.label_sets import has_open_sets, resolve_sets
 from t2t.tasks.sources import RawRecord, Source, build_source
 from t2t.tasks.wanted_types import WantedTypes, with_set
 from t2t.tasks.windows import Windows
-
-TEMPLATES = Path(__file__).resolve().parents[2] / "task_templates"
 
 
 class Task:
@@ -325,16 +323,6 @@ class Task:
         return [None if gold is None else self.target.root.normal(gold, scope) for gold in golds]
 
 
-def template_files(folder: Path | None = None) -> dict[str, Path]:
-    """Task names and their files: those of the library and those in ./task_templates, which come first."""
-    folders = [folder] if folder else [TEMPLATES, Path("task_templates")]
-    found: dict[str, Path] = {}
-    for root in folders:
-        for path in sorted(root.glob("*/*.yaml")):
-            found[f"{path.parent.name}/{path.stem}"] = path
-    return found
-
-
 def named_tasks(name: str) -> list[str]:
     """The names of the tasks that a name stands for: NAME/VARIANT for each variant of a file with ``for:``."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else template_files().get(name)
@@ -361,19 +349,3 @@ def load_task(name: str, where: str = "task") -> Task:
     if f"{family}/{stem}" not in files:
         raise RunFileError(where, f"unknown task {name!r}", did_you_mean(name, files))
     return Task(read_template(files[f"{family}/{stem}"], variant or None))
-
-
-def describe(path: Path) -> list[Mapping[str, Any]]:
-    """The heads (task, version, description, language, metrics) of the tasks of a template file, without compiling."""
-    return [_head(template) for template in read_templates(path)]
-
-
-def _head(template: Template) -> Mapping[str, Any]:
-    metrics = [spec if isinstance(spec, str) else next(iter(spec)) for spec in template.metrics]
-    return {
-        "task": template.task,
-        "version": template.version,
-        "language": ", ".join(template.languages),
-        "metrics": ", ".join(metrics),
-        "description": template.description + (" [revision unverified]" if template.unverified else ""),
-    }

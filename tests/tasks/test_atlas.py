@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from t2t.config.library import TEMPLATES
 from t2t.errors import TemplateError
 from t2t.structures import Json
 from t2t.tasks.atlas import make
@@ -22,7 +23,7 @@ from t2t.tasks.atlas.pools import character_runs, word_runs
 from t2t.tasks.atlas.source import LANGUAGES, PATTERNS, SIZES, names
 from t2t.tasks.atlas.translation import PARALLEL, side_of, vocabulary
 from t2t.tasks.record import RawRecord
-from t2t.tasks.task import TEMPLATES, load_task
+from t2t.tasks.task import load_task
 
 TASKS = [(family, language) for family, languages in LANGUAGES.items() for language in languages]
 EXTRACTION = [(family, language) for family, language in TASKS if family != "translation"]

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from t2t.config.library import TEMPLATES, read_heads, template_files
 from t2t.config.template import Template, read_templates
 from t2t.linear.parsed import Parsed
 from t2t.runs.evaluate import task_metrics
 from t2t.structures import Span, Value
 from t2t.tasks.sources import data_dir
-from t2t.tasks.task import TEMPLATES, Task, describe, load_task, named_tasks, template_files
+from t2t.tasks.task import Task, load_task, named_tasks
 
 FILES = {name: path for name, path in template_files(TEMPLATES).items() if not name.startswith("atlas/")}
 HEADS: dict[str, Template] = {name: read_templates(path)[0] for name, path in FILES.items()}
@@ -69,7 +70,7 @@ def test_every_data_set_beside_the_repository_has_a_template() -> None:
 def test_a_hub_source_shows_that_its_revision_is_unverified() -> None:
     for name, path in FILES.items():
         says = "revision: unverified" in path.read_text(encoding="utf-8")
-        assert all(head["description"].endswith("[revision unverified]") == says for head in describe(path)), name
+        assert all(head["description"].endswith("[revision unverified]") == says for head in read_heads(path)), name
     texts = "".join(path.read_text(encoding="utf-8") for path in FILES.values())
     assert set(re.findall(r"revision: (\w+)", texts)) == {"unverified"}
 

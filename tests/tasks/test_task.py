@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from t2t.config.library import read_heads, template_files
 from t2t.config.template import read_template
 from t2t.errors import DataError, RunFileError
 from t2t.linear.parsed import Parsed
 from t2t.structures import Span
-from t2t.tasks.task import Task, describe, load_task, named_tasks, template_files
+from t2t.tasks.task import Task, load_task, named_tasks
 
 TEMPLATE = """\
 task: demo/ner
@@ -129,4 +130,4 @@ def test_an_unverified_revision_is_listed(tmp_path: Path) -> None:
     task = load_task(str(path))
     assert task.template.unverified
     assert task.splits() == ["train"]
-    assert describe(path)[0]["description"].endswith("[revision unverified]")
+    assert read_heads(path)[0]["description"].endswith("[revision unverified]")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from t2t.config.template import UNVERIFIED
+from t2t.config.library import UNVERIFIED
 from t2t.errors import DataError, TemplateError
 from t2t.registry import did_you_mean
 from t2t.tasks.bad_records import STOP, BadRecords
