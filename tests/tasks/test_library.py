@@ -13,7 +13,9 @@ import pytest
 
 from t2t.config.library import TEMPLATES, read_heads, template_files
 from t2t.config.template import Template, read_templates
+from t2t.data.encode import Encoder
 from t2t.linear.parsed import Parsed
+from t2t.model.tokenizer import train_tokenizer
 from t2t.runs.evaluate import task_metrics
 from t2t.structures import Span, Value
 from t2t.tasks.sources import data_dir
@@ -22,7 +24,9 @@ from t2t.tasks.task import Task, load_task, named_tasks
 FILES = {name: path for name, path in template_files(TEMPLATES).items() if not name.startswith("atlas/")}
 HEADS: dict[str, Template] = {name: read_templates(path)[0] for name, path in FILES.items()}
 HUB = sorted(task for name in FILES if HEADS[name].unverified for task in named_tasks(name))
-REAL = sorted(task for name in FILES if not HEADS[name].unverified for task in named_tasks(name))
+LOCAL = {name: head for name, head in HEADS.items() if not head.unverified}
+REAL = sorted(task for name, head in LOCAL.items() if head.token_task is None for task in named_tasks(name))
+IDS = sorted(task for name, head in LOCAL.items() if head.token_task is not None for task in named_tasks(name))
 # Hand-written records in the column names of the hub's data sets, for each task that reads one.
 SAMPLES: dict[str, list[dict[str, Any]]] = json.loads(
     (Path(__file__).parent / "library_samples.json").read_text("utf-8")
@@ -46,7 +50,7 @@ def test_the_library_is_wide() -> None:
 def test_every_template_names_its_data(name: str) -> None:
     for template in read_templates(FILES[name]):
         assert template.description
-        assert template.metrics
+        assert template.metrics or template.token_task
         assert all(template.data.get(key) for key in ("name", "version", "licence"))
 
 
@@ -103,6 +107,17 @@ def test_a_template_on_real_data(name: str) -> None:
     task = load_task(name)
     for split in task.splits():
         assert obey_the_laws(task, split) > 0, split
+
+
+@needs_data
+@pytest.mark.parametrize("name", IDS)
+def test_a_token_task_on_real_data_hides_what_it_asks_for(name: str) -> None:
+    task, tokenizer = load_task(name), train_tokenizer(["the storm closed the port"] * 20, 600)
+    examples = list(islice(task.examples("train"), EACH))
+    encoder = Encoder(tokenizer, 256, 128)
+    rows = [list(encoder.encode_many(task, examples, seed=1, epoch=epoch)) for epoch in (0, 1)]
+    assert all(len(row.input_ids) <= 256 and len(row.labels) <= 128 for row in [*rows[0], *rows[1]])
+    assert any(a.input_ids.tolist() != b.input_ids.tolist() for a, b in zip(*rows, strict=True))
 
 
 def obey_the_laws(task: Task, split: str) -> int:
