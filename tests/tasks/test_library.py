@@ -23,7 +23,8 @@ FILES = {name: path for name, path in template_files(TEMPLATES).items() if not n
 HEADS: dict[str, Template] = {name: read_templates(path)[0] for name, path in FILES.items()}
 OF_HUB = {name for name in FILES if HEADS[name].source.get("format") == "hub"}
 HUB = sorted(task for name in OF_HUB for task in named_tasks(name))
-REAL = sorted(task for name in FILES if name not in OF_HUB for task in named_tasks(name))
+TOKENS = sorted(task for name in FILES if HEADS[name].token_task for task in named_tasks(name))
+REAL = sorted(task for name in FILES if name not in OF_HUB for task in named_tasks(name) if task not in TOKENS)
 # Commits of the hub that a page of it shows, with what that page says there. All others are unverified.
 SEEN = {
     "SetFit/sst5": "e51bdcd8cd3a30da231967c1a249ba59361279a3",  # the files of main: train, dev and test.jsonl
@@ -60,7 +61,7 @@ def test_the_library_is_wide() -> None:
 def test_every_template_names_its_data(name: str) -> None:
     for template in read_templates(FILES[name]):
         assert template.description
-        assert template.metrics
+        assert template.metrics or template.token_task
         assert all(template.data.get(key) for key in ("name", "version", "licence"))
 
 
@@ -120,6 +121,26 @@ def test_a_template_on_real_data(name: str) -> None:
     task = load_task(name)
     for split in task.splits():
         assert obey_the_laws(task, split) > 0, split
+
+
+@needs_data
+@pytest.mark.parametrize("name", TOKENS)
+def test_a_token_task_on_real_data(name: str) -> None:
+    task = load_task(name)
+    assert task.token_task is not None
+    for split in task.splits():
+        texts = [example.fields[task.token_task.field] for example in islice(task.examples(split), EACH)]
+        assert len(texts) == EACH
+        assert all(len(text.split()) > 1 and "�" not in text and "&" not in text for text in texts), texts
+
+
+def test_both_kinds_of_token_tasks_have_templates_in_english_and_chinese() -> None:
+    tasks = [load_task(name) for name in TOKENS]
+    assert {task.token_task.kind for task in tasks if task.token_task} == {
+        "span corruption",
+        "prefix language modelling",
+    }
+    assert {"en", "zh"} <= {language for task in tasks for language in task.template.languages}
 
 
 def obey_the_laws(task: Task, split: str) -> int:
