@@ -336,6 +336,9 @@ def _numbered(text: str) -> tuple[str, int | None]:
     return text, None
 
 
+ONE_PIECE = "a span is one piece of its text, so that it can be copied and found again"
+
+
 class SpanOf(Node):
     """Text that stands in a field; parsing gives its offsets there.
 
@@ -365,6 +368,8 @@ class SpanOf(Node):
             if start is None or (isinstance(start, int) and not isinstance(start, bool) and start >= 0):
                 end = None if start is None else start + len(raw["text"])
                 return self._not_nowhere(Span(raw["text"], start, end), scope)
+        if isinstance(raw, list) or (isinstance(raw, dict) and isinstance(raw.get("text"), list)):
+            raise self.data_error(scope, "is a mention in several pieces (discontinuous)", ONE_PIECE)
         raise self.data_error(scope, f"is {kind_of(raw)}", "span_of wants a text, or a mapping with text and start")
 
     def _not_nowhere(self, span: Span, scope: Scope) -> Span:

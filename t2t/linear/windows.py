@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from t2t.errors import TemplateError
@@ -107,11 +107,13 @@ def check_windows(root: Node, field: str, where: str) -> None:
 
 
 def _is_list_of_spans(node: Node, field: str) -> bool:
+    """True for lists whose items have a span of ``field``; lists inside the items must be such lists too."""
     if not isinstance(node, Each | Inline):
         return False
     inner = list(node.fields.nodes.values())
     spans = [child for child in inner if isinstance(child, SpanOf) and child.field == field]
-    return bool(spans) and not any(isinstance(child, Record | Each | Inline) for child in inner)
+    nested = [child for child in inner if isinstance(child, Record | Each | Inline)]
+    return bool(spans) and all(_is_list_of_spans(child, field) for child in nested)
 
 
 def inside(node: Node, value: Value, field: str, window: Window) -> Value:
@@ -119,8 +121,7 @@ def inside(node: Node, value: Value, field: str, window: Window) -> Value:
     if isinstance(node, Record) and isinstance(value, dict):
         return {name: inside(child, value[name], field, window) for name, child in node.fields.nodes.items()}
     if isinstance(node, Each | Inline) and isinstance(value, list):
-        kept = [_map_spans(node, item, field, lambda span: _moved_in(span, window)) for item in value]
-        return [item for item in kept if item is not INVALID]
+        return _map_items(node, value, field, lambda span: _moved_in(span, window))
     if isinstance(value, Span):
         moved = _moved_in(value, window)
         return None if moved is INVALID else moved
@@ -142,8 +143,16 @@ def _moved_out(span: Span, window: Window) -> Span:
     return replace(span, start=span.start + window.start, end=span.end + window.start)
 
 
-def _map_spans(node: Each | Inline, item: Value, field: str, move: Callable[[Span], Span | Invalid]) -> Value | Invalid:
-    """An item with its spans of ``field`` moved; INVALID if one of them cannot be."""
+Move = Callable[[Span], Span | Invalid]
+
+
+def _map_items(node: Each | Inline, items: list[Value], field: str, move: Move) -> list[Value]:
+    moved = [_map_spans(node, item, field, move) for item in items]
+    return [item for item in moved if item is not INVALID]
+
+
+def _map_spans(node: Each | Inline, item: Value, field: str, move: Move) -> Value | Invalid:
+    """An item with its spans of ``field`` moved, those of lists inside it too; INVALID if one of its own cannot be."""
     if not isinstance(item, dict):
         return move(item) if isinstance(item, Span) else item
     moved: dict[str, Value] = {}
@@ -154,6 +163,8 @@ def _map_spans(node: Each | Inline, item: Value, field: str, move: Callable[[Spa
             if span is INVALID:
                 return INVALID
             moved[name] = span
+        elif isinstance(child, Each | Inline) and isinstance(value, list):
+            moved[name] = _map_items(child, value, field, move)
         else:
             moved[name] = value
     return moved
@@ -163,8 +174,9 @@ def join(node: Node, said: Sequence[Said], field: str) -> Value:
     """What all windows say together, with places in the whole text.
 
     A span: the found one with the best score, one that stands in the source before one that does not; null only where
-    every window says so. A list: each item once, by places and values, in the order of the text. A mention at an edge
-    is left out where another window says a longer one around it, which it was cut from.
+    every window says so. A list: each item once, by places and values, in the order of the text, with what all windows
+    say in the lists inside it (an event with its arguments). A mention at an edge is left out where another window says
+    a longer one around it, which it was cut from.
     """
     if isinstance(node, Record):
         return _join_record(node, said, field)
@@ -194,26 +206,51 @@ def _join_lists(node: Each | Inline, said: Sequence[Said], field: str) -> Value:
     if not said:
         return None
     moved = [(one.window, _moved_items(node, one, field)) for one in said]
+    return _merge(node, moved)
+
+
+def _moved_items(node: Each | Inline, one: Said, field: str) -> list[Value]:
+    items = one.value if isinstance(one.value, list) else []
+    return _map_items(node, items, field, lambda span: _moved_out(span, one.window))
+
+
+def _merge(node: Each | Inline, moved: Sequence[tuple[Window, list[Value]]], by_text: bool = False) -> list[Value]:
+    """Items of windows, with places in the whole text, as one list. ``by_text``: equal texts are the same mention."""
+    lists = {name: child for name, child in node.fields.nodes.items() if isinstance(child, Each | Inline)}
     longer = _Places(span for _, items in moved for item in items for span in _spans(item))
-    kept: list[Value] = []
-    counts: Counter[Hashable] = Counter()
+    found: dict[Hashable, list[tuple[Window, Value]]] = {}
     for window, items in moved:
         here: Counter[Hashable] = Counter()
         for item in items:
             if any(_is_cut(span, window, longer) for span in _spans(item)):
                 continue
-            key = _key(item)
-            here[key] += 1
-            if here[key] > counts[key]:  # a window may say a thing twice, two windows may not
-                kept.append(item)
-        counts |= here
-    return sorted(kept, key=_first_place)
+            key = _key(_without(item, lists), by_text)
+            here[key] += 1  # a window may say a thing twice, two windows may not
+            found.setdefault((key, here[key]), []).append((window, item))
+    return sorted((_merged(lists, parts) for parts in found.values()), key=_first_place)
 
 
-def _moved_items(node: Each | Inline, one: Said, field: str) -> list[Value]:
-    items = one.value if isinstance(one.value, list) else []
-    moved = [_map_spans(node, item, field, lambda span: _moved_out(span, one.window)) for item in items]
-    return [item for item in moved if item is not INVALID]
+def _without(item: Value, names: Collection[str]) -> Value:
+    return {name: value for name, value in item.items() if name not in names} if isinstance(item, dict) else item
+
+
+def _merged(lists: Mapping[str, Each | Inline], parts: Sequence[tuple[Window, Value]]) -> Value:
+    """What several windows say of one item."""
+    item = parts[0][1]
+    if not lists or not isinstance(item, dict):
+        return item
+    merged = dict(item)
+    for name, child in lists.items():
+        inner = [(window, part[name]) for window, part in parts if isinstance(part, dict) and name in part]
+        said = [(window, value) for window, value in inner if isinstance(value, list)]
+        if said:
+            merged[name] = _merge(child, said, by_text=not _says_places(child))
+    return merged
+
+
+def _says_places(node: Each | Inline) -> bool:
+    """True if outputs say which occurrence is meant; else two windows may find one argument in two places."""
+    return isinstance(node, Inline) or any(isinstance(c, SpanOf) and c.numbered for c in node.fields.nodes.values())
 
 
 class _Places:
@@ -248,9 +285,9 @@ def _first_place(item: Value) -> tuple[float, float]:
     return min(places, default=(float("inf"), 0.0))
 
 
-def _key(value: Value) -> Hashable:
+def _key(value: Value, by_text: bool) -> Hashable:
     if isinstance(value, Span):
-        return ("span", value.text) if value.start is None else ("span", value.start, value.end)
+        return ("span", value.text) if by_text or value.start is None else ("span", value.start, value.end)
     if isinstance(value, Mapping):
-        return tuple((name, _key(part)) for name, part in value.items())
-    return tuple(map(_key, value)) if isinstance(value, list) else value
+        return tuple((name, _key(part, by_text)) for name, part in value.items())
+    return tuple(_key(part, by_text) for part in value) if isinstance(value, list) else value

@@ -144,6 +144,45 @@ def test_law_1b_numbered_spans_keep_their_offsets(drawn: tuple[str, list[Json]])
     assert SPANS.parse(SPANS.render(mentions, fields), fields).value == mentions
 
 
+@st.composite
+def nested_mentions(draw: st.DrawFn) -> tuple[str, list[Json]]:
+    """A text that repeats itself and mentions inside one another, four deep, in the order of the text."""
+    text = "".join(draw(st.lists(st.sampled_from(["IL-2", " ", "gene", "IL", "；", "基因", "= "]), min_size=3)))
+    start, end = 0, len(text)
+    places = []
+    for _ in range(draw(st.integers(2, 4))):
+        start = draw(st.integers(start, end - 1))
+        end = draw(st.integers(start + 1, end))
+        places.append((start, end))
+    return text, [{"text": Span(text[a:b], a, b), "type": draw(LABEL)} for a, b in dict.fromkeys(places)]
+
+
+@pytest.mark.parametrize("reuse", [False, True])
+def test_law_1b_nested_mentions_round_trip(reuse: bool) -> None:
+    tree = target({
+        "each": "mentions", "as": "{text} = {type}", "order": "source", "reuse": reuse,
+        "fields": {"text": {"span_of": "text", "repeat": "number"}, "type": {"label": LABELS}},
+    })  # fmt: skip
+
+    @settings(max_examples=300, deadline=None)
+    @given(nested_mentions())
+    def holds(drawn: tuple[str, list[Json]]) -> None:
+        text, mentions = drawn
+        gold = tree.gold({"text": text, "mentions": mentions}, "here")
+        parsed = tree.parse(tree.render(gold, {"text": text}), {"text": text})
+        assert parsed.ok
+        assert parsed.value == gold
+        assert sorted(map(repr, gold)) == sorted(map(repr, mentions))
+
+    holds()
+
+
+@pytest.mark.parametrize("mention", [["IL", "2"], {"text": ["IL", "2"], "start": [0, 8]}])
+def test_a_discontinuous_mention_is_refused_with_a_reason(mention: Json) -> None:
+    with pytest.raises(DataError, match=r"several pieces \(discontinuous\); a span is one piece of its text"):
+        SPANS.render([{"text": mention, "type": "per"}], {"text": "IL or NF 2"})
+
+
 @settings(max_examples=300, deadline=None)
 @given(texts_with_spans())
 def test_law_1b_the_surface_round_trips_without_numbers(drawn: tuple[str, list[Json]]) -> None:

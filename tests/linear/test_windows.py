@@ -33,6 +33,25 @@ RELATIONS = Target(
 )
 
 
+EVENTS = Target(
+    {
+        "each": "events",
+        "as": "{trigger} @ {type} @ {args}",
+        "fields": {
+            "trigger": {"span_of": "text", "repeat": "number"},
+            "type": {"label": ["meet", "trade"]},
+            "args": {
+                "each": "args",
+                "as": "{role} = {text}",
+                "fields": {"role": {"label": ["who", "where"]}, "text": {"span_of": "text", "repeat": "number"}},
+                "between": " , ",
+            },
+        },
+    },
+    lambda _: "t.yaml:1",
+)
+
+
 @given(st.text(st.sampled_from("ab 北京。.\u0301\n"), max_size=300), st.integers(16, 60), st.data())
 def test_windows_cover_the_text_and_overlap(text: str, characters: int, data: st.DataObject) -> None:
     stride = data.draw(st.integers(1, characters - 1))
@@ -167,3 +186,79 @@ def test_the_best_answer_wins_and_any_answer_beats_none() -> None:
 def test_targets_that_cannot_be_joined_are_refused(target: dict[str, Value], message: str) -> None:
     with pytest.raises(TemplateError, match=message):
         check_windows(Target(target, lambda _: "t.yaml:1").root, "text", "t.yaml:9")
+
+
+@st.composite
+def events_in_reach(draw: st.DrawFn, text: str, reach: int) -> Value:
+    """Events whose arguments stand so near to their triggers that a window holds each together with the trigger."""
+
+    def span(near: int) -> Span:
+        start = draw(st.integers(near, min(near + reach // 2, len(text) - 1)))
+        end = draw(st.integers(start + 1, min(start + max(reach // 2 - 1, 1), len(text))))
+        return Span(text[start:end], start, end)
+
+    events = {}
+    for _ in range(draw(st.integers(0, 4))):
+        near = draw(st.integers(0, len(text) - 1))
+        trigger, kind = span(near), draw(st.sampled_from(["meet", "trade"]))
+        args = [{"role": draw(st.sampled_from(["who", "where"])), "text": span(near)} for _ in range(2)]
+        unique = {(arg["role"], arg["text"].start, arg["text"].end): arg for arg in args}
+        in_order = sorted(unique.values(), key=lambda arg: (arg["text"].start, arg["text"].end))
+        events[trigger.start, trigger.end, kind] = {"trigger": trigger, "type": kind, "args": in_order}
+    return [events[key] for key in sorted(events)]
+
+
+@given(st.text(st.sampled_from("ab 北。."), min_size=20, max_size=120), st.integers(24, 40), st.data())
+def test_events_come_back_with_all_their_arguments(text: str, characters: int, data: st.DataObject) -> None:
+    stride = data.draw(st.integers(1, characters // 2))
+    reach = (characters - stride) // 2
+    gold = data.draw(events_in_reach(text, reach))
+    windows = cut(text, characters, stride)
+    joined = join(EVENTS.root, [Said(w, inside(EVENTS.root, gold, "text", w), 0.0) for w in windows], "text")
+    assert isinstance(gold, list)
+    assert isinstance(joined, list)
+    assert [[one["trigger"], one["type"]] for one in joined] == [[one["trigger"], one["type"]] for one in gold]  # type: ignore
+    for there, back in zip(gold, joined, strict=True):
+        assert {_placed(arg) for arg in back["args"]} >= {_uncut(there, arg) for arg in there["args"]} - {None}  # type: ignore
+        assert len(back["args"]) == len({_placed(arg) for arg in back["args"]})  # type: ignore
+
+
+def _placed(arg: Value) -> tuple[Value, ...]:
+    assert isinstance(arg, dict)
+    assert isinstance(arg["text"], Span)
+    return arg["role"], arg["text"].start, arg["text"].end
+
+
+def _uncut(event: Value, arg: Value) -> tuple[Value, ...] | None:
+    """The argument, unless another of its event lies around it, which at an edge it could be cut from."""
+    assert isinstance(event, dict)
+    assert isinstance(event["args"], list)
+    role, start, end = _placed(arg)
+    others = [_placed(other)[1:] for other in event["args"] if other is not arg]
+    around = any(low <= start and end <= high for low, high in others)  # type: ignore
+    return None if around else (role, start, end)
+
+
+def test_two_windows_give_an_event_its_arguments_once() -> None:
+    text = "Ada met Bob in Rome"
+    one, two = Window(0, text[:11], len(text)), Window(4, text[4:], len(text))
+    met, left, shared, right = Span("met", 4, 7), Span("Ada", 0, 3), Span("Bob", 8, 11), Span("Rome", 11, 15)
+
+    def event(trigger: Span, *args: tuple[str, Span]) -> Value:
+        return [{"trigger": trigger, "type": "meet", "args": [{"role": role, "text": text} for role, text in args]}]
+
+    first = event(met, ("who", left), ("who", shared))
+    second = event(Span("met", 0, 3), ("who", Span("Bob", 4, 7)), ("where", right))
+    joined = join(EVENTS.root, [Said(one, first, 0.0), Said(two, second, 0.0)], "text")
+    assert joined == event(met, ("who", left), ("who", shared), ("where", Span("Rome", 15, 19)))
+
+
+def test_an_argument_that_two_windows_find_in_two_places_stands_once_where_outputs_say_no_places() -> None:
+    plain = {"each": "args", "as": "{text}", "fields": {"text": {"span_of": "text"}}, "between": " , "}
+    fields = {"trigger": {"span_of": "text"}, "args": plain}
+    tree = Target({"each": "events", "as": "{trigger} @ {args}", "fields": fields}, lambda _: "t.yaml:1")
+    text = "Bo met Bo"
+    one, two = Window(0, text[:6], len(text)), Window(3, text[3:], len(text))
+    first: Value = [{"trigger": Span("met", 3, 6), "args": [{"text": Span("Bo", 0, 2)}]}]
+    second: Value = [{"trigger": Span("met", 0, 3), "args": [{"text": Span("Bo", 4, 6)}]}]
+    assert join(tree.root, [Said(one, first, 0.0), Said(two, second, 0.0)], "text") == first

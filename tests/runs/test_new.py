@@ -175,6 +175,39 @@ SHAPES: dict[str, tuple[str, str, str]] = {
         ),
         "summarization",
     ),
+    "key phrases in one text": (
+        "a.tsv",
+        "abstract\tkeywords\n"
+        + rows(lambda i, w: f"The port of {w} and the sea of study {i} are far away\t{w}_study {i}\n"),
+        "keywords",
+    ),
+    "code": (
+        "a.jsonl",
+        jsonl(*many(lambda i, w: {"prompt": f"say {w} {i}", "test": "x", "solution": f"def f():\n    return {i}\n"})),
+        "text_to_text",
+    ),
+    "several outputs of one input": (
+        "a.csv",
+        "mr,ref\n" + "".join(many(lambda i, w: f"facts of {w} {i % 60},{w} is number {i}\n", 90)),
+        "text_to_text",
+    ),
+    "lines of json in a .json file": (
+        "a.json",
+        jsonl(*many(lambda i, w: {"text": f"{w} is {i}", "label": ["good", "bad"][i % 2]})),
+        "classification",
+    ),
+    "characters with their place in the word": (
+        "a.conll",
+        rows(lambda i, w: "我0\tO\n在0\tO\n北0\tB-LOC\n京1\tI-LOC\n\n"),
+        "ner",
+    ),
+    "lists that few records have": (
+        "a.json",
+        json.dumps(
+            many(lambda i, w: {"text": f"{w} {i}", "label": w[0]} | ({"tags": ["x", "y"]} if i < 5 else {}), 40)
+        ),
+        "classification",
+    ),
     "pairs of texts": (
         "a.jsonl",
         jsonl(*many(lambda i, w: {"source": f"go {w} {i}", "target": f"went {w} {i}"})),
@@ -201,7 +234,31 @@ def test_a_shape_becomes_a_template_that_passes(tmp_path: Path, monkeypatch: pyt
     assert task.parse(task.target_text(first), first).ok
     assert "#" not in path.read_text(encoding="utf-8").replace("#2", "")
     if "Chinese" in shape:
-        assert "实体" in task.prompt(first)
+        assert "实体（LOC）" in task.prompt(first)
+    if shape in WANTED:
+        text, target = WANTED[shape]
+        assert task.prompt(first).endswith(text)
+        assert task.target_text(first) == target
+
+
+WANTED = {
+    "key phrases in one text": ("The port of Oslo and the sea of study 0 are far away", "Oslo ; study 0"),
+    "code": ("say Oslo 0", "def f():\n    return 0|n"),
+    "characters with their place in the word": ("我在北京", "北京 = LOC"),
+}
+
+
+def test_all_outputs_of_one_input_are_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, content, _ = SHAPES["several outputs of one input"]
+    (tmp_path / name).write_text(content)
+    monkeypatch.chdir(tmp_path)
+    told, _ = new([name])
+    assert "inputs come again with other outputs" in told
+    task = load_task("task_templates/text_to_text/a.yaml")
+    held_out = list(task.examples("test"))
+    assert held_out
+    assert {len(task.references(example)) for example in held_out} == {1, 2}
+    assert len(task.references(next(task.examples("train")))) == 1
 
 
 def test_line_aligned_files_and_other_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,6 +293,10 @@ def test_a_test_part_is_held_out_where_there_is_none(tmp_path: Path, monkeypatch
     [
         ('{"x": 1}\n{"x": 2}\n', "no input and target were found among: x"),
         ("broken\n", "no record could be read"),
+        (
+            jsonl(*many(lambda i, w: {"claim": f"{w} {i}", "OptionA": f"one {i}", "OptionB": f"two {w}"})),
+            "the options OptionA, OptionB have no column beside them that says which is right; add one, or copy",
+        ),
         ("", "no record could be read"),
     ],
 )
@@ -275,6 +336,12 @@ def test_what_is_written_as_yaml_is_read_back(tmp_path: Path, text: str) -> None
 
 REAL = {
     "banking77/train.csv": "classification",
+    "weibo_ner_zh/weiboNER_2nd_conll.train": "ner",
+    "chinese_nre/SanWen/train.txt": "pair_classification",
+    "cmrc2018/cmrc2018_trial.json": "qa",
+    "csl_zh/kg/dev.tsv": "keywords",
+    "e2e_nlg/devset.csv": "text_to_text",
+    "humaneval/HumanEval.jsonl.gz": "text_to_text",
     "wnut17/wnut17train.conll": "ner",
     "crossner/ai/train.txt": "ner",
     "csl_zh/cls_ctg/train.tsv": "classification",

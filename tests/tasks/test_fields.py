@@ -214,6 +214,37 @@ def test_span_adapter() -> None:
     assert field({"span": "x[0]"}, x=[]) is None
 
 
+def test_offsets_count_characters_or_tokens() -> None:
+    items = [{"start": 2, "end": 3, "type": "loc"}, {"start": 0, "end": 3, "type": "org"}]
+    found = field({"offsets": {"of": "x", "tokens": "t"}}, x=items, t=["Bank", "of", "Kent", "fell"])
+    assert found == [{"text": Span("Bank of Kent", 0, 12), "type": "org"}, {"text": Span("Kent", 8, 12), "type": "loc"}]
+    spec = {"offsets": {"of": "x", "tokens": "t", "join": "", "start": "[0]", "end": "[1]", "type": "[2]"}}
+    assert field(spec, x=[[1, 3, "地"]], t=list("在北京")) == [{"text": Span("北京", 1, 3), "type": "地"}]
+    assert field({"offsets": {"of": "x", "in": "t"}}, x=None, t="a") == []
+    with pytest.raises(DataError, match="a mention from 0 to 3 in a text of 2 tokens; count tokens from 0"):
+        field({"offsets": {"of": "x", "tokens": "t"}}, x=[items[1]], t=["a", "b"])
+    with pytest.raises(TemplateError, match="in: is missing; name the text, or tokens:"):
+        field({"offsets": {"of": "x"}}, x=[])
+
+
+REASON = "one piece of its text, so that it can be copied and found again"
+
+
+@pytest.mark.parametrize(
+    ("spec", "data"),
+    [
+        ({"offsets": {"of": "x", "in": "t"}}, {"x": [{"start": [0, 6], "end": [2, 8], "type": "p"}], "t": "ab or cd"}),
+        ({"offsets": {"of": "x", "tokens": "t"}}, {"x": [{"start": [0], "end": [1], "type": 1}], "t": ["a"]}),
+        ({"span": "x"}, {"x": {"text": ["ab", "cd"], "start": [0, 6]}}),
+        ({"span": "x"}, {"x": {"text": "ab cd", "start": [0, 6]}}),
+        ({"bio": {"tokens": "t", "tags": "x"}}, {"x": ["BD-p", "O", "ID-p"], "t": ["a", "or", "b"]}),
+    ],
+)
+def test_discontinuous_mentions_are_refused_with_a_reason(spec: Any, data: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match=rf"^a\.jsonl:7: field 'f': .*{REASON}"):
+        field(spec, **data)
+
+
 def test_turns() -> None:
     said = [{"speaker": "A", "text": "Hi."}, {"speaker": "B", "text": "Yes?"}]
     assert field({"turns": "x"}, x=said) == "A: Hi. B: Yes?"

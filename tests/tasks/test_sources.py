@@ -295,6 +295,39 @@ def test_hub_tells_when_it_cannot_be_reached(tmp_path: Path, monkeypatch: pytest
     assert asked == {"path": "owner/set", "name": "c", "revision": commit, "split": "train[:10]"}
 
 
+SCRIPT = "Dataset scripts are no longer supported, but found set.py"
+
+
+def test_of_an_unverified_loading_script_the_hub_s_own_conversion_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    asked: list[dict[str, Any]] = []
+
+    def load(path: str, name: str | None = None, **given: Any) -> list[dict[str, Any]]:
+        asked.append({**given, "path": path, "name": name})
+        if "data_files" not in given:
+            raise RuntimeError(SCRIPT)
+        return [{"text": "a"}]
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    for name, folder in (("raw", "raw"), (None, "default")):
+        options = {"name": name} if name else {}
+        built = source(tmp_path, format="hub", path="o/set", revision="unverified", train="train[:10]", **options)
+        assert data(built) == [{"text": "a"}]
+        files = {"train": f"{folder}/train/*.parquet"}
+        assert asked[-1] == {
+            "path": "o/set",
+            "name": None,
+            "split": "train[:10]",
+            "data_files": files,
+            "revision": "refs/convert/parquet",
+        }
+    pinned = source(tmp_path, format="hub", path="o/set", revision="0123456789" * 4, train="train")
+    with pytest.raises(DataError, match="scripts are no longer supported"):
+        data(pinned)
+
+
 def test_atlas_is_a_format(tmp_path: Path) -> None:
     built = source(tmp_path, format="atlas", family="ner", language="en", train=2)
     assert len(data(built)) == 2

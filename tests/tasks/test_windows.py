@@ -22,7 +22,7 @@ from t2t.runs.prediction_lines import parse_line
 from t2t.runs.show import show
 from t2t.structures import Example, Json, Span, Value
 from t2t.tasks.sources import data_dir
-from t2t.tasks.task import Task
+from t2t.tasks.task import Task, load_task
 
 QA = """\
 task: demo/long
@@ -260,3 +260,39 @@ def test_gold_of_long_squad_contexts_comes_back_through_windows(tmp_path: Path) 
         answered += example.gold is not None
         assert task.parse_gold(example).value == example.gold
     assert 100 < answered < 300
+
+
+@pytest.mark.skipif(not data_dir().is_dir(), reason=f"no data sets at {data_dir()}; set T2T_DATA")
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("qa/squad_windows", "test"),
+        ("qa/drcd_windows", "valid"),
+        ("ner/crossner/ai", "test"),
+        ("ner/crossner/science", "train"),
+        ("relation/spo_zh", "train"),
+        ("event/instruct_zh", "train"),
+    ],
+)
+def test_gold_of_the_library_s_long_texts_comes_back_with_no_duplicates(name: str, split: str) -> None:
+    task = load_task(name)
+    cut = [example for example in islice(task.examples(split), 1500) if len(task.windows(example)) > 1]
+    assert len(cut) >= 5
+    for example in cut:
+        parsed = task.parse_gold(example)
+        assert parsed.ok
+        assert _surfaces(parsed.value) == _surfaces(example.gold), example.id
+        assert parsed.value == task.parse_gold(example).value
+
+
+def _surfaces(value: Value) -> list[str]:
+    """The items of a value by their texts, sorted: what data without offsets can be compared by."""
+    return sorted(_words(item) for item in value) if isinstance(value, list) else [_words(value)]
+
+
+def _words(item: Value) -> str:
+    if isinstance(item, Span):
+        return item.text
+    if isinstance(item, list):
+        return str(sorted(map(_words, item)))
+    return str({key: _words(part) for key, part in item.items()}) if isinstance(item, dict) else str(item)

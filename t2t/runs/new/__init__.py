@@ -11,7 +11,7 @@ from t2t.config.yaml_file import write_yaml
 from t2t.errors import DataError, InputError, TemplateError
 from t2t.runs.check import check
 from t2t.runs.new.columns import Table, look
-from t2t.runs.new.families import propose
+from t2t.runs.new.families import propose, why_not
 from t2t.runs.new.formats import Files, guess_source
 from t2t.runs.new.proposal import Proposal
 from t2t.runs.new.wording import prompts
@@ -36,8 +36,7 @@ def new(names: Sequence[str], out: Path | None = None) -> tuple[str, int]:
     table = look(files, spec)
     proposal = propose(table)
     if proposal is None:
-        found = f"no input and target were found among: {', '.join(table.columns) or 'no field at all'}"
-        raise DataError(names[0], found, "name the columns text and label (or source and target), or copy a template")
+        raise DataError(names[0], *why_not(table))
     path = out or Path("task_templates") / proposal.family / f"{_slug(files)}.yaml"
     _check_place(path)
     content, remarks = _template(path, files, table, proposal)
@@ -65,7 +64,7 @@ def _template(path: Path, files: Files, table: Table, proposal: Proposal) -> tup
         "task": f"{place.parent.name}/{place.stem}",
         "version": 1,
         "description": f"{proposal.family.replace('_', ' ').capitalize()} of {files.told}.",
-        "language": table.languages,
+        "language": table.languages(proposal.fields),
         "source": source,
         "fields": proposal.fields,
         **({"lists": proposal.lists} if proposal.lists else {}),
@@ -82,6 +81,11 @@ def _source(path: Path, files: Files, table: Table, proposal: Proposal) -> tuple
     """The source with files named as seen from the template, and a test split if there is none."""
     remarks = [f"{table.bad} records are bad; t2t check tells which, on_bad: skip leaves them out"] if table.bad else []
     spec = files.named_from(path.resolve().parent, table.spec)
+    if proposal.source_fields:
+        spec = {**spec, "fields": proposal.source_fields}
+    held_out = [split for split in files.splits if split != "train"] or ["test"]
+    if proposal.group_by and (files.splits != ["train"] or table.n >= _FEWEST_TO_SPLIT):
+        spec = {**spec, "group": {"by": proposal.group_by, "splits": held_out}}
     if files.splits != ["train"]:
         return spec, remarks
     if table.n < _FEWEST_TO_SPLIT:

@@ -138,9 +138,11 @@ class Table:
         said = [column for column in self.columns.values() if not column.is_tags]
         return sum(column.chinese for column in said) * 4 > sum(column.characters for column in said)
 
-    @property
-    def languages(self) -> str | list[str]:
-        sides = {"zh" if column.is_chinese else "en" for column in self.columns.values() if column.mean > 1}
+    def languages(self, fields: Json) -> str | list[str]:
+        """Of the columns that ``fields`` names."""
+        said = repr(fields)
+        used = [column for column in self.columns.values() if column.mean > 1 and column.path in said]
+        sides = {"zh" if column.is_chinese else "en" for column in used}
         return ["en", "zh"] if len(sides) > 1 else "zh" if self.chinese else "en"
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from t2t.runs.new.columns import Table
-from t2t.runs.new.plain import classification, multi_label, similarity, text_to_text, translation
+from t2t.runs.new.plain import classification, keywords, multi_label, similarity, text_to_text, translation
 from t2t.runs.new.proposal import Proposal
-from t2t.runs.new.structured import marked_spans, multiple_choice, question_answering, tagged
+from t2t.runs.new.structured import bare_options, marked_spans, multiple_choice, question_answering, tagged
 
 Rule = Callable[[Table], Proposal | None]
 RULES: tuple[Rule, ...] = (
@@ -17,6 +17,7 @@ RULES: tuple[Rule, ...] = (
     multiple_choice,
     similarity,
     multi_label,
+    keywords,
     classification,
     translation,
     text_to_text,
@@ -24,5 +25,22 @@ RULES: tuple[Rule, ...] = (
 
 
 def propose(table: Table) -> Proposal | None:
-    """The task of a table, or None where no rule fits."""
-    return next((found for rule in RULES if (found := rule(table)) is not None), None)
+    """The task of a table, or None where no rule fits or options have no right answer."""
+    for rule in RULES:
+        if (found := rule(table)) is not None:
+            return found
+        if rule is multiple_choice and bare_options(table):
+            return None
+    return None
+
+
+def why_not(table: Table) -> tuple[str, str]:
+    """What was found where nothing is proposed, and what to do."""
+    if options := bare_options(table):
+        found = f"the options {', '.join(options)} have no column beside them that says which is right"
+        return (
+            found,
+            "add one, or copy a template that joins the file of the answers, e.g. multiple_choice/comve_reason",
+        )
+    found = f"no input and target were found among: {', '.join(table.columns) or 'no field at all'}"
+    return found, "name the columns text and label (or source and target), or copy a template"

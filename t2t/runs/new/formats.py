@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 from collections.abc import Sequence
@@ -78,8 +79,10 @@ def guess_source(names: Sequence[str]) -> tuple[Files, Spec]:
     suffix = Path(name.rpartition("!")[2].removesuffix(".gz")).suffix.lower()
     if suffix in (".jsonl", ".ndjson"):
         spec: Spec = {"format": "jsonl"}
-    elif suffix == ".json":
+    elif suffix == ".json" and not _is_json_lines(name):
         return _json_document(name)
+    elif suffix == ".json":
+        spec = {"format": "jsonl"}
     elif suffix == ".csv":
         spec = _with_header({"format": "csv"}, _csv_rows(_first_lines(name)))
     else:
@@ -149,6 +152,19 @@ def _is_header(first: list[str], rest: list[list[str]]) -> bool:
     if len(set(first)) < len(first) or not all(_NAME.fullmatch(cell) and cell not in seen for cell, seen in pairs):
         return False
     return all(" " not in cell or len(cell) * 2 <= max(map(len, seen), default=0) for cell, seen in pairs)
+
+
+def _is_json_lines(name: str) -> bool:
+    """True for a file with an object on each line, which some call .json."""
+    full = [line for line in _first_lines(name) if line.strip()]
+    return len(full) > 1 and all(map(_is_object, full[:2]))
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _json_document(name: str) -> tuple[Files, Spec]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from t2t.runs.new.columns import Column, Table
 from t2t.runs.new.proposal import (
     INPUT_NAMES,
@@ -16,6 +18,7 @@ from t2t.runs.new.proposal import (
     label_column,
     longest,
     named,
+    pairs,
     text_columns,
 )
 from t2t.runs.new.words import closed_set
@@ -45,7 +48,7 @@ def multi_label(table: Table) -> Proposal | None:
     text = named(text_columns(table), TEXT_NAMES)
     some = [column for column in table.columns.values() if column.is_a("a list") and _is_label_list(column)]
     label = named(some, LABEL_NAMES) or (some[0] if some else None)
-    if text is None or label is None:
+    if text is None or label is None or label.n < table.total:
         return None
     target = {"labels": closed_set(sorted(label.items or ())), "gold": "labels", "between": " ; ", "empty": "none"}
     fields = {text.name: text.path, "labels": label.path}
@@ -65,6 +68,35 @@ def _is_label_list(column: Column) -> bool:
     counted: dict[str, int] = dict(column.items or {})
     used = sum(counted.values())
     return not column.is_tags and 0 < len(counted) * 2 <= used and used * 2 >= column.n
+
+
+_SEPARATORS = ("_", ";", "；", "|")
+
+
+def keywords(table: Table) -> Proposal | None:
+    """A text, and a column of phrases from it with one separator between them."""
+    texts = text_columns(table)
+    for phrases in (column for column in texts if not column.labels):
+        others = [column for column in texts if column is not phrases and column.mean > 2 * phrases.mean]
+        text = max(others, key=lambda column: column.mean, default=None)
+        separator = text and next((by for by in _SEPARATORS if _are_phrases(table, phrases, text, by)), None)
+        if text is not None and separator:
+            fields: dict[str, Json] = {
+                text.name: text.path,
+                "keywords": {"split": {"of": phrases.path, "by": separator}},
+            }
+            target = {"each": "keywords", "as": "{word}", "fields": {"word": {"text": "@"}}, "between": " ; "}
+            metrics: list[Json] = [{"item_f1": {"over": "keywords"}}]
+            return Proposal("keywords", fields, [text.name], target, metrics, text.path, long=text.name)
+    return None
+
+
+def _are_phrases(table: Table, phrases: Column, text: Column, by: str) -> bool:
+    """True if most values hold the separator, and most of what it parts stands in the text."""
+    said = [(str(a), str(b).casefold()) for a, b in pairs(table, phrases, text)]
+    parts = [(part.strip(), whole) for value, whole in said for part in value.split(by) if part.strip()]
+    inside = sum(part.casefold() in whole for part, whole in parts)
+    return sum(by in value for value, _ in said) * 10 >= len(said) * 8 and 0 < len(parts) * 5 <= inside * 10
 
 
 def classification(table: Table) -> Proposal | None:
@@ -137,6 +169,27 @@ def text_to_text(table: Table) -> Proposal | None:
         else [f"{source.name} was taken as input, {output.name} as output"]
     )
     fields = fields_of([source, output])
-    return Proposal(
-        family, fields, [source.name], {"text": output.name}, metrics, source.path, remarks=remarks, long=source.name
+    node = "code" if _is_code(table, output) else "text"
+    proposal = Proposal(
+        family, fields, [source.name], {node: output.name}, metrics, source.path, remarks=remarks, long=source.name
+    )
+    return _with_references(table, proposal, source, output)
+
+
+def _is_code(table: Table, column: Column) -> bool:
+    """True if most texts have several lines, one of them indented."""
+    said = [str(row.get(column.path)) for row in table.sample]
+    return sum("\n    " in text or "\n\t" in text for text in said) * 2 > len(said)
+
+
+def _with_references(table: Table, proposal: Proposal, source: Column, output: Column) -> Proposal:
+    """Where inputs come again with other outputs, all of these are right."""
+    seen = {str(row.get(source.path)) for row in table.sample}
+    if len(seen) * 10 > len(table.sample) * 7 or output.path != output.name:
+        return proposal
+    references: Json = f"group[].{output.path} || [{output.path}]"
+    fields = {**proposal.fields, "references": references}
+    told = "inputs come again with other outputs: each of these counts as right"
+    return replace(
+        proposal, fields=fields, references="references", group_by=source.path, remarks=[*proposal.remarks, told]
     )

@@ -33,6 +33,8 @@ OUTPUT_NAMES = (
     "reply",
     "answer",
     "completion",
+    "canonical_solution",
+    "solution",
     "reference",
     "code",
     "ref",
@@ -51,7 +53,9 @@ LANGUAGES = {
 @dataclass(slots=True)
 class Proposal:
     """What a template needs to know of a task. ``inputs``: names of the fields of the prompt, in order; ``long``: the
-    one that may be cut; ``split_by``: see ``split:`` of a source; ``languages``: of the two sides of a translation."""
+    one that may be cut; ``split_by``: see ``split:`` of a source; ``languages``: of the two sides of a translation;
+    ``group_by``: what many records share, whose outputs are then all acceptable; ``source_fields``: see ``fields:`` of
+    a source."""
 
     family: str
     fields: dict[str, Json]
@@ -64,6 +68,8 @@ class Proposal:
     references: str | None = None
     remarks: list[str] = field(default_factory=list)
     languages: tuple[str, str] = ("", "")
+    group_by: str | None = None
+    source_fields: dict[str, Json] = field(default_factory=dict)
 
 
 def text_columns(table: Table) -> list[Column]:

@@ -137,15 +137,25 @@ def tagged(table: Table) -> Proposal | None:
     kinds = labels_of_tags(tags)
     if tokens is None or not kinds:
         return None
+    numbered = _numbered_characters(table, tokens)
     joined: Json = tokens.path
     if tokens.is_a("a list"):
-        joined = {"join": {"of": tokens.path, "with": "" if _one_character(table, tokens) else " "}}
+        joined = {"join": {"of": tokens.path, "with": "" if numbered or _one_character(table, tokens) else " "}}
     bio: Json = {"bio": {"tokens": tokens.path, "tags": tags.path}}
     if isinstance(joined, dict) and joined["join"]["with"] == "":
         bio["bio"]["join"] = ""
     ner = _ner("text", {"text": joined, "mentions": bio}, kinds, tokens.path)
+    if numbered:
+        ner.source_fields = {tokens.name: {"drop_last": tokens.path}, tags.name: tags.path}
+        return ner
     label = label_column(table)
     return ner if label is None or label is tokens else _slots(ner, label)
+
+
+def _numbered_characters(table: Table, tokens: Column) -> bool:
+    """True for characters that carry their place in the word, as in Weibo NER: 科0 技1."""
+    words: list[str] = [word for row in table.sample for word in row[tokens.path] if tokens.is_a("a list")]
+    return sum(bool(re.fullmatch(r"[\u2e80-\uffff][0-9]", word)) for word in words) * 2 > len(words)
 
 
 def _one_character(table: Table, tokens: Column) -> bool:
@@ -214,6 +224,11 @@ def _options(row: dict[str, Json], paths: list[str]) -> list[Json]:
     return found
 
 
+def bare_options(table: Table) -> list[str]:
+    """The columns that are options by their names, where no column says which is right."""
+    return [path for path in table.columns if re.fullmatch(r"(?i)(option|choice|ending)_?[0-9A-E]", path)]
+
+
 def _option_paths(table: Table) -> list[str]:
     """The column that lists the options, or the columns that hold one each; empty if there are none."""
     for path, column in table.columns.items():
@@ -223,7 +238,7 @@ def _option_paths(table: Table) -> list[str]:
             return [path]
     found = [letter for letter in "ABCDE" if letter in table.columns]
     for stem in ("option", "choice", "ending", "sol", "answer"):
-        counted = sorted(path for path in table.columns if re.fullmatch(rf"(?i){stem}_?[0-9]", path))
+        counted = sorted(path for path in table.columns if re.fullmatch(rf"(?i){stem}_?[0-9A-E]", path))
         found = found if len(found) > 1 else counted
     return found if len(found) > 1 and all(table.columns[path].is_a("a text") for path in found) else []
 

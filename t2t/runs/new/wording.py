@@ -6,11 +6,12 @@ from t2t.runs.new.proposal import Proposal
 
 _ENGLISH = {
     "qa": ("answer from the text.", "find the answer in the passage."),
-    "ner": ("find names:", "mark all names in the text:"),
+    "ner": ("find {{type.labels}}:", "which names of these types ({{type.labels}}) stand in:"),
     "slots": ("understand the request:", "intent and slots of:"),
     "multiple_choice": ("choose the best answer.", "which option is right?"),
     "similarity": ("rate:", "give the score of:"),
     "multi_label": ("name all labels of:", "which labels fit:"),
+    "keywords": ("key phrases of:", "which phrases index this text:"),
     "classification": ("classify:", "what is the label of:"),
     "pair_classification": ("compare:", "how do these two relate:"),
     "translation": ("translate {0} to {1}:", "say in {1}:"),
@@ -19,11 +20,12 @@ _ENGLISH = {
 }
 _CHINESE = {
     "qa": ("根据文章回答问题。", "在文中找出答案。"),
-    "ner": ("找出实体：", "标出文中的所有实体："),
+    "ner": ("找出实体（{{type.labels}}）：", "标出文中的所有实体（{{type.labels}}）："),
     "slots": ("理解请求：", "意图和槽位："),
     "multiple_choice": ("选择最合适的答案。", "哪个选项正确？"),
     "similarity": ("打分：", "给出分数："),
     "multi_label": ("给出所有标签：", "哪些标签合适："),
+    "keywords": ("关键词：", "选出几个关键词："),
     "classification": ("分类：", "给出类别："),
     "pair_classification": ("比较：", "两者是什么关系："),
     "translation": ("把{0}翻译成{1}：", "用{1}说："),
@@ -35,7 +37,11 @@ _NAMES = {"Chinese": "中文", "English": "英文", "German": "德文", "French"
 
 def prompts(proposal: Proposal, chinese: bool) -> list[str]:
     """Two wordings for a proposal, each followed by its fields."""
-    said = proposal.languages if any(proposal.languages) else (proposal.inputs[0], str(proposal.target.get("text", "")))
+    said = (
+        proposal.languages
+        if any(proposal.languages)
+        else (proposal.inputs[0], str(proposal.target.get("text") or proposal.target.get("code", "")))
+    )
     words = [_NAMES.get(word, word) if chinese else word for word in said]
     wordings = (_CHINESE if chinese else _ENGLISH)[proposal.family]
     return [f"{wording.format(*words)} {_body(proposal)}" for wording in wordings]

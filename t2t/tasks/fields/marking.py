@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from t2t.linear.leaves import ONE_PIECE
 from t2t.structures import Json, Span
 from t2t.tasks.expressions import Mismatch, Reader, describe
 from t2t.tasks.fields.registry import ADAPTERS, Arguments, need_text, need_texts
 
 # Not \S: tokens may hold no-break and ideographic spaces.
 _TOKEN = re.compile(r"[^ \t\r\n]+")
+_PIECES = ("BD", "ID", "BH", "IH")  # marks that schemes for discontinuous mentions add to BIO
 
 
 @ADAPTERS.register("tokens")
@@ -45,6 +47,9 @@ def span(arguments: Arguments) -> Reader:
 def _span(item: Json, source: str | None) -> Span | None:
     if item is None:
         return None
+    if isinstance(item, dict):
+        in_pieces(item.get("text"))
+        in_pieces(item.get("start"))
     if not isinstance(item, dict) or not isinstance(item.get("text"), str):
         raise Mismatch(
             f'a span must be {{"text", "start"}}, found {describe(item)}', "correct the record or the template's fields"
@@ -83,6 +88,13 @@ def tagged(arguments: Arguments) -> Reader:
     return apply
 
 
+def in_pieces(part: Json) -> None:
+    """Mismatch where the text or an offset of a mention is a list: it stands in several pieces."""
+    if isinstance(part, list | tuple):
+        todo = f"{ONE_PIECE}; leave it out by an expression, or give each piece as a mention"
+        raise Mismatch("a mention is a list of pieces (discontinuous)", todo)
+
+
 def _enclosed(text: str, name: str, places: list[int]) -> Span:
     if len(places) != 2 or -1 in places or places[0] == places[1]:
         raise Mismatch(f"the tags <{name}> and </{name}> do not stand once around a text", "correct the record")
@@ -91,7 +103,7 @@ def _enclosed(text: str, name: str, places: list[int]) -> Span:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Line:
     """A text and the (start, end) of each of its tokens."""
 
     text: str
@@ -119,7 +131,7 @@ def bio(arguments: Arguments) -> Reader:
 
     def apply(value: Json) -> list[dict[str, Any]]:
         text = need_text(read_text(value)) if read_text else None
-        line = _line(read_tokens(value), text, glue)
+        line = line_of(read_tokens(value), text, glue)
         tags = read_tags(value)
         tags = _TOKEN.findall(tags) if isinstance(tags, str) else need_texts(tags)
         if len(tags) != len(line.places):
@@ -129,15 +141,16 @@ def bio(arguments: Arguments) -> Reader:
     return apply
 
 
-def _mention(line: _Line, first: int, last: int, kind: str) -> dict[str, Any]:
+def _mention(line: Line, first: int, last: int, kind: str) -> dict[str, Any]:
     start, end = line.places[first][0], line.places[last][1]
     return {"text": Span(line.text[start:end], start, end), "type": kind}
 
 
-def _line(tokens: Json, text: str | None, glue: str) -> _Line:
+def line_of(tokens: Json, text: str | None, glue: str) -> Line:
+    """Tokens (a list, or a line split at spaces) in ``text``, in that line, or joined by ``glue``."""
     if isinstance(tokens, str):
         if text is None:
-            return _Line(tokens, [found.span() for found in _TOKEN.finditer(tokens)])
+            return Line(tokens, [found.span() for found in _TOKEN.finditer(tokens)])
         tokens = _TOKEN.findall(tokens)
     words = need_texts(tokens)
     places: list[tuple[int, int]] = []
@@ -151,7 +164,7 @@ def _line(tokens: Json, text: str | None, glue: str) -> _Line:
             )
         end = start + len(word)
         places.append((start, end))
-    return _Line(glue.join(words) if text is None else text, places)
+    return Line(glue.join(words) if text is None else text, places)
 
 
 def _chunks(tags: list[str], strict: bool) -> list[tuple[int, int, str]]:
@@ -164,7 +177,8 @@ def _chunks(tags: list[str], strict: bool) -> list[tuple[int, int, str]]:
             open_type = None
             continue
         if mark not in ("B", "I") or not kind:
-            raise Mismatch(f"tag {index + 1} is {tag!r}", "tags are O, B-TYPE and I-TYPE")
+            todo = f"tags are O, B-TYPE and I-TYPE: {ONE_PIECE}" if mark in _PIECES else "tags are O, B-TYPE and I-TYPE"
+            raise Mismatch(f"tag {index + 1} is {tag!r}", todo)
         if mark == "I" and kind == open_type:
             chunks[-1] = (chunks[-1][0], index, kind)
         elif mark == "I" and strict:

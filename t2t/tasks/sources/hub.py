@@ -16,6 +16,7 @@ from t2t.tasks.files import data_dir, file_digest
 from t2t.tasks.sources.base import SOURCES, Options, RawRecord, Source, Spec, sha256_of
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_CONVERTED = "refs/convert/parquet"  # the branch to which the Hub converts a data set by itself
 
 
 @SOURCES.register("hub")
@@ -24,7 +25,8 @@ def hub(spec: Spec, base: Path, where: str) -> Source:
 
     A data set of the Hub must be pinned by ``revision``, a commit of 40 hexadecimal digits; ``unverified`` stands for
     one that nobody has seen, and reads what the Hub has today. A local folder (beside the template, under
-    ``data_dir()``, or absolute) needs none. Code of a data set is never run.
+    ``data_dir()``, or absolute) needs none. Code of a data set is never run: of an unverified one that is a loading
+    script, the Parquet files are read that the Hub has made of it.
     """
     options = Options(spec, where)
     path = options.take("path", str, "the name of a data set, OWNER/NAME, or a folder")
@@ -81,11 +83,21 @@ class HubSource:
         path = str(self.folder) if self.folder else self.path
         revision = None if self.folder or self.revision == UNVERIFIED else self.revision
         try:
-            return datasets.load_dataset(path, self.name, revision=revision, split=split)
+            try:
+                return datasets.load_dataset(path, self.name, revision=revision, split=split)
+            except RuntimeError as error:
+                if self.revision != UNVERIFIED or "scripts are no longer supported" not in str(error):
+                    raise
+                return datasets.load_dataset(path, split=split, **self._converted(split))
         except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
             message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             found = f"data set {self.path!r}, split {split!r}, cannot be loaded ({message})"
             raise DataError(self.where, found, "check its name, its split, and the connection to the Hub") from error
+
+    def _converted(self, split: str) -> dict[str, Any]:
+        """Where the Hub keeps its own conversion of a configuration's split."""
+        whole = split.partition("[")[0]
+        return {"data_files": {whole: f"{self.name or 'default'}/{whole}/*.parquet"}, "revision": _CONVERTED}
 
     def fingerprint(self) -> str:
         """Of the pinned commit; of the files where the data set is a local folder."""

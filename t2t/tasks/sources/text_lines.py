@@ -173,6 +173,13 @@ def _blocks(lines: Iterator[Line], size: int | None, name: str) -> Iterator[Bloc
 def _uneven(files: dict[str, DataFile], longer: list[bool], streams: list[Any], count: int, unit: str) -> DataError:
     counts = [count + (1 + sum(1 for _ in stream) if more else 0) for stream, more in zip(streams, longer, strict=True)]
     told = ", ".join(f"{file.name} has {lines} {unit}" for file, lines in zip(files.values(), counts, strict=True))
-    return DataError(
-        f"{next(iter(files.values())).name}:{count + 1}", told, "aligned files must have equally many lines"
-    )
+    return DataError(f"{next(iter(files.values())).name}:{count + 1}", told, _how_to_align(list(files), counts))
+
+
+def _how_to_align(fields: list[str], counts: list[int]) -> str:
+    """What to do about files with so many lines: where one has N times as many as another, N lines are a record."""
+    fewest = min(counts)
+    if fewest and all(count % fewest == 0 for count in counts):
+        strides = [f"{field}: {count // fewest}" for field, count in zip(fields, counts, strict=True) if count > fewest]
+        return f"if several lines are one record, say stride: {{{', '.join(strides)}}}"
+    return "aligned files must have equally many lines"
