@@ -17,6 +17,7 @@ from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache, PreTrainedTokenizerFast, T5ForConditionalGeneration
 
 from t2t.generation.batches import plan_batches
+from t2t.generation.beams import beam_search
 from t2t.generation.constrain import Constrainer, Guides
 from t2t.linear.grammar import Grammar, admits
 from t2t.model.tokenizer import decode_texts, encode_texts
@@ -211,20 +212,20 @@ class TorchEngine:
     def _beams(
         self, input_bs: Tensor, mask_bs: Tensor, max_tokens: int, num_beams: int
     ) -> tuple[list[list[int]], list[float]]:
-        """Ids and summed log-probabilities of each row's best beam (length-normalised beam search of transformers)."""
-        found = self.model.generate(
-            input_ids=input_bs,
-            attention_mask=mask_bs,
-            num_beams=num_beams,
-            do_sample=False,
-            max_new_tokens=max_tokens,
-            return_dict_in_generate=True,
-            output_scores=True,
-        )
-        each_bt = self.model.compute_transition_scores(found.sequences, found.scores, found.beam_indices)
-        rows = [_until(row, (EOS,)) for row in found.sequences[:, 1:].tolist()]
-        sums = [float(each_bt[number, : len(row)].double().sum()) for number, row in enumerate(rows)]
-        return rows, sums
+        """Ids and summed log-probabilities of each row's best beam."""
+        hidden_bsd = self.model.encoder(input_ids=input_bs, attention_mask=mask_bs).last_hidden_state
+        cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        state = [hidden_bsd, mask_bs]
+
+        def logits_of(last_n: Tensor) -> Tensor:
+            return self._step(last_n, state[0], state[1], cache)
+
+        def select(rows: Tensor) -> None:
+            cache.batch_select_indices(rows)
+            state[:] = [tensor[rows] for tensor in state]
+
+        first_b = torch.full((input_bs.shape[0],), PAD, device=self.device)
+        return beam_search(first_b, logits_of, select, num_beams, max_tokens, EOS)
 
 
 def _until(row: list[int], last: tuple[int, ...]) -> list[int]:

@@ -1,0 +1,97 @@
+"""Beam search over one batch: several hypotheses an input, the best by its mean log-probability."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+Logits = Callable[[Tensor], Tensor]  # the last tokens [n] to the logits of the next ones [n, vocabulary]
+Select = Callable[[Tensor], None]  # rows [m] of the n that the next call goes on from
+
+
+@dataclass(slots=True)
+class _Hypotheses:
+    """The hypotheses of one input: the running ones in the order of the batch's rows, best first, and those that ended."""
+
+    running: list[tuple[float, tuple[int, ...]]] = field(default_factory=lambda: [(0.0, ())])
+    ended: list[tuple[float, float, tuple[int, ...]]] = field(default_factory=list)  # mean, sum, ids
+
+    def advance(self, candidates: Sequence[tuple[float, int, int]], beams: int, eos: int) -> list[int]:
+        """Go on with the best of ``candidates`` (sum, which running one, token), best first; gives who goes on."""
+        kept: list[int] = []
+        running: list[tuple[float, tuple[int, ...]]] = []
+        for rank, (total, place, token) in enumerate(candidates):
+            ids = (*self.running[place][1], token)
+            if token == eos:
+                if rank < beams:
+                    self.ended.append((total / len(ids), total, ids))
+            elif len(running) < beams:
+                running.append((total, ids))
+                kept.append(place)
+        self.running = running
+        self.ended = sorted(self.ended, key=lambda one: one[0], reverse=True)[:beams]
+        return kept
+
+    def is_done(self, beams: int) -> bool:
+        """True if no running hypothesis is better by its mean than all that ended."""
+        if not self.running or len(self.ended) < beams:
+            return not self.running
+        total, ids = self.running[0]
+        return self.ended[-1][0] >= total / len(ids)
+
+    def best(self) -> tuple[list[int], float]:
+        """Ids and sum of log-probabilities of the best that ended; of the best running one if none has."""
+        if self.ended:
+            return list(self.ended[0][2]), self.ended[0][1]
+        return list(self.running[0][1]), self.running[0][0]
+
+
+@torch.inference_mode()
+def beam_search(
+    first_b: Tensor, logits_of: Logits, select: Select, beams: int, max_tokens: int, eos: int
+) -> tuple[list[list[int]], list[float]]:
+    """Ids (with EOS where it came within ``max_tokens``) and summed log-probabilities in nats, for each of b inputs.
+
+    ``first_b`` are the decoder's first tokens. ``logits_of`` is called with the last token of each row and adds it to
+    its cache; ``select`` then names the rows that go on, in their new order: those of inputs that are done leave.
+    An input is done when ``beams`` hypotheses have ended that are all better, by mean log-probability, than what the
+    running ones have so far (Wu et al. 2016, with a length penalty of 1).
+    """
+    inputs = [_Hypotheses() for _ in range(first_b.shape[0])]
+    alive, last_n = list(range(len(inputs))), first_b
+    for _ in range(max_tokens):
+        rows, tokens = _advance([inputs[number] for number in alive], logits_of(last_n), beams, eos)
+        going = [index for index, number in enumerate(alive) if not inputs[number].is_done(beams)]
+        if not going:
+            break
+        alive = [alive[index] for index in going]
+        select(torch.tensor([row for index in going for row in rows[index]], device=first_b.device))
+        last_n = torch.tensor([token for index in going for token in tokens[index]], device=first_b.device)
+    found = [one.best() for one in inputs]
+    return [ids for ids, _ in found], [total for _, total in found]
+
+
+def _advance(
+    inputs: Sequence[_Hypotheses], logits_nv: Tensor, beams: int, eos: int
+) -> tuple[list[list[int]], list[list[int]]]:
+    """One more token for all inputs; for each the rows of the batch that go on, and their new tokens."""
+    sizes = [len(one.running) for one in inputs]
+    sums = torch.tensor([total for one in inputs for total, _ in one.running], device=logits_nv.device)
+    # Of 2 x beams candidates at most ``beams`` end, so enough go on.
+    best = (logits_nv.log_softmax(dim=-1) + sums[:, None]).topk(min(2 * beams, logits_nv.shape[1]), dim=-1)
+    totals, ids = best.values.tolist(), best.indices.tolist()
+    rows: list[list[int]] = []
+    start = 0
+    for one, size in zip(inputs, sizes, strict=True):
+        candidates = [
+            (total, place, token)
+            for place in range(size)
+            for total, token in zip(totals[start + place], ids[start + place], strict=True)
+        ]
+        candidates.sort(key=lambda candidate: (-candidate[0], candidate[1], candidate[2]))
+        rows.append([start + place for place in one.advance(candidates[: 2 * beams], beams, eos)])
+        start += size
+    return rows, [[ids_of[-1] for _, ids_of in one.running] for one in inputs]
