@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from t2t import __version__
 from t2t.errors import InputError
+from t2t.runs.launch import ALLOW_HELP, ALLOW_UNVERIFIED
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -136,10 +136,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("list", _list, "the tasks of the template library")
     train = add("train", _train, "train a run file: what `deepspeed launch.sh` does")
     _run_arguments(train)
-    allow_help = "also train on data sets of the hub whose revision is unverified"
-    train.add_argument(
-        "--allow-unverified", dest="set", action="append_const", const="allow_unverified=true", help=allow_help
-    )
+    train.add_argument("--allow-unverified", dest="set", action="append_const", const=ALLOW_UNVERIFIED, help=ALLOW_HELP)
     generate = add("generate", _generate, "write predictions of the trained model")
     _run_arguments(generate)
     generate.add_argument("--types", metavar="A,B", help="ask for types of your own, of tasks with types: sampled")
@@ -160,9 +157,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot say a character shows its number
     parsed = build_parser().parse_args(arguments)
     if getattr(parsed, "trust_python", False):
-        from t2t.linear.python_node import TRUST
+        from t2t.trust import trust_python
 
-        os.environ[TRUST] = "1"
+        trust_python()
     run: Command = parsed.run
     try:
         return run(parsed)

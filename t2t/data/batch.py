@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from t2t.data.encode import Encoded
 
 Indices = NDArray[np.int64]
-_BAND = 8  # tokens; on sentence tasks 12% of the positions are padding, 33% where examples are sorted by their sum
+GRID = 4  # lengths are padded to multiples of it: few shapes, whose kernels are built once and found again
 _UNITS = 3  # the stream of random numbers that shuffles units
 
 
@@ -97,11 +97,11 @@ def cut_units(prompts: Indices, targets: Indices, tokens: int) -> list[Indices]:
     """The units (micro-batches) of one window, as places in it; every place stands in one unit.
 
     ``prompts`` and ``targets`` are lengths. A unit of b rows costs b x (longest prompt + longest target) <= ``tokens``
-    positions, padding counted; an example that is longer is a unit of its own. Lengths alone decide: examples are
-    taken by target length in bands, by prompt length inside a band, up in one band and down in the next.
+    positions, padding to GRID counted; an example that is longer is a unit of its own. Lengths alone decide: examples
+    are taken by target length, by prompt length among those of one, up for one target length and down for the next.
     """
-    band = targets // _BAND
-    order = np.lexsort((np.arange(len(prompts)), np.where(band % 2 == 0, prompts, -prompts), band))
+    prompts, targets = on_grid(prompts), on_grid(targets)
+    order = np.lexsort((np.arange(len(prompts)), np.where(targets // GRID % 2 == 0, prompts, -prompts), targets))
     units: list[Indices] = []
     start, prompt, target = 0, 0, 0
     for place, index in enumerate(order):
@@ -113,3 +113,8 @@ def cut_units(prompts: Indices, targets: Indices, tokens: int) -> list[Indices]:
     if len(order):
         units.append(order[start:])
     return units
+
+
+def on_grid(lengths: Indices) -> Indices:
+    """``lengths`` rounded up to multiples of GRID."""
+    return -(-lengths // GRID) * GRID

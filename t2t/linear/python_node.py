@@ -13,8 +13,7 @@ from t2t.linear.alphabet import Alphabet
 from t2t.linear.node import INVALID, Invalid, Node, Place
 from t2t.linear.scope import Scope
 from t2t.structures import Json, Record, Value
-
-TRUST = "T2T_TRUST_PYTHON"  # in the environment, so that the processes of a training run have it too
+from t2t.trust import require_trust
 
 
 class Leaf(Protocol):
@@ -64,9 +63,7 @@ class PythonNode(Node):
 
 
 def _load(name: Json, where: str) -> Leaf:
-    if os.environ.get(TRUST) != "1":
-        found = f"python: {name!r} runs code of the template's author"
-        raise TemplateError(where, found, "read that code, then say --trust-python")
+    require_trust(f"python: {name!r}", where)
     module, _, attribute = name.partition(":") if isinstance(name, str) else ("", "", "")
     if not module or not attribute:
         raise TemplateError(where, f"python: is {name!r}", "write python: MODULE:CLASS")

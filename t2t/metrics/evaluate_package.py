@@ -1,6 +1,7 @@
 """The way to and from the ``evaluate`` package: its metrics in our templates, ours for its users.
 
-``{evaluate: PATH_OR_NAME}`` runs the Python code of that metric; a name is fetched from the hub by ``evaluate``.
+``{evaluate: PATH_OR_NAME}`` runs the Python code of that metric, so the user has to trust it; a name is fetched from the
+hub by ``evaluate``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from t2t.metrics.base import METRICS, SEED, Arguments, Metric, Stats, build_metr
 from t2t.metrics.values import MISSING, Key, Missing, gold_at, parsed_at, plain, text_of
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Value
+from t2t.trust import require_trust
 
 _RESAMPLES = 100  # each computes the whole metric anew
 
@@ -123,6 +125,7 @@ def library_metric(arguments: Arguments) -> Metric:
 
 def _load(name: str, config: str | None, where: str) -> tuple[Any, str]:
     """The module and the version of the package, with the hash of the metric's script."""
+    require_trust(f"evaluate: {name!r}", where)
     import evaluate
 
     beside = Path(where.rpartition(":")[0]).parent / name

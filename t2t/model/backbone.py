@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
-from transformers.activations import NewGELUActivation
 
 from t2t.errors import InputError
 from t2t.model.initialise import make_copy_ready
@@ -105,13 +104,6 @@ def _without_tying_advice() -> Iterator[None]:
         yield
     finally:
         _LOADING.removeFilter(keep)
-
-
-def use_fused_gelu(model: T5ForConditionalGeneration) -> None:
-    """Compute the tanh form of GELU in one kernel, not in eight: the same function, a tenth of a step on CPUs."""
-    for module in model.modules():
-        if isinstance(getattr(module, "act", None), NewGELUActivation):
-            module.act = nn.GELU(approximate="tanh")
 
 
 def save_model(model: T5ForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, directory: str | Path) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from t2t.trust import trust_python
+
 if TYPE_CHECKING:
     import torch
 
@@ -21,6 +23,15 @@ CPU_PROCESSES = 2
 ALLOW_UNVERIFIED = "allow_unverified=true"
 ALLOW_HELP = "also train on data sets of the hub whose revision is unverified"
 _CHOOSES_PROCESSES = ("--num_gpus", "--num_accelerators", "--include", "-i", "--exclude", "-e", "--hostfile", "-H")
+_CPU_SETTINGS = {
+    # oneDNN builds a kernel for each shape of a product and forgets all but 1,024 of them, fewer than a run has.
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "30000",
+    # glibc gives large blocks back to the system again and again; kept, and in large pages, they cost no page faults.
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 25),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 31),
+    "MALLOC_TOP_PAD_": str(1 << 28),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
 _PATIENCE = 60.0  # seconds that the first rank has to tell an error that all ranks found
 
 
@@ -33,8 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--allow-unverified", dest="set", action="append_const", const=ALLOW_UNVERIFIED, help=ALLOW_HELP
     )
+    parser.add_argument("--trust-python", action="store_true", help="run Python code that templates name")
     parser.add_argument("--local_rank", type=int, default=0, help=argparse.SUPPRESS)
     parsed = parser.parse_args(given)
+    if parsed.trust_python:
+        trust_python()
     if _wants_more_processes():
         _start_cpu_processes(given)
     return run(parsed)
@@ -61,7 +75,7 @@ def _start_cpu_processes(arguments: Sequence[str]) -> None:
     from t2t.engine.distributed import free_port
 
     environment = {name: value for name, value in os.environ.items() if name not in ("RANK", "LOCAL_RANK")}
-    environment |= {"DS_ACCELERATOR": "cpu", "T2T_STARTED": "1"}
+    environment = {**_CPU_SETTINGS, **environment, "DS_ACCELERATOR": "cpu", "T2T_STARTED": "1"}
     world = base64.urlsafe_b64encode(json.dumps({"localhost": list(range(CPU_PROCESSES))}).encode()).decode()
     command = [sys.executable, "-u", "-m", "deepspeed.launcher.launch", f"--world_info={world}"]
     command += ["--master_addr=127.0.0.1", f"--master_port={free_port()}", "--log_level=error", sys.argv[0]]

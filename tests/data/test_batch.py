@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from t2t.data.batch import Plan, Step, cut_units
+from t2t.data.batch import GRID, Plan, Step, cut_units, on_grid
 from t2t.data.collate import collate
 from t2t.data.encode import Encoded
 from t2t.tasks.mixture import Mixture
@@ -24,7 +24,8 @@ def ids(step: Step) -> list[list[str]]:
 
 
 def cost(rows: list[Encoded]) -> int:
-    return len(rows) * (max(len(row.input_ids) for row in rows) + max(len(row.labels) for row in rows))
+    longest = [max(len(row.input_ids) for row in rows), max(len(row.labels) for row in rows)]
+    return len(rows) * int(on_grid(np.array(longest)).sum())
 
 
 def test_an_epoch_holds_each_example_once_in_units_that_fit() -> None:
@@ -78,15 +79,43 @@ def test_tokens_are_counted_without_padding() -> None:
     assert (step.examples, step.target_tokens, step.tokens) == (3, 7, 18)
 
 
-def test_collate_pads() -> None:
-    batch = collate([encoded("a", 0, 3, 1), encoded("b", 1, 1, 2)], lambda row: 1.0 + row.task_index)
-    assert batch["input_ids"].tolist() == [[5, 5, 5], [5, 0, 0]]
-    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
-    assert batch["labels"].tolist() == [[5, -100], [5, 5]]
+def test_collate_pads_to_the_grid() -> None:
+    batch = collate([encoded("a", 0, 5, 1), encoded("b", 1, 1, 2)], lambda row: 1.0 + row.task_index)
+    assert batch["input_ids"].tolist() == [[5] * 5 + [0] * 3, [5] + [0] * 7]
+    assert batch["attention_mask"].tolist() == [[1] * 5 + [0] * 3, [1] + [0] * 7]
+    assert batch["labels"].tolist() == [[5, -100, -100, -100], [5, 5, -100, -100]]
     assert batch["weights"].tolist() == [1.0, 2.0]
 
 
 def test_no_rows_are_a_dummy_of_weight_zero() -> None:
     batch = collate([], lambda row: 1.0)
     assert torch.equal(batch["weights"], torch.zeros(1))
-    assert batch["labels"].tolist() == [[1]]
+    assert batch["labels"].tolist() == [[1, -100, -100, -100]]
+
+
+def test_a_unit_that_is_nearly_full_is_filled_up_with_rows_that_count_nothing() -> None:
+    rows = [encoded(str(number), 0, 6, 3) for number in range(8)]  # 8 + 4 positions a row
+    batch = collate(rows, lambda row: 1.0, tokens=120)
+    assert batch["input_ids"].shape == (10, 8)
+    assert batch["weights"].tolist() == [1.0] * 8 + [0.0] * 2
+    assert (batch["labels"][8:] == -100).all()
+    assert batch["attention_mask"][8:].sum(dim=1).tolist() == [1, 1]
+    assert collate(rows[:7], lambda row: 1.0, tokens=120)["input_ids"].shape == (7, 8)
+    assert collate(rows, lambda row: 1.0, tokens=90)["input_ids"].shape == (8, 8)
+
+
+def test_units_have_few_shapes() -> None:
+    """Kernels are built for a shape: without a grid nearly every unit would have one of its own."""
+    generator = np.random.default_rng(0)
+    prompts, targets = (np.exp(generator.normal(3.3, 0.5, 16384)).astype(np.int64) + 1 for _ in range(2))
+    shapes: dict[tuple[int, ...], int] = {}
+    for unit in cut_units(prompts, targets, 1200):
+        rows = [encoded("", 0, int(prompts[place]), int(targets[place])) for place in unit]
+        shape = tuple(collate(rows, lambda row: 1.0, 1200)["input_ids"].shape)
+        shapes[shape] = shapes.get(shape, 0) + 1
+    repeated = sum(count for count in shapes.values() if count > 1)
+    assert repeated > 0.8 * sum(shapes.values())
+
+
+def test_lengths_are_rounded_up() -> None:
+    assert on_grid(np.array([1, GRID, GRID + 1])).tolist() == [GRID, GRID, 2 * GRID]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from t2t.cli import main
 from t2t.errors import DataError, TemplateError
 from t2t.linear.parsed import Parsed
-from t2t.linear.python_node import TRUST
 from t2t.linear.target import Target
 from t2t.structures import Json
+from t2t.trust import VARIABLE
 
 MODULE = '''\
 class Date:
@@ -36,7 +36,7 @@ class Date:
 def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "dates_of_mine.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv(TRUST, "1")
+    monkeypatch.setenv(VARIABLE, "1")
     return tmp_path
 
 
@@ -95,11 +95,9 @@ def test_a_wrong_name_is_told(name: Json, message: str) -> None:
 def test_without_trust_nothing_is_imported(
     trusted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv(TRUST, "")
+    monkeypatch.setenv(VARIABLE, "")
     (trusted / "trap.py").write_text("raise SystemExit('imported')")
-    with pytest.raises(
-        TemplateError, match="runs code of the template's author; read that code, then say --trust-python"
-    ):
+    with pytest.raises(TemplateError, match="runs code of its author; read that code, then say --trust-python"):
         tree("trap:Date")
     path = trusted / "demo" / "days.yaml"
     path.parent.mkdir()

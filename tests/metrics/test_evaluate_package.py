@@ -12,6 +12,7 @@ import pytest
 from t2t.errors import TemplateError
 from t2t.linear.parsed import Issue, Parsed
 from t2t.metrics import as_evaluate, build_metrics, score, segments, value
+from t2t.trust import VARIABLE
 
 SCRIPT = """\
 import datasets
@@ -33,6 +34,7 @@ UNREAD = Parsed(None, (Issue("unknown_label", "", "?"),))
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setenv(VARIABLE, "1")
     for name, dtype in (("labels", "int32"), ("texts", "string")):
         (tmp_path / f"{name}.py").write_text(SCRIPT.replace("TYPE", dtype).replace("Hits", name.title()))
     return tmp_path
@@ -49,6 +51,13 @@ def test_a_metric_by_its_path_is_one_of_ours(folder: Path) -> None:
     assert found.low < found.high
     assert found.signature.startswith("evaluate:")
     assert "labels.py" in found.signature
+
+
+def test_the_code_of_a_metric_is_run_only_if_it_is_trusted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE)
+    (folder / "trap.py").write_text("raise SystemExit('run')")
+    with pytest.raises(TemplateError, match=r"t\.yaml:9: evaluate: 'trap.py' runs code of its author"):
+        build_metrics([{"evaluate": "trap.py"}], f"{folder}/t.yaml:9", "en")
 
 
 def test_options_reach_compute_and_texts_stay_texts(folder: Path) -> None:

@@ -13,7 +13,9 @@ import pytest
 
 from t2t.config.library import TEMPLATES, read_heads, template_files
 from t2t.config.template import Template, read_templates
+from t2t.data.encode import Encoder
 from t2t.linear.parsed import Parsed
+from t2t.model.tokenizer import train_tokenizer
 from t2t.runs.evaluate import task_metrics
 from t2t.structures import Span, Value
 from t2t.tasks.sources import data_dir
@@ -153,6 +155,17 @@ def test_both_kinds_of_token_tasks_have_templates_in_english_and_chinese() -> No
         "prefix language modelling",
     }
     assert {"en", "zh"} <= {language for task in tasks for language in task.template.languages}
+
+
+@needs_data
+@pytest.mark.parametrize("name", TOKENS)
+def test_a_token_task_on_real_data_hides_what_it_asks_for(name: str) -> None:
+    task, tokenizer = load_task(name), train_tokenizer(["the storm closed the port"] * 20, 600)
+    examples = list(islice(task.examples("train"), EACH))
+    encoder = Encoder(tokenizer, 256, 128)
+    rows = [list(encoder.encode_many(task, examples, seed=1, epoch=epoch)) for epoch in (0, 1)]
+    assert all(len(row.input_ids) <= 256 and len(row.labels) <= 128 for row in [*rows[0], *rows[1]])
+    assert any(a.input_ids.tolist() != b.input_ids.tolist() for a, b in zip(*rows, strict=True))
 
 
 def obey_the_laws(task: Task, split: str) -> int:

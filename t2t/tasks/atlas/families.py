@@ -15,19 +15,22 @@ from t2t.tasks.atlas.pools import RELATIONS, Pool
 Data: TypeAlias = dict[str, Json]
 OPTIONS = 3
 EMPTY_SHARE = 0.1
-UNANSWERABLE_SHARE = 0.2
-CONFUSING_SHARE = 0.25
+# The cases where the kind of name does not give the answer away: only who compares names gets them right. Training has
+# more of them than the splits that are scored.
+UNANSWERABLE_SHARE, CONFUSING_SHARE = 0.2, 0.25
+TRAIN_UNANSWERABLE_SHARE, TRAIN_CONFUSING_SHARE = 0.35, 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What an example is made from: chance, names, patterns, and which side of the patterns."""
+    """What an example is made from: chance, names, patterns, which side of the patterns, and whether to train on it."""
 
     rng: Random
     pool: Pool
     patterns: Patterns
     language: str
     unseen: bool
+    training: bool
 
     def draft(self) -> Draft:
         """An empty text."""
@@ -125,7 +128,8 @@ def event(setting: Setting) -> Data | None:
 def _passage(setting: Setting, asked: str, stated: bool) -> tuple[Draft, Data | None]:
     """Two facts in either order, and the one that ``asked`` is about (None where not ``stated``)."""
     others = [r for r in RELATIONS if r != asked]
-    kinds = [asked if stated else others[0], asked if stated and setting.chance(CONFUSING_SHARE) else others[1]]
+    share = TRAIN_CONFUSING_SHARE if setting.training else CONFUSING_SHARE
+    kinds = [asked if stated else others[0], asked if stated and setting.chance(share) else others[1]]
     order = [0, 1] if setting.chance(0.5) else [1, 0]
     draft = setting.draft()
     facts = {place: _state_fact(setting, draft, kinds[place])[0] for place in order}
@@ -139,12 +143,12 @@ def _ask(setting: Setting, asked: str, head: str) -> str:
 
 
 def qa(setting: Setting) -> Data | None:
-    """``context``, ``question`` and ``answer``: a span of the context, or None (one in five).
+    """``context``, ``question`` and ``answer``: a span of the context, or None (one in five; more in training).
 
     Of the questions without an answer half ask about a name of the context, half about one that is not in it.
     """
     asked = setting.key(RELATIONS)
-    answerable = not setting.chance(UNANSWERABLE_SHARE)
+    answerable = not setting.chance(TRAIN_UNANSWERABLE_SHARE if setting.training else UNANSWERABLE_SHARE)
     elsewhere = not answerable and setting.chance(0.5)
     draft, fact = _passage(setting, asked, answerable or elsewhere)
     if not draft.is_clear():

@@ -84,7 +84,7 @@ class AtlasSource:
         if self.family == "translation":
             return translation(rng, self.language.removeprefix("en-"), split)
         held = names(self.language, split != "train")
-        setting = Setting(rng, held, PATTERNS[self.language], self.language, split == "patterns")
+        setting = Setting(rng, held, PATTERNS[self.language], self.language, split == "patterns", split == "train")
         return FAMILIES[self.family](setting)
 
     def fingerprint(self) -> str:
