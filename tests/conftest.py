@@ -1,4 +1,4 @@
-"""What all tests share: laws are tried without a clock, since a machine that is busy elsewhere is no counter-example."""
+"""What all tests share: laws are tried without a clock, since a machine busy elsewhere is no counter-example."""
 
 from __future__ import annotations
 

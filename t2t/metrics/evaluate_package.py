@@ -1,7 +1,7 @@
 """The way to and from the ``evaluate`` package: its metrics in our templates, ours for its users.
 
-``{evaluate: PATH_OR_NAME}`` runs the Python code of that metric, so the user has to trust it; a name is fetched from the
-hub by ``evaluate``.
+``{evaluate: PATH_OR_NAME}`` runs the Python code of that metric, so the user has to trust it; a name is fetched from
+the hub by ``evaluate``.
 """
 
 from __future__ import annotations

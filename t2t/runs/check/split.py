@@ -20,6 +20,7 @@ from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
 
 _BATCH = 512
+_SHOWN = 10  # characters of a target in an error
 
 
 def examine(
@@ -133,7 +134,8 @@ def _examine_target(task: Task, example: Example, said: Said, vocabulary: Vocabu
     found.targets_changed += 1
     parsed = task.parse(said.back, example)
     if said.lost or not parsed.ok or compatible(parsed.value) != compatible(example.gold):
-        shown = ", ".join(map(repr, sorted(characters)[:10]))
+        shown = ", ".join(map(repr, sorted(characters)[:_SHOWN]))
+        shown += f" and {len(characters) - _SHOWN} more" if len(characters) > _SHOWN else ""
         found.errors.add(f"{example.where}: the vocabulary cannot say {shown} of the target {said.text[:80]!r}")
 
 
