@@ -14,7 +14,7 @@ Select = Callable[[Tensor], None]  # rows [m] of the n that the next call goes o
 
 @dataclass(slots=True)
 class _Hypotheses:
-    """The hypotheses of one input: the running ones in the order of the batch's rows, best first, and those that ended."""
+    """The hypotheses of one input: the running ones as their rows stand in the batch, best first, and those ended."""
 
     running: list[tuple[float, tuple[int, ...]]] = field(default_factory=lambda: [(0.0, ())])
     ended: list[tuple[float, float, tuple[int, ...]]] = field(default_factory=list)  # mean, sum, ids

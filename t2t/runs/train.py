@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -94,12 +95,12 @@ def with_precision(config: RunConfig, device: torch.device) -> RunConfig:
 
 def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
     """Tokenizer and encoded training data of all tasks; VocabularyError for what cannot be said."""
-    cache = _cache(config)
-    tokenizer = _tokenizer(config, tasks, cache)
+    folder = _cache(config)
+    tokenizer = _tokenizer(config, tasks, folder)
     check_vocabulary(config, tasks, tokenizer)
     encoder = Encoder(tokenizer, config.lengths.prompt, config.lengths.target)
     data = [
-        encode_split(encoder, task, "train", task_index=index, seed=config.seed, limit=entry.limit, folder=cache)
+        encode_split(encoder, task, "train", task_index=index, seed=config.seed, limit=entry.limit, folder=folder)
         for index, (task, entry) in enumerate(zip(tasks, config.tasks, strict=True))
     ]
     for task, rows in zip(tasks, data, strict=True):
@@ -138,21 +139,36 @@ def _finished(config: RunConfig) -> Path:
 
 
 def _data_by_epoch(config: RunConfig, prepared: Prepared) -> Callable[[int], list[list[Encoded]]]:
-    """The encoded examples of an epoch: tasks with several prompts are encoded anew with the prompts drawn for it."""
+    """The encoded examples of an epoch: what varies by epoch is a function of (seed, epoch, id).
 
-    def data(epoch: int) -> list[list[Encoded]]:
-        encoder = Encoder(prepared.tokenizer, config.lengths.prompt, config.lengths.target)
-        return [
-            encode_split(encoder, task, "train", task_index=index, seed=config.seed, epoch=epoch, limit=entry.limit)
-            if task.prompts_vary
-            else rows
-            for index, (task, entry, rows) in enumerate(zip(prepared.tasks, config.tasks, prepared.data, strict=True))
+    Wordings are encoded once each and drawn for an epoch; tasks where more varies are encoded anew.
+    """
+    encoder = Encoder(prepared.tokenizer, config.lengths.prompt, config.lengths.target)
+
+    @cache
+    def wordings(index: int) -> list[list[Encoded]]:
+        limit = config.tasks[index].limit
+        others = prepared.tasks[index].in_each_wording()[1:]
+        more = [
+            encode_split(encoder, task, "train", task_index=index, limit=limit, folder=_cache(config))
+            for task in others
         ]
+        return [prepared.data[index], *more] if others else []
 
-    return data
+    def rows(index: int, epoch: int) -> list[Encoded]:
+        task = prepared.tasks[index]
+        if not task.prompts_vary:
+            return prepared.data[index]
+        if variants := wordings(index):
+            drawn = (task.wording(config.seed, epoch, row.id) for row in prepared.data[index])
+            return [variants[wording][place] for place, wording in enumerate(drawn)]
+        limit = config.tasks[index].limit
+        return encode_split(encoder, task, "train", task_index=index, seed=config.seed, epoch=epoch, limit=limit)
+
+    return lambda epoch: [rows(index, epoch) for index in range(len(prepared.tasks))]
 
 
-def _tokenizer(config: RunConfig, tasks: Sequence[Task], cache: Path) -> PreTrainedTokenizerFast:
+def _tokenizer(config: RunConfig, tasks: Sequence[Task], folder: Path) -> PreTrainedTokenizerFast:
     if config.tokenizer.source is not None:
         return load_tokenizer(config.tokenizer.source)
     if config.model.source is not None:
@@ -161,7 +177,7 @@ def _tokenizer(config: RunConfig, tasks: Sequence[Task], cache: Path) -> PreTrai
         [__version__, config.tokenizer.vocab_size, config.tokenizer.sample]
         + [[task.fingerprint, entry.limit] for task, entry in zip(tasks, config.tasks, strict=True)]
     )
-    saved = cache / f"tokenizer-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
+    saved = folder / f"tokenizer-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
     if not (saved / "tokenizer.json").is_file():
         part = saved.with_suffix(f".{os.getpid()}.part")
         train_tokenizer(_training_texts(config, tasks), config.tokenizer.vocab_size).save_pretrained(part)

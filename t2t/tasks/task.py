@@ -213,7 +213,7 @@ class Task:
         """The prompt. With ``epoch`` one of the wordings is drawn by weight as a function of (seed, epoch, id),
         without it the first is taken; so are the exemplars of ``few_shot``. ``keep``: how many characters of the
         ``shorten`` field stay."""
-        wording = 0 if epoch is None else self._draw(seed, epoch, example.id)
+        wording = 0 if epoch is None else self.wording(seed, epoch, example.id)
         fields = example.fields if keep is None else self._shortened(example.fields, keep)
         prompt = self._worded(example, fields, wording, seed, epoch)
         return prompt if self._exemplars is None else self._exemplars.before(prompt, example, wording, seed, epoch)
@@ -224,7 +224,8 @@ class Task:
             fields = {**fields, self.types.placeholder: self.types.shown(wanted)}
         return self.prompts[wording].render(fields, example.where)
 
-    def _draw(self, seed: int, epoch: int, id_: str) -> int:
+    def wording(self, seed: int, epoch: int, id_: str) -> int:
+        """The wording that an example is asked in: its place among the template's prompts."""
         if len(self.template.prompts) == 1:
             return 0
         weights = [variant.weight for variant in self.template.prompts]
@@ -261,6 +262,13 @@ class Task:
         template = self.template
         drawn = (self._exemplars, template.types, template.token_task)
         return len(template.prompts) > 1 or any(one is not None for one in drawn)
+
+    def in_each_wording(self) -> list[Task]:
+        """This task in each of its wordings alone; empty where more than the wording may differ from epoch to epoch."""
+        template = self.template
+        if any(one is not None for one in (self._exemplars, template.types, template.token_task)):
+            return []
+        return [Task(replace(template, prompts=(variant,))) for variant in template.prompts]
 
     def target_text(self, example: Example, *, seed: int = 0, epoch: int | None = None) -> str:
         """The target string of the gold value; with ``epoch``, of its part that the prompt asks for."""

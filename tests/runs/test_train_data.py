@@ -1,0 +1,54 @@
+"""What a run trains on in an epoch: wordings encoded once each are those that encoding anew gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from t2t.config.template import read_template
+from t2t.data.cache import encode_split
+from t2t.data.encode import Encoder
+from t2t.model.tokenizer import train_tokenizer
+from t2t.runs.train import Prepared, _data_by_epoch
+from t2t.tasks.mixture import Mixture
+from t2t.tasks.task import Task
+
+TEMPLATE = """\
+task: mood/line
+version: 1
+source: {{format: tsv, header: [mood, text], train: train.tsv}}
+prompts: [{{text: "mood of: {{text}}", weight: 2}}, {{text: "{{text}} ?"}}, {{text: "which mood: {{text}}"}}]
+{more}
+target: {{label: [glad, sad], gold: mood}}
+metrics: [accuracy]
+"""
+LINES = "".join(f"{'glad' if number % 2 else 'sad'}\ttext {number}\n" for number in range(40))
+SEED = 3
+
+
+@pytest.mark.parametrize("more", ["", "few_shot: 1"], ids=["wordings alone", "exemplars too"])
+def test_an_epoch_is_what_encoding_it_anew_gives(tmp_path: Path, more: str) -> None:
+    path = tmp_path / "mood" / "line.yaml"
+    path.parent.mkdir()
+    path.write_text(TEMPLATE.format(more=more))
+    (path.parent / "train.tsv").write_text(LINES)
+    task, tokenizer = Task(read_template(path)), train_tokenizer(["glad or sad mood of text ?"] * 20, 600)
+    encoder = Encoder(tokenizer, 64, 16)
+    rows = encode_split(encoder, task, "train")
+    prepared = Prepared([task], tokenizer, encoder, [rows], Mixture([len(rows)], [1.0], SEED))
+    lengths = SimpleNamespace(prompt=64, target=16)
+    tasks = [SimpleNamespace(limit=None)]
+    config = SimpleNamespace(seed=SEED, lengths=lengths, tasks=tasks, directory=tmp_path / "runs" / "x")
+    data = _data_by_epoch(config, prepared)
+    seen = set()
+    for epoch in range(3):
+        wanted = encode_split(Encoder(tokenizer, 64, 16), task, "train", seed=SEED, epoch=epoch)
+        found = data(epoch)[0]
+        assert [row.id for row in found] == [row.id for row in wanted]
+        assert [row.input_ids.tolist() for row in found] == [row.input_ids.tolist() for row in wanted]
+        assert [row.labels.tolist() for row in found] == [row.labels.tolist() for row in wanted]
+        seen.add(str([row.input_ids.tolist() for row in found]))
+    assert len(seen) == 3
+    assert len(task.in_each_wording()) == (0 if more else 3)
