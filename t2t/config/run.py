@@ -112,18 +112,20 @@ class CheckpointSettings:
 
 @dataclass(frozen=True, slots=True)
 class GenerateSettings:
-    """Splits to generate for, tokens a batch, at most ``limit`` inputs a task and split, and whether outputs that are
-    not strict are decoded again under the grammar of their target."""
+    """Splits to generate for, tokens a batch, at most ``limit`` inputs a task and split, whether outputs that are not
+    strict are decoded again under the grammar of their target, and how many beams the free ones have (1: greedy)."""
 
     splits: tuple[str, ...]
     tokens: int
     limit: int | None
     constrain: bool
+    beams: int
 
     @property
     def decoding(self) -> str:
         """How outputs are decoded, for signatures."""
-        return "greedy+constrained" if self.constrain else "greedy"
+        free = "greedy" if self.beams == 1 else f"beams:{self.beams}"
+        return f"{free}+constrained" if self.constrain else free
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,7 @@ class Generate(_Strict):
     tokens: Positive = 8192
     limit: Positive | None = None
     constrain: bool = True
+    beams: Positive = 1
 
 
 class RunFile(_Strict):

@@ -96,6 +96,7 @@ def generate_run(run: RunConfig, types: str | None = None) -> dict[str, int]:
         prompt_limit=run.lengths.prompt,
         target_limit=run.lengths.target,
         batch_tokens=run.generate.tokens,
+        num_beams=run.generate.beams,
         constrain=run.generate.constrain,
         out=None if types is None else run.directory / "types" / folder,
     )

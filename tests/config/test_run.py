@@ -146,3 +146,16 @@ def test_yaml_that_is_not_read(tmp_path: Path, text: str, line: int, words: str)
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(RunFileError, match="cannot be read"):
         load_run(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "decoding"),
+    [
+        ([], "greedy+constrained"),
+        (["generate.constrain=false"], "greedy"),
+        (["generate.beams=4"], "beams:4+constrained"),
+        (["generate.beams=2", "generate.constrain=false"], "beams:2"),
+    ],
+)
+def test_how_outputs_are_decoded_is_told(run_file: Path, overrides: list[str], decoding: str) -> None:
+    assert load_run(run_file, overrides).generate.decoding == decoding

@@ -90,6 +90,17 @@ def test_beams_find_what_is_at_least_as_likely(engine: TorchEngine) -> None:
     assert sum(o.score for o in beams) >= sum(o.score for o in greedy) - 1e-4
 
 
+@pytest.mark.parametrize("beams", [2, 4])
+def test_beams_find_what_transformers_finds(engine: TorchEngine, beams: int) -> None:
+    asked = requests(12)
+    for request, output in zip(asked, engine.generate(asked, LIMIT, 1000, num_beams=beams), strict=True):
+        ids = torch.tensor([list(request.prompt_ids)])
+        found = engine.model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=LIMIT, num_beams=beams, do_sample=False
+        )[0, 1:].tolist()
+        assert list(output.ids) == found[: found.index(1) + 1 if 1 in found else None]
+
+
 def test_an_output_without_eos_is_cut(engine: TorchEngine) -> None:
     whole = engine.generate(requests(), LIMIT, 1000)
     short = engine.generate(requests(), 5, 1000)
