@@ -132,14 +132,16 @@ def _passage(setting: Setting, asked: str, stated: bool) -> tuple[Draft, Data | 
     return draft, facts[0] if stated else None
 
 
-def _ask(setting: Setting, asked: str, head: str) -> str:
+def _ask(setting: Setting, asked: str, head: str) -> tuple[str, Mention]:
+    """A question, and the name in it that it is about."""
     draft = setting.draft()
-    draft.add(setting.pick(setting.patterns.questions[asked]), {"head": head})
-    return draft.text
+    (about,) = draft.add(setting.pick(setting.patterns.questions[asked]), {"head": head})
+    return draft.text, about
 
 
 def qa(setting: Setting) -> Data | None:
-    """``context``, ``question`` and ``answer``: a span of the context, or None (one in five).
+    """``context``, ``question``, ``about``: the name in the question, and ``answer``: a span of the context, or None
+    (one in five).
 
     Of the questions without an answer half ask about a name of the context, half about one that is not in it.
     """
@@ -153,7 +155,8 @@ def qa(setting: Setting) -> Data | None:
     if head is None:
         return None
     answer = fact["tail"] if fact and not elsewhere else None
-    return {"context": draft.text, "question": _ask(setting, asked, head), "answer": answer}
+    question, about = _ask(setting, asked, head)
+    return {"context": draft.text, "question": question, "about": about.span(), "answer": answer}
 
 
 def _other_head(setting: Setting, draft: Draft, asked: str, elsewhere: bool) -> str | None:
@@ -178,7 +181,7 @@ def choice(setting: Setting) -> Data | None:
     setting.rng.shuffle(options)
     if len({o.casefold() for o in options}) < OPTIONS:
         return None
-    question = _ask(setting, asked, fact["head"]["text"])
+    question, _ = _ask(setting, asked, fact["head"]["text"])
     return {"passage": draft.text, "question": question, "options": options, "answer": answer}
 
 
