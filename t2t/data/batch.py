@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from t2t.data.encode import Encoded
 
 Indices = NDArray[np.int64]
-GRID = 4  # lengths are padded to multiples of it: few shapes, whose kernels are built once and found again
+GRID = 8  # lengths are padded to multiples of it: few shapes, whose kernels are built once and found again
 _UNITS = 3  # the stream of random numbers that shuffles units
 
 

@@ -24,8 +24,9 @@ ALLOW_UNVERIFIED = "allow_unverified=true"
 ALLOW_HELP = "also train on data sets of the hub whose revision is unverified"
 _CHOOSES_PROCESSES = ("--num_gpus", "--num_accelerators", "--include", "-i", "--exclude", "-e", "--hostfile", "-H")
 _CPU_SETTINGS = {
-    # oneDNN builds a kernel for each shape of a product and forgets all but 1,024 of them, fewer than a run has.
-    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "30000",
+    # oneDNN builds a kernel for each shape of a product and forgets all but 1,024 of them, fewer than a run has. A
+    # kernel takes some 300 KB.
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "10000",
     # glibc gives large blocks back to the system again and again; kept, and in large pages, they cost no page faults.
     "MALLOC_MMAP_THRESHOLD_": str(1 << 25),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 31),

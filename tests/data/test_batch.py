@@ -83,25 +83,25 @@ def test_collate_pads_to_the_grid() -> None:
     batch = collate([encoded("a", 0, 5, 1), encoded("b", 1, 1, 2)], lambda row: 1.0 + row.task_index)
     assert batch["input_ids"].tolist() == [[5] * 5 + [0] * 3, [5] + [0] * 7]
     assert batch["attention_mask"].tolist() == [[1] * 5 + [0] * 3, [1] + [0] * 7]
-    assert batch["labels"].tolist() == [[5, -100, -100, -100], [5, 5, -100, -100]]
+    assert batch["labels"].tolist() == [[5] + [-100] * 7, [5, 5] + [-100] * 6]
     assert batch["weights"].tolist() == [1.0, 2.0]
 
 
 def test_no_rows_are_a_dummy_of_weight_zero() -> None:
     batch = collate([], lambda row: 1.0)
     assert torch.equal(batch["weights"], torch.zeros(1))
-    assert batch["labels"].tolist() == [[1, -100, -100, -100]]
+    assert batch["labels"].tolist() == [[1] + [-100] * 7]
 
 
 def test_a_unit_that_is_nearly_full_is_filled_up_with_rows_that_count_nothing() -> None:
-    rows = [encoded(str(number), 0, 6, 3) for number in range(8)]  # 8 + 4 positions a row
-    batch = collate(rows, lambda row: 1.0, tokens=120)
+    rows = [encoded(str(number), 0, 6, 3) for number in range(8)]  # 8 + 8 positions a row
+    batch = collate(rows, lambda row: 1.0, tokens=160)
     assert batch["input_ids"].shape == (10, 8)
     assert batch["weights"].tolist() == [1.0] * 8 + [0.0] * 2
     assert (batch["labels"][8:] == -100).all()
     assert batch["attention_mask"][8:].sum(dim=1).tolist() == [1, 1]
-    assert collate(rows[:7], lambda row: 1.0, tokens=120)["input_ids"].shape == (7, 8)
-    assert collate(rows, lambda row: 1.0, tokens=90)["input_ids"].shape == (8, 8)
+    assert collate(rows[:7], lambda row: 1.0, tokens=160)["input_ids"].shape == (7, 8)
+    assert collate(rows, lambda row: 1.0, tokens=120)["input_ids"].shape == (8, 8)
 
 
 def test_units_have_few_shapes() -> None:
