@@ -80,7 +80,7 @@ def scores(run: RunFiles) -> str:
     ceiling = " Where it stands, gold is what the task's own gold scores." if gold else ""
     words = f"Bars run from 0 to the best value; whiskers are 95% bootstrap intervals.{ceiling}{starred}"
     what = f'<p class="quiet small">{words}</p>'
-    return f'<h2>Scores</h2><div class="pair">{"".join(cards)}</div><div style="height:8px"></div>{what}'
+    return f'<h2>Scores</h2><div class="pair scores">{"".join(cards)}</div><div style="height:8px"></div>{what}'
 
 
 def _ungrounded(run: RunFiles) -> bool:

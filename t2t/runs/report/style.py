@@ -14,13 +14,14 @@ main{max-width:1280px;margin:0 auto;padding:36px 24px 72px}
 h1{font-size:29px;line-height:1.2;letter-spacing:-.015em;margin:0 0 4px;overflow-wrap:anywhere}
 h2{font-size:18px;margin:40px 0 12px}h3{font-size:14px;margin:0 0 6px}h3 .quiet{font-weight:400;margin-left:4px}
 .quiet{color:var(--quiet)}p{margin:0 0 12px}.small{font-size:13px}
-.chips{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:12px;margin:22px 0 0}
+.chips{display:grid;grid-template-columns:repeat(auto-fit,minmax(164px,1fr));gap:12px;margin:22px 0 0}
 .chip,.card{background:var(--card);border:1px solid var(--line);border-radius:10px}
 .chip{padding:10px 14px;overflow-wrap:anywhere}
 .chip b{display:block;font-size:17px;font-weight:600;line-height:1.35;font-variant-numeric:tabular-nums}
 .chip span{color:var(--quiet);font-size:12px}
 .card{padding:14px 16px;min-width:0}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,540px),1fr));gap:16px;align-items:start}
+.scores{grid-template-columns:repeat(auto-fit,minmax(min(100%,600px),1fr))}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums}
 th{font-size:12px;font-weight:500;color:var(--quiet);text-align:left;padding:4px 6px;
