@@ -46,6 +46,13 @@ def fold(text: str) -> str:
     return " ".join(nfkc(nfkc(text).casefold()).split())
 
 
+def folds_to(text: str, folded: str) -> bool:
+    """``fold(text) == folded`` for a text that begins with no white space, without folding most that differ."""
+    if text.isascii() and text[:1].lower() != folded[:1]:
+        return False
+    return fold(text) == folded
+
+
 def fold_character(char: str) -> str:
     """One character decomposed (NFKD) and case folded; white space becomes one space. May be several characters."""
     if char.isascii():

@@ -13,7 +13,7 @@ from t2t.linear.node import INVALID, Invalid, Node, Place, mark_between, one_of
 from t2t.linear.pattern import compile_pattern
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Json, Span, Value
-from t2t.text import fold
+from t2t.text import fold, folds_to
 
 Build = Callable[[Json, Place, Alphabet], Node]
 
@@ -51,8 +51,12 @@ class Fields:
         if wrong:
             scope.report(wrong, name, text)
             return INVALID
-        values = {key: node.parse(chunk, scope) for (key, node), chunk in zip(self.nodes.items(), chunks, strict=True)}
-        return {key: value for key, value in values.items() if value is not INVALID}
+        values: dict[str, Value] = {}
+        for (key, node), chunk in zip(self.nodes.items(), chunks, strict=True):
+            value = node.parse(chunk, scope)
+            if value is not INVALID:
+                values[key] = value
+        return values
 
     def grammar(self, scope: Scope) -> Grammar:
         parts = self.pattern.weave([node.grammar(scope) for node in self.nodes.values()], Literal)
@@ -147,7 +151,7 @@ class Each(Node):
         return item
 
     def read(self, text: str, scope: Scope) -> Value | Invalid:
-        if fold(text) == self._empty_folded:
+        if folds_to(text, self._empty_folded):
             return []
         outer, scope.cursor = scope.cursor, Cursor(self.reuse)
         items: list[Value] = []

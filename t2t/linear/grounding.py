@@ -69,9 +69,10 @@ class SourceText:
 
     def exact(self, surface: str) -> list[Place]:
         """The places of ``surface``, from left to right, overlapping ones too: the first ``MOST_PLACES``."""
-        if surface not in self._exact:
-            self._exact[surface] = self._find(surface)
-        return self._exact[surface]
+        places = self._exact.get(surface)
+        if places is None:
+            places = self._exact[surface] = self._find(surface)
+        return places
 
     def _find(self, surface: str) -> list[Place]:
         places: list[Place] = []
@@ -83,13 +84,13 @@ class SourceText:
 
     def places(self, surface: str) -> tuple[Found, list[Place]]:
         """The best tier that finds ``surface`` and its places there (see ``exact``); ``absent`` and none otherwise."""
+        if exact := self.exact(surface):
+            return "exact", exact
         if surface not in self._places:
             self._places[surface] = self._tiers(surface)
         return self._places[surface]
 
     def _tiers(self, surface: str) -> tuple[Found, list[Place]]:
-        if exact := self.exact(surface):
-            return "exact", exact
         if folded := _search(self.folded, re.escape(_fold(surface, True).text.strip())):
             return "folded", folded
         pieces = [re.escape(_fold(piece, False).text) for piece in _UNKNOWN.split(surface.strip())]

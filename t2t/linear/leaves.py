@@ -81,9 +81,10 @@ class ClosedSet:
 
     def find(self, words: str) -> Json | Invalid:
         """The value of these words, exactly or folded."""
-        if words in self.values:
+        try:
             return self.values[words]
-        return self.folded.get(fold(words), INVALID)
+        except KeyError:
+            return self.folded.get(fold(words), INVALID)
 
 
 def _pairs(spec: Json, place: Place, key: str) -> list[tuple[Json, str]]:

@@ -14,7 +14,7 @@ from t2t.linear.grammar import Grammar, Literal, OneOf
 from t2t.linear.scope import Expression, Scope, Where, kind_of
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Value
-from t2t.text import fold
+from t2t.text import ESCAPE, fold, folds_to
 
 
 class Invalid(Enum):
@@ -119,7 +119,7 @@ class Node(ABC):
         if not stripped:
             scope.report("empty_value", self.place.name, text)
             return INVALID
-        if self._absent_folded is not None and fold(stripped) == self._absent_folded:
+        if self._absent_folded is not None and folds_to(stripped, self._absent_folded):
             return None
         return self.read(stripped, scope)
 
@@ -138,6 +138,8 @@ class Node(ABC):
 
     def unescape(self, text: str, scope: Scope) -> str:
         """The value that stands for ``text``; escapes that are none are reported."""
+        if ESCAPE not in text:
+            return text
         value, bad = self.alphabet.escaper.read(text)
         for escape in bad:
             scope.report("bad_escape", self.place.name, escape)

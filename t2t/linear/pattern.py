@@ -86,8 +86,10 @@ class Pattern:
                 return [], "missing_mark"
             values.append(value.strip())
         values.append(body.strip())
-        if any(mark in value for mark in self.marks if mark for value in values):
-            return [], "extra_mark"
+        for mark in self.marks:
+            for value in values:
+                if mark and mark in value:
+                    return [], "extra_mark"
         return values, None
 
 

@@ -32,13 +32,14 @@ class Scope:
 
     def source(self, field: str) -> SourceText:
         """The text of a field in which spans are looked up."""
-        if field not in self._sources:
+        source = self._sources.get(field)
+        if source is None:
             text = self.fields.get(field)
             if not isinstance(text, str):
                 found = "is missing" if field not in self.fields else f"is {kind_of(text)}"
                 raise DataError(self.where, f"field {field!r}, in which spans are looked up, {found}", "give it a text")
-            self._sources[field] = SourceText(text)
-        return self._sources[field]
+            source = self._sources[field] = SourceText(text)
+        return source
 
     def report(self, kind: str, path: str, text: str) -> None:
         """Note an issue; long texts are cut."""

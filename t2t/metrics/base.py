@@ -168,8 +168,12 @@ def _split(spec: Json, where: str) -> tuple[str, Mapping[str, Json]]:
 
 
 def segments(metric: Measure, pairs: Iterable[tuple[Sequence[Value], Parsed]]) -> Stats:
-    """The statistics of many (references, parsed) pairs, shape (n, k); rows that are shorter than k end in zeros."""
-    rows = [metric.segment(references, parsed) for references, parsed in pairs]
+    """The statistics of many (references, parsed) pairs, shape (n, k)."""
+    return stacked([metric.segment(references, parsed) for references, parsed in pairs])
+
+
+def stacked(rows: Sequence[Stats]) -> Stats:
+    """The statistics of single examples as one array, shape (n, k); rows that are shorter than k end in zeros."""
     if len({len(row) for row in rows}) == 1:
         return np.array(rows)
     stats = np.zeros((len(rows), max((len(row) for row in rows), default=0)))

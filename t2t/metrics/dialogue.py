@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from t2t.linear.parsed import Parsed
 from t2t.metrics.base import METRICS, Arguments, Metric, Stats
-from t2t.metrics.labels import Share
+from t2t.metrics.labels import RIGHT, WRONG, Share
 from t2t.metrics.spans import MicroF1
-from t2t.metrics.values import Look, clean, parsed_at, plain
+from t2t.metrics.values import OUTPUT, Look, clean, parsed_at, plain
 from t2t.structures import Value
 
 
@@ -21,10 +19,10 @@ class JointAccuracy(Share):
 
     def segment(self, references: Sequence[Value], parsed: Parsed) -> Stats:
         gold = Look(self.where)
-        golds = [{plain(item) for item in gold.items(reference, self.path)} for reference in references]
-        found = {plain(item) for item in Look().items(parsed_at(parsed, ""), self.path)}
+        golds = [set(map(plain, gold.items(reference, self.path))) for reference in references]
+        found = set(map(plain, OUTPUT.items(parsed_at(parsed, ""), self.path)))
         path = self.path if isinstance(parsed.value, dict) else ""  # issues of a root list do not name the list
-        return np.array([float(found in golds and clean(parsed, path)), 1.0])
+        return RIGHT if found in golds and clean(parsed, path) else WRONG
 
 
 @METRICS.register("joint_accuracy")

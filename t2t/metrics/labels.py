@@ -29,6 +29,16 @@ class Share:
         return float(stats[0] / stats[1]) if stats[1] else 0.0
 
 
+def _constant(*numbers: float) -> Stats:
+    stats = np.array(numbers)
+    stats.setflags(write=False)
+    return stats
+
+
+# The statistics of one example of a share, which all examples have in common.
+RIGHT, WRONG = _constant(1.0, 1.0), _constant(0.0, 1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Accuracy(Share):
     """Share of examples whose value at a path equals a reference; ``whole`` also wants every part of it parseable."""
@@ -36,13 +46,13 @@ class Accuracy(Share):
     whole: bool = False
 
     def segment(self, references: Sequence[Value], parsed: Parsed) -> Stats:
-        golds = {plain(gold_at(reference, self.path, self.where)) for reference in references}
+        golds = [plain(gold_at(reference, self.path, self.where)) for reference in references]
         found = parsed_at(parsed, self.path)
         right = found is not MISSING and plain(found) in golds and (not self.whole or clean(parsed, self.path))
-        return np.array([float(right), 1.0])
+        return RIGHT if right else WRONG
 
 
-_Labels: TypeAlias = dict[Key, None]  # a set whose order is the same in every process
+_Labels: TypeAlias = tuple[Key, ...]  # a set whose order is the same in every process
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,8 @@ class Classes:
     A value that is a list is a set of labels (unless ``sets`` is off), any other value a set of one. An output that
     could not be read is predicted as no class. Of several references the one that shares most labels with the output
     counts. Classes stand in the order in which this metric first saw them; a later class only adds columns at the end.
-    ``ignored`` classes (no relation, other) count neither as predicted nor as gold.
+    ``ignored`` classes (no relation, other) count neither as predicted nor as gold. Examples of the same gold and
+    predicted labels share one row of statistics, kept in ``rows``.
     """
 
     name: str
@@ -64,12 +75,18 @@ class Classes:
     best: float = 1.0
     detail: str = ""
     classes: dict[Key, int] = field(default_factory=dict)
+    rows: dict[tuple[_Labels, _Labels], Stats] = field(default_factory=dict)
 
     def segment(self, references: Sequence[Value], parsed: Parsed) -> Stats:
         value = parsed_at(parsed, self.path)
-        found: _Labels = {} if value is MISSING else self._labels(value)
+        found: _Labels = () if value is MISSING else self._labels(value)
         golds = [self._labels(gold_at(reference, self.path, self.where)) for reference in references]
         gold = golds[0] if len(golds) == 1 else max(golds, key=lambda labels: _overlap(labels, found))
+        if (gold, found) not in self.rows:
+            self.rows[gold, found] = self._row(gold, found)
+        return self.rows[gold, found]
+
+    def _row(self, gold: _Labels, found: _Labels) -> Stats:
         places = {label: self.classes.setdefault(label, len(self.classes)) for label in (*gold, *found)}
         stats = np.zeros(1 + 3 * len(self.classes))
         stats[0] = 1.0
@@ -78,18 +95,19 @@ class Classes:
         for label in gold:
             stats[3 * places[label] + 3] = 1.0
             stats[3 * places[label] + 1] = float(label in found)
+        stats.setflags(write=False)
         return stats
 
     def _labels(self, value: Value | Missing) -> _Labels:
         values = value if self.sets and isinstance(value, list) else [value]
-        return {label: None for label in map(plain, values) if label not in self.ignored}
+        return tuple(dict.fromkeys(label for label in map(plain, values) if label not in self.ignored))
 
     def total(self, stats: Stats) -> float:
         return self.measure(stats[1:].reshape(-1, 3).T, float(stats[0]))
 
 
 def _overlap(gold: _Labels, found: _Labels) -> float:
-    return 2 * len(gold.keys() & found.keys()) / (len(gold) + len(found)) if gold or found else 1.0
+    return 2 * len({*gold} & {*found}) / (len(gold) + len(found)) if gold or found else 1.0
 
 
 def macro_average(counts: Stats, n: float) -> float:

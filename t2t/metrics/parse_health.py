@@ -9,7 +9,7 @@ import numpy as np
 
 from t2t.linear.parsed import Parsed
 from t2t.metrics.base import METRICS, Arguments, Metric, Stats
-from t2t.metrics.labels import Share
+from t2t.metrics.labels import RIGHT, WRONG, Share
 from t2t.structures import Span, Value
 
 
@@ -17,9 +17,13 @@ def spans_of(value: Value) -> list[Span]:
     """Every span of a value tree, in order."""
     if isinstance(value, Span):
         return [value]
-    if isinstance(value, (list, dict)):
-        return [span for item in (value.values() if isinstance(value, dict) else value) for span in spans_of(item)]
-    return []
+    if not isinstance(value, (list, dict)):
+        return []
+    spans: list[Span] = []
+    for item in value.values() if isinstance(value, dict) else value:
+        if not isinstance(item, str):
+            spans += spans_of(item)
+    return spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Unparseable(Share):
     """Share of outputs of which any part could not be parsed."""
 
     def segment(self, references: Sequence[Value], parsed: Parsed) -> Stats:
-        return np.array([float(not parsed.ok), 1.0])
+        return WRONG if parsed.ok else RIGHT
 
 
 @dataclass(frozen=True, slots=True)

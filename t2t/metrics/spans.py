@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from t2t.linear.parsed import Parsed
 from t2t.metrics.base import METRICS, Arguments, Metric, Stats
-from t2t.metrics.values import Key, Look, Missing, Surface, parsed_at, place, plain
+from t2t.metrics.values import OUTPUT, Key, Look, Missing, Surface, parsed_at, place, plain
 from t2t.structures import Value
 
 
@@ -30,23 +31,23 @@ class MicroF1:
     detail: str = ""
 
     def segment(self, references: Sequence[Value], parsed: Parsed) -> Stats:
-        found = self._count(parsed_at(parsed, ""), Look())
-        candidates = [self._compare(self._count(reference, Look(self.where)), found) for reference in references]
+        gold = Look(self.where)
+        found = self._keys(parsed_at(parsed, ""), OUTPUT)
+        candidates = [_compare(self._keys(reference, gold), found) for reference in references]
         return candidates[0] if len(candidates) == 1 else max(candidates, key=self.total)
 
-    def _compare(self, gold: dict[Key, int], found: dict[Key, int]) -> Stats:
-        right = sum(min(count, found[key]) for key, count in gold.items() if key in found)
-        return np.array([right, sum(found.values()), sum(gold.values())], dtype=np.float64)
-
-    def _count(self, value: Value | Missing, look: Look) -> dict[Key, int]:
-        counts: dict[Key, int] = {}
-        for item in look.items(value, self.over):
-            for key in self.tuples(item, look):
-                counts[key] = counts.get(key, 0) + 1
-        return counts
+    def _keys(self, value: Value | Missing, look: Look) -> list[Key]:
+        return [key for item in look.items(value, self.over) for key in self.tuples(item, look)]
 
     def total(self, stats: Stats) -> float:
         return float(2 * stats[0] / (stats[1] + stats[2])) if stats[1] + stats[2] else 1.0
+
+
+def _compare(gold: list[Key], found: list[Key]) -> Stats:
+    different = set(gold)
+    alone = len(different) == len(gold)  # then nothing needs to be counted
+    right = len(different.intersection(found)) if alone else (Counter(gold) & Counter(found)).total()
+    return np.array([right, len(found), len(gold)], dtype=np.float64)
 
 
 def _mentions(arguments: Arguments, surface: Surface) -> Metric:

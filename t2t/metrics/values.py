@@ -81,26 +81,37 @@ class Look:
         joined: ``events.args`` are the arguments of all events.
         """
         keys = over.split(".") if over else []
-        found = [value]
+        found: list[Value | Missing] = [value]
         if isinstance(value, list):
-            found, keys = list(value), keys[1:]
+            found, keys = [*value], keys[1:]
         elif self.gold is not None and value is not None and not isinstance(value, dict):
             raise TemplateError(self.gold, f"the metric reads a list, but the gold value is {value!r}", "use accuracy")
         for key in keys:
-            below = [self.at(item, key) for item in found if item is not MISSING]
-            found = [inner for item in below for inner in (item if isinstance(item, list) else [item])]
+            below: list[Value | Missing] = []
+            for item in found:
+                if item is MISSING:
+                    continue
+                inner = self.at(item, key)
+                if isinstance(inner, list):
+                    below += inner
+                else:
+                    below.append(inner)
+            found = below
         return [item for item in found if item is not None and item is not MISSING]
+
+
+OUTPUT: Final = Look()
 
 
 def plain(value: Value | Missing) -> Key:
     """A value in hashable form: spans as their text, 1 equal to 1.0, true equal to neither."""
     if isinstance(value, str):
         return value
-    if isinstance(value, dict):
-        keys = sorted(value)
-        return ("dict", *keys, *[plain(value[key]) for key in keys])
     if isinstance(value, Span):
         return value.text
+    if isinstance(value, dict):
+        keys = sorted(value)
+        return ("dict", *keys, *map(plain, map(value.__getitem__, keys)))
     if isinstance(value, list):
         return ("list", *map(plain, value))
     if isinstance(value, bool):

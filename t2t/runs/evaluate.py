@@ -3,51 +3,26 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
 
 from t2t import __version__
 from t2t.config.run import RunConfig
-from t2t.errors import DataError, RunDirectoryError
-from t2t.linear.parsed import Issue, Parsed
-from t2t.metrics import Metric, build_metrics, health_metrics, score, segments
-from t2t.metrics.base import Columnar, Stats, each_alone
+from t2t.errors import RunDirectoryError
+from t2t.metrics import Metric, build_metrics, health_metrics, score
+from t2t.metrics.base import Stats, stacked
 from t2t.metrics.ceiling import Ceiling
-from t2t.runs.prediction_lines import Parser, parse_line
-from t2t.runs.run_files import prediction_file, prediction_name, read_lines, write_json
+from t2t.runs.judge import Judged, Scorable, judge
+from t2t.runs.run_files import prediction_name, write_json
 from t2t.runs.run_tasks import answering_tasks
-from t2t.structures import Example, Json, Value
+from t2t.runs.worst import Worst
+from t2t.structures import Json
 
-WORST = 10
+_AT_ONCE = 1000  # examples in memory
 HEALTH = ("unparseable", "ungrounded")
-
-
-class Scorable(Parser, Protocol):
-    """What evaluation needs of a task (see t2t.tasks.task.Task)."""
-
-    name: str
-    version: int
-    language: str
-
-    @property
-    def metrics(self) -> Sequence[Json]: ...
-
-    @property
-    def metrics_where(self) -> str: ...
-
-    def splits(self) -> list[str]: ...
-
-    def examples(self, split: str) -> Iterator[Example]: ...
-
-    def references(self, example: Example) -> list[Value]: ...
-
-    def target_text(self, example: Example) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +42,6 @@ class Row:
     signature: str
     best: float
     ceiling: float
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """An example, the line that was predicted for it, what the line says, and what it should say."""
-
-    example: Example
-    line: Json
-    parsed: Parsed
-    references: list[Value]
 
 
 def evaluate(
@@ -100,12 +65,9 @@ def evaluate(
         metrics = task_metrics(task)
         for split in [split for split in splits if split in task.splits()]:
             with _no_cycle_search():
-                judged = list(judge(directory, task, split, limit))
-                pairs = [(one.references, one.parsed) for one in judged]
-                scored = [(metric, segments(metric, pairs)) for metric in metrics]
-            ceilings = _ceilings(task, judged, metrics)
-            rows += [_row(task, split, decoding, *pair, ceilings[pair[0].name]) for pair in scored]
-            worst[prediction_name(task.name, split)] = _worst(task, judged, scored)
+                judged = judge(directory, task, split, limit)
+                found, worst[prediction_name(task.name, split)] = _score(task, split, decoding, metrics, judged)
+            rows += found
     if not rows:
         raise RunDirectoryError(str(directory), f"no task has a split of {list(splits)}", "name other splits")
     write_json(directory / "scores.json", [asdict(row) for row in rows])
@@ -113,9 +75,33 @@ def evaluate(
     return rows
 
 
+def _score(
+    task: Scorable, split: str, decoding: str, metrics: Sequence[Metric], judged: Iterator[Judged]
+) -> tuple[list[Row], list[Json]]:
+    """The rows of one split of a task and its worst examples. Of the others only the statistics are kept."""
+    rows: list[list[Stats]] = [[] for _ in metrics]
+    ceiling, worst = Ceiling(metrics), Worst(metrics)
+    while some := list(islice(judged, _AT_ONCE)):
+        found = [[metric.segment(one.references, one.parsed) for one in some] for metric in metrics]
+        for all_rows, more in zip(rows, found, strict=True):
+            all_rows += more
+        worst.add(some, found)
+        _raise_ceiling(ceiling, task, some)
+    best = ceiling.values()
+    scored = [(metric, stacked(own), best[metric.name]) for metric, own in zip(metrics, rows, strict=True)]
+    return [_row(task, split, decoding, *one) for one in scored], worst.entries(task)
+
+
+def _raise_ceiling(ceiling: Ceiling, task: Scorable, judged: Sequence[Judged]) -> None:
+    for one in judged:
+        if ceiling.full:
+            break
+        ceiling.add(one.references, task.parse(task.target_text(one.example), one.example))
+
+
 @contextmanager
 def _no_cycle_search() -> Iterator[None]:
-    """Golds and values are trees: searching millions of them for cycles, again and again, would take half the time."""
+    """Golds and values are trees: searching them for cycles, again and again, would take a third of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -142,73 +128,12 @@ def task_metrics(task: Scorable) -> list[Metric]:
     return [*build_metrics(wanted, task.metrics_where, task.language), *health_metrics()]
 
 
-def judge(directory: Path, task: Scorable, split: str, limit: int | None = None) -> Iterator[Judged]:
-    """The examples of a split with their predictions, parsed again, in the order of the examples.
-
-    That an output was cut at the length limit is known to the line alone, so that issue is taken over from it.
-    """
-    path = prediction_file(directory, task.name, split)
-    lines = _lines(path)
-    for example in islice(task.examples(split), limit):
-        line = lines.pop(example.id, None)
-        if line is None:
-            raise DataError(str(path), f"no prediction for example {example.id!r}", "generate the predictions again")
-        parsed = parse_line(task, line, example)
-        cut = tuple(Issue("cut", "", "") for issue in line.get("issues", []) if issue["kind"] == "cut")
-        yield Judged(
-            example, line, Parsed(parsed.value, parsed.issues + cut, line.get("score")), task.references(example)
-        )
-    if lines:
-        found = f"predictions for ids that are no examples, {next(iter(lines))!r} among them ({len(lines)} in all)"
-        raise DataError(str(path), found, "evaluate with the data and limit that it was generated with")
-
-
-def _lines(path: Path) -> dict[str, Json]:
-    if not path.is_file():
-        raise RunDirectoryError(str(path), "no such predictions", "run `t2t generate` first")
-    lines: dict[str, Json] = {}
-    for where, line in read_lines(path):
-        if line["id"] in lines:
-            raise DataError(where, f"id {line['id']!r} stands there twice", "generate the predictions again")
-        lines[line["id"]] = line
-    return lines
-
-
-def _ceilings(task: Scorable, judged: Sequence[Judged], metrics: Sequence[Metric]) -> Mapping[str, float]:
-    ceiling = Ceiling(metrics)
-    for one in judged:
-        if ceiling.full:
-            break
-        ceiling.add(one.references, task.parse(task.target_text(one.example), one.example))
-    return ceiling.values()
-
-
 def _row(task: Scorable, split: str, decoding: str, metric: Metric, stats: Stats, ceiling: float) -> Row:
     parts = [metric.name, f"{prediction_name(task.name, split)}@{task.version}", decoding, f"t2t:{__version__}"]
     signature = "|".join([*parts, metric.detail] if metric.detail else parts)
     found = score(metric, stats, len(stats), signature)
     numbers = found.value, found.low, found.high, found.n
     return Row(task.name, split, found.name, *numbers, signature, metric.best, ceiling)
-
-
-def _worst(task: Scorable, judged: list[Judged], scored: Sequence[tuple[Metric, Stats]]) -> list[Json]:
-    """The ten examples furthest from the best of a metric, worst first; those that reach it are not among them.
-
-    The metric is the first that tells single examples apart: a correlation does not.
-    """
-    tried = [(m, each_alone(m, rows)) for m, rows in scored if not isinstance(m, Columnar) and len(rows)]
-    if not tried:
-        return []
-    metric, values = next(((m, found) for m, found in tried if len(set(found.tolist())) > 1), tried[0])
-    distance = np.abs(values - metric.best)
-    order = np.argsort(-distance, kind="stable")[:WORST]
-    return [_entry(task, judged[i], metric.name, float(values[i])) for i in order if distance[i] > 1e-9]
-
-
-def _entry(task: Scorable, judged: Judged, metric: str, value: float) -> Json:
-    issues = [asdict(issue) for issue in judged.parsed.issues]
-    line = {"id": judged.example.id, "prompt": judged.line.get("prompt", ""), "gold": task.target_text(judged.example)}
-    return {**line, "text": judged.line["text"], "issues": issues, "metric": metric, "value": value}
 
 
 def table(rows: Sequence[Row]) -> str:

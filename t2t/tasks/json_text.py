@@ -13,7 +13,7 @@ from t2t.tasks.files import UNPACKED_CAP, DataFile, check_text, open_bytes
 def parse_json(text: str, where: str) -> Json:
     """The JSON value of a text; DataError at ``where`` for anything else, NaN, NUL and lone surrogates."""
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise DataError(where, f"no JSON ({error})", "correct the record") from None
     if "\\u" in text:
@@ -23,6 +23,10 @@ def parse_json(text: str, where: str) -> Json:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON value")
+
+
+# json.loads would build a decoder for every text.
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _check_strings(value: Json, where: str) -> None:

@@ -109,7 +109,9 @@ class Filtered(Wrapper):
 
         def kept(record: RawRecord) -> RawRecord | None:
             if self.identify is not None:
-                record = replace(record, id=_new_id(evaluate(self.identify, record), seen, record.where))
+                record = RawRecord(
+                    record.where, _new_id(evaluate(self.identify, record), seen, record.where), record.data
+                )
             return record if self.keep is None or _true(evaluate(self.keep, record)) else None
 
         return bad.each(self.inner.records(split, bad), kept)
