@@ -11,6 +11,7 @@ from t2t.text import (
     compatibility_forms,
     fold,
     fold_character,
+    folds_to,
     is_layout,
     nfkc,
 )
@@ -33,6 +34,12 @@ def test_escape_round_trips_and_leaves_no_mark(value: str, marks: set[str], rese
     assert written == written.strip()
     assert "  " not in written
     assert fold(written) not in {fold(word) for word in reserved}
+
+
+@given(SCALARS | HOSTILE, WORDS | st.sets(SCALARS, max_size=2))
+def test_what_folds_to_a_word_is_what_folded_equals_it(text: str, words: set[str]) -> None:
+    for word in {fold(word) for word in words} | {fold(text)}:
+        assert folds_to(text.strip(), word) == (fold(text) == word)
 
 
 @given(SCALARS)

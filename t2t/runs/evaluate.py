@@ -21,7 +21,7 @@ from t2t.runs.run_tasks import answering_tasks
 from t2t.runs.worst import Worst
 from t2t.structures import Json
 
-_AT_ONCE = 1000  # examples in memory
+_AT_ONCE = 1000  # examples held in memory
 HEALTH = ("unparseable", "ungrounded")
 
 
@@ -83,12 +83,12 @@ def _score(
     ceiling, worst = Ceiling(metrics), Worst(metrics)
     while some := list(islice(judged, _AT_ONCE)):
         found = [[metric.segment(one.references, one.parsed) for one in some] for metric in metrics]
-        for all_rows, more in zip(rows, found, strict=True):
-            all_rows += more
+        for known, more in zip(rows, found, strict=True):
+            known += more
         worst.add(some, found)
         _raise_ceiling(ceiling, task, some)
     best = ceiling.values()
-    scored = [(metric, stacked(own), best[metric.name]) for metric, own in zip(metrics, rows, strict=True)]
+    scored = [(metric, stacked(known), best[metric.name]) for metric, known in zip(metrics, rows, strict=True)]
     return [_row(task, split, decoding, *one) for one in scored], worst.entries(task)
 
 
@@ -101,7 +101,7 @@ def _raise_ceiling(ceiling: Ceiling, task: Scorable, judged: Sequence[Judged]) -
 
 @contextmanager
 def _no_cycle_search() -> Iterator[None]:
-    """Golds and values are trees: searching them for cycles, again and again, would take a third of the time."""
+    """Golds and values are trees: searching them for cycles, again and again, would take a quarter of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import WeakSet
 
 import pytest
 
@@ -14,6 +15,7 @@ from t2t import __version__
 from t2t.errors import DataError, RunDirectoryError, TemplateError
 from t2t.linear.parsed import Issue, Parsed
 from t2t.runs.evaluate import evaluate, table
+from t2t.runs.worst import WORST
 from t2t.structures import Example, Json, Value
 
 
@@ -119,6 +121,46 @@ def test_a_limit_and_other_splits(tmp_path: Path) -> None:
     rows = evaluate(tmp_path, [Colours()], ["test", "patterns", "valid"], limit=2)
     assert [row.value for row in rows if row.metric == "accuracy"] == [1.0, 0.5]
     assert set(json.loads((tmp_path / "worst.json").read_text())) == {"toy/colour", "toy/colour@patterns"}
+
+
+@pytest.mark.parametrize("metrics", [("accuracy", "chrf"), ("mcc", "accuracy"), ("macro_f1", "bleu", "distinct_n")])
+def test_the_parts_in_which_examples_are_read_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metrics: tuple[str, ...]
+) -> None:
+    task = Colours()
+    task.metrics = metrics
+    task.golds = ("red", "green", "blue") * 9
+    predict(tmp_path, {f"test{i}": ("red", "mauve", "green", "blue")[i * i % 4] for i in range(27)})
+    evaluate(tmp_path, [task], ["test"])
+    whole = [(tmp_path / name).read_bytes() for name in ("scores.json", "worst.json")]
+    for size in (1, 2, 26):
+        monkeypatch.setattr("t2t.runs.evaluate._AT_ONCE", size)
+        evaluate(tmp_path, [task], ["test"])
+        assert [(tmp_path / name).read_bytes() for name in ("scores.json", "worst.json")] == whole
+
+
+def test_examples_are_let_go_once_they_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fields(dict[str, Json]):
+        """What can be watched while it lives."""
+
+        __hash__ = object.__hash__
+
+    alive: WeakSet[Fields] = WeakSet()
+
+    class Watched(Colours):
+        golds = ("red", "green") * 100
+
+        def examples(self, split: str) -> Iterator[Example]:
+            for example in super().examples(split):
+                fields = Fields()
+                alive.add(fields)
+                yield Example(example.id, fields, example.gold)
+                del fields
+                assert len(alive) <= 5 + 5 + WORST + 1  # a part, the one before, the worst so far, and this one
+
+    monkeypatch.setattr("t2t.runs.evaluate._AT_ONCE", 5)
+    predict(tmp_path, {f"test{i}": "red" for i in range(200)})
+    assert evaluate(tmp_path, [Watched()], ["test"])[0].value == 0.5
 
 
 def test_an_output_that_was_cut_is_unparseable(tmp_path: Path) -> None:
