@@ -170,7 +170,7 @@ def _other_head(setting: Setting, draft: Draft, asked: str, elsewhere: bool) -> 
 
 
 def choice(setting: Setting) -> Data | None:
-    """``passage``, ``question``, three ``options`` of one kind and the right one, ``answer``."""
+    """``passage``, ``question``, ``about``: the name in the question, three ``options`` of one kind, ``answer``: one."""
     asked = setting.key(RELATIONS)
     draft, fact = _passage(setting, asked, stated=True)
     if not draft.is_clear() or fact is None:
@@ -181,8 +181,14 @@ def choice(setting: Setting) -> Data | None:
     setting.rng.shuffle(options)
     if len({o.casefold() for o in options}) < OPTIONS:
         return None
-    question, _ = _ask(setting, asked, fact["head"]["text"])
-    return {"passage": draft.text, "question": question, "options": options, "answer": answer}
+    question, about = _ask(setting, asked, fact["head"]["text"])
+    return {
+        "passage": draft.text,
+        "question": question,
+        "about": about.span(),
+        "options": options,
+        "answer": answer,
+    }
 
 
 def summary(setting: Setting) -> Data | None:
