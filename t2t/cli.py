@@ -24,13 +24,13 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     from t2t.config.library import template_files
-    from t2t.runs.check import check
+    from t2t.runs.check import check_each, told
     from t2t.tasks.task import named_tasks
 
     names = [task for name in arguments.template or sorted(template_files()) for task in named_tasks(name)]
-    text, errors = check(names, arguments.tokenizer, arguments.json)
-    print(text)
-    return 1 if errors else 0
+    reports = check_each(names, arguments.tokenizer)
+    print(told(reports, arguments.json))
+    return 2 if any(report.failed for report in reports) else 1 if any(report.errors for report in reports) else 0
 
 
 def _show(arguments: argparse.Namespace) -> int:

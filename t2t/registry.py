@@ -17,7 +17,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
-    return "use one of: " + ", ".join(names)
+    return "use one of: " + ", ".join(names) if names else "leave it out, there is none to name"
 
 
 class Registry(Generic[T]):

@@ -22,7 +22,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=False)
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=False, allow_inf_nan=False)
 
 
 class TaskEntry(_Strict):
@@ -183,7 +183,7 @@ def _override(data: dict[Any, Any], override: str) -> KeyPath:
         at[path[-1]] = read_scalar(text, where, RunFileError)
     except (TypeError, IndexError):
         raise RunFileError(where, f"{path[-1]!r} does not stand in the run file", "set an existing place") from None
-    return tuple(path)
+    return tuple(int(part) if isinstance(part, str) and _index(part) else part for part in path)
 
 
 def _descend(at: Any, key: str | int, where: str) -> Any:
@@ -214,14 +214,33 @@ def _check_choices(parsed: RunFile, where: Callable[[str], str]) -> None:
     for index, name in enumerate(names):
         if name in names[:index]:
             raise RunFileError(where(f"tasks.{index}"), f"the task {name!r} stands twice", "keep one, with a weight")
+    splits = parsed.generate.splits
+    for name in splits:
+        if splits.count(name) > 1:
+            raise RunFileError(where("generate.splits"), f"the split {name!r} stands twice", "name it once")
     model, tokenizer = parsed.model, parsed.tokenizer
+
+    def place(*keys: str) -> str:
+        """Where one of the keys that do not go together was given by --set, else where the first stands."""
+        places = [where(key) for key in keys]
+        return next((given for given in places if given.startswith("--set")), places[0])
+
     if (model.source is None) == (model.from_scratch is None):
-        raise RunFileError(where("model"), "model has either from: or from_scratch:", "keep one of them")
+        raise RunFileError(
+            place("model", "model.from", "model.from_scratch"),
+            "model has either from: or from_scratch:",
+            "keep one of them",
+        )
     if model.source is not None and tokenizer.vocab_size:
         found = "a pretrained model keeps its own tokenizer"
-        raise RunFileError(where("tokenizer"), found, "remove tokenizer:, or train a model from_scratch")
+        raise RunFileError(
+            place("tokenizer", "tokenizer.vocab_size", "model.from"),
+            found,
+            "remove tokenizer:, or train a model from_scratch",
+        )
     if tokenizer.source is not None and (tokenizer.vocab_size or tokenizer.sample):
-        raise RunFileError(where("tokenizer"), "tokenizer has either from: or vocab_size:", "keep one of them")
+        both = place("tokenizer", "tokenizer.from", "tokenizer.vocab_size", "tokenizer.sample")
+        raise RunFileError(both, "tokenizer has either from: or vocab_size:", "keep one of them")
 
 
 def _first_error(error: ValidationError, data: Any, where: Callable[[str], str]) -> RunFileError:

@@ -20,10 +20,11 @@ from t2t.errors import TemplateError
 from t2t.registry import did_you_mean
 
 _CANONICAL = ("task", "version", "source", "on_bad", "fields", "lists", "target")
+TASK_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)+$"
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class _WeightedPrompt(_Strict):
@@ -56,7 +57,7 @@ class _Types(_Strict):
 
 
 class _TemplateFile(_Strict):
-    task: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)+$")]
+    task: Annotated[str, Field(pattern=TASK_NAME)]
     version: Annotated[int, Field(ge=1)]
     description: str = ""
     language: Annotated[str | list[str], Field(min_length=1)] = "en"

@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from t2t import __version__
 from t2t.data.encode import Counts, EncodableTask, Encoded, Encoder, Ids
 
 
@@ -32,11 +33,11 @@ def encode_split(
     """The first ``limit`` examples of a split, a row for each of their windows.
 
     They are read from ``folder`` if they were encoded alike before. The file's name is a hash of task (template and
-    data), vocabulary, length limits, split and ``limit``, and of seed and epoch where the task's prompts vary with
-    them. ``encoder.counts`` is the same either way.
+    data), version of t2t, vocabulary, length limits, split and ``limit``, and of seed and epoch where the
+    task's prompts vary with them. ``encoder.counts`` is the same either way.
     """
     varies = (seed, epoch) if task.prompts_vary and epoch is not None else None
-    content = json.dumps([1, task.name, task.fingerprint, encoder.fingerprint, split, limit, varies])
+    content = json.dumps([__version__, task.name, task.fingerprint, encoder.fingerprint, split, limit, varies])
     file = None if folder is None else folder / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.npz"
     kept = None if file is None else _read(file, task_index)
     if kept is not None:

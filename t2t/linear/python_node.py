@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
 from t2t.errors import TemplateError
@@ -41,6 +43,11 @@ class PythonNode(Node):
     def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
         super().__init__(spec, place, alphabet)
         self.leaf = _load(spec["python"], place.line("python"))
+
+    def code_digest(self) -> str:
+        """The sha256 (hex) of the source file of the leaf's class; of nothing where it has none."""
+        file = getattr(sys.modules.get(type(self.leaf).__module__), "__file__", None)
+        return hashlib.sha256(Path(file).read_bytes() if file else b"").hexdigest()
 
     def normal(self, raw: Json, scope: Scope) -> Value:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -48,9 +48,14 @@ def set_aside(directory: Path, task: Task, split: str) -> Iterator[BadRecords]:
 
 
 def _lines(path: Path) -> Iterator[Json]:
+    """The lines of an earlier listing; one that was cut says nothing and is left out."""
     if path.is_file():
-        with path.open(encoding="utf-8") as file:
-            yield from map(json.loads, file)
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for text in file:
+                with suppress(ValueError):
+                    line = json.loads(text)
+                    if isinstance(line, dict) and {"task", "split"} <= line.keys():
+                        yield line
 
 
 def count_bad(directory: Path, tasks: Sequence[tuple[Task, int | None]]) -> dict[str, int]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +57,8 @@ def read_lines(path: Path) -> Iterator[tuple[str, Json]]:
             where = f"{path}:{number}"
             try:
                 data = json.loads(line.decode())
+                if b"\\u" in line:
+                    json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair cannot be written again
             except (ValueError, RecursionError) as error:
                 reason = getattr(error, "msg", None) or error
                 raise DataError(where, f"no JSON ({reason})", "generate the predictions again") from None
@@ -68,7 +70,18 @@ def read_lines(path: Path) -> Iterator[tuple[str, Json]]:
 def _is_prediction(data: Json) -> bool:
     if not isinstance(data, dict) or not isinstance(data.get("id"), str) or not isinstance(data.get("text"), str):
         return False
-    issues, score = data.get("issues", []), data.get("score")
-    if score is not None and not (isinstance(score, (int, float)) and math.isfinite(score)):
+    if not isinstance(data.get("prompt", ""), str) or not _is_score(data.get("score")):
         return False
+    if "windows" in data and not (isinstance(data["windows"], list) and all(map(_is_window, data["windows"]))):
+        return False
+    issues = data.get("issues", [])
     return isinstance(issues, list) and all(isinstance(i, dict) and isinstance(i.get("kind"), str) for i in issues)
+
+
+def _is_score(score: Json) -> bool:
+    return score is None or (isinstance(score, (int, float)) and abs(score) <= sys.float_info.max)
+
+
+def _is_window(data: Json) -> bool:
+    texts = isinstance(data, dict) and isinstance(data.get("id"), str) and isinstance(data.get("text"), str)
+    return texts and "score" in data and _is_score(data["score"])

@@ -7,14 +7,23 @@ from t2t.errors import RunFileError
 from t2t.tasks.task import Task, load_task
 
 
+def load_tasks(run: RunConfig) -> list[Task]:
+    """The tasks of a run in the order of its file; RunFileError if one stands there twice, by whatever name or path."""
+    tasks: dict[str, Task] = {}
+    for entry in run.tasks:
+        task = load_task(entry.task, entry.where)
+        if task.name in tasks:
+            raise RunFileError(entry.where, f"the task {task.name!r} stands twice", "keep one, with a weight")
+        tasks[task.name] = task
+    return list(tasks.values())
+
+
 def answering_tasks(run: RunConfig) -> list[Task]:
-    """The tasks that a run generates and scores: each once, token tasks left out, since they only train.
+    """The tasks that a run generates and scores: token tasks are left out, since they only train.
 
     RunFileError if there are no others.
     """
-    places = {entry.task: entry.where for entry in run.tasks}
-    tasks = [load_task(name, where) for name, where in places.items()]
-    answering = [task for task in tasks if task.token_task is None]
+    answering = [task for task in load_tasks(run) if task.token_task is None]
     if not answering:
         found = "the run has token tasks only, which have no outputs to score"
         raise RunFileError(run.tasks[0].where, found, "use the model in another run, or add a task of strings")

@@ -36,9 +36,10 @@ from t2t.model.tokenizer import load_tokenizer, train_tokenizer
 from t2t.runs.aside import count_bad
 from t2t.runs.evaluate import task_metrics
 from t2t.runs.run_files import write_json
+from t2t.runs.run_tasks import load_tasks
 from t2t.structures import Json
 from t2t.tasks.mixture import Mixture, log_rate, relative
-from t2t.tasks.task import Task, load_task
+from t2t.tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def train(config: RunConfig, device: torch.device) -> Path:
         T2TError: training ended early (not finite, terminated).
     """
     settings = read_deepspeed(config.deepspeed, config)
-    tasks = [load_task(entry.task, entry.where) for entry in config.tasks]
+    tasks = load_tasks(config)
     for task, entry in zip(tasks, config.tasks, strict=True):
         task_metrics(task)
         if task.template.unverified and not config.allow_unverified:

@@ -164,7 +164,7 @@ def check_encoding(encoding: str, where: str) -> str:
     """``encoding`` itself if its lines end in the byte 0x0A; TemplateError otherwise."""
     try:
         fits = "\n".encode(encoding) == b"\n"
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):
         fits = False
     if not fits:
         raise TemplateError(

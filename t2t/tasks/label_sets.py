@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from t2t.errors import DataError, TemplateError
 from t2t.linear.scope import Expression, Where, kind_of
@@ -16,6 +16,7 @@ from t2t.tasks.json_text import read_document
 _KEYS = {"from", "words", "at", "column"}
 _AS_SPACES = str.maketrans("_-./", "    ")
 KeyPath = tuple[str | int, ...]
+EachTrain: TypeAlias = Callable[[Callable[[Record, str], None]], None]
 
 
 def has_open_sets(spec: Json) -> bool:
@@ -23,14 +24,15 @@ def has_open_sets(spec: Json) -> bool:
     return any(True for _ in _open_sets(spec, (), ()))
 
 
-def resolve_sets(spec: Json, train: Callable[[], Iterable[Record]], base: Path, where: Where) -> Json:
+def resolve_sets(spec: Json, each_train: EachTrain, base: Path, where: Where) -> Json:
     """The target ``spec`` with every ``from:`` replaced by the labels that it names.
 
     ``from: FILE.json`` (a list, or a mapping from label to words; ``at:`` names it inside the file), ``from: FILE.txt``
     (one a line; ``column: N`` takes the N-th word of it, from 0), ``from: train`` (the labels that the gold of the
     training split has), or ``from: EXPRESSION`` (what it gives in the fields of the training examples). Sets read from
     the data are sorted. ``words: spaces`` writes ``_ - . /`` as spaces; ``same`` (default) leaves the labels as they
-    are. ``train`` gives the fields of the training examples and is called once, if at all.
+    are. ``each_train`` hands over fields and place of each training record, and sets aside those of which a DataError
+    comes back; it is called once, if at all.
 
     Raises:
         TemplateError, DataError: the set cannot be read, or is empty.
@@ -46,9 +48,14 @@ def resolve_sets(spec: Json, train: Callable[[], Iterable[Record]], base: Path, 
         else:
             chosen = steps if source == "train" else (source,)
             reads.append((path, [Expression(step, line) for step in chosen], set()))
-    for fields in train() if reads else ():
-        for path, expressions, labels in reads:
-            labels.update(_scalars(fields, expressions, where(path)))
+
+    def add(fields: Record, record: str) -> None:
+        of_each = [list(_scalars(fields, expressions, record, where(path))) for path, expressions, _ in reads]
+        for (_, _, labels), more in zip(reads, of_each, strict=True):
+            labels.update(more)
+
+    if reads:
+        each_train(add)
     found |= {path: sorted(labels, key=str) for path, _, labels in reads}
     for path, known in found.items():
         if not known:
@@ -76,6 +83,9 @@ def _check(given: Mapping[str, Json], line: str) -> None:
     words = given.get("words", "same")
     if words not in ("same", "spaces"):
         raise TemplateError(line, f"words: {words!r} is unknown", did_you_mean(str(words), ("same", "spaces")))
+    for key, ending in (("at", ".json"), ("column", ".txt")):
+        if key in given and not given["from"].endswith(ending):
+            raise TemplateError(line, f"{key}: is for a file {ending}, not for from: {given['from']}", "remove it")
 
 
 def _from_file(given: Mapping[str, Json], base: Path, line: str) -> list[Json] | dict[str, str]:
@@ -99,18 +109,20 @@ def _column(row: str, column: Json, name: str) -> str:
     return cells[column]
 
 
-def _scalars(item: Json, expressions: list[Expression], where: str) -> Iterator[Json]:
+def _scalars(item: Json, expressions: list[Expression], where: str, line: str) -> Iterator[Json]:
     if not expressions:
         for label in item if isinstance(item, list) else [item]:
             if isinstance(label, str | int):
                 yield label
             elif label is not None:
-                raise DataError(where, f"from: finds {kind_of(label)} where a label should be", "correct the path")
+                raise DataError(
+                    where, f"from: ({line}) finds {kind_of(label)} where a label should be", "correct the path"
+                )
         return
     value = expressions[0].read(item, where)
     many = isinstance(value, list) and len(expressions) > 1
     for inner in value if many else [value]:
-        yield from _scalars(inner, expressions[1:], where)
+        yield from _scalars(inner, expressions[1:], where, line)
 
 
 def _filled(spec: Json, path: KeyPath, found: Mapping[KeyPath, list[Json] | dict[str, str]]) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -18,13 +18,14 @@ from t2t.linear.grammar import Grammar
 from t2t.linear.leaves import Label
 from t2t.linear.parsed import Parsed
 from t2t.linear.prompt import Prompt, PromptList
+from t2t.linear.python_node import PythonNode
 from t2t.linear.scope import Expression, Scope, kind_of
 from t2t.linear.target import Target
 from t2t.registry import did_you_mean
 from t2t.structures import Example, Record, Rendered, Value
 from t2t.tasks.bad_records import BadRecords, OnBad
 from t2t.tasks.few_shot import Exemplars
-from t2t.tasks.fields import compile_fields
+from t2t.tasks.fields import SideFile, compile_fields
 from t2t.tasks.label_sets import has_open_sets, resolve_sets
 from t2t.tasks.sources import RawRecord, Source, build_source
 from t2t.tasks.wanted_types import WantedTypes, with_set
@@ -48,7 +49,8 @@ class Task:
         self._references = (
             Expression(template.references, template.where(("references",))) if template.references else None
         )
-        self._map = compile_fields(template.fields, template.path.parent, template.where(("fields",)))
+        self._files: list[SideFile] = []
+        self._map = compile_fields(template.fields, template.path.parent, template.where(("fields",)), self._files)
         self._exemplars = self._few_shot()
         self._all_types: Target | None = None
         self._open = has_open_sets(template.target)
@@ -64,14 +66,17 @@ class Task:
         """The target tree; label sets that stand in files or in the training data are read for it."""
         spec = self.template.target
         if self._open:
-            spec = resolve_sets(spec, self._train_fields, self.template.path.parent, self._target_line)
+            spec = resolve_sets(spec, self._each_train, self.template.path.parent, self._target_line)
         return Target(spec, self._target_line)
 
     def _target_line(self, path: tuple[str | int, ...]) -> str:
         return self.template.where(("target", *path))
 
-    def _train_fields(self) -> Iterator[Record]:
-        return (self._map(raw) for raw in self.source.records("train"))
+    def _each_train(self, use: Callable[[Record, str], None]) -> None:
+        """``use`` the fields and the place of each training record; one for which it raises DataError is bad."""
+        bad = BadRecords(self.on_bad)
+        for _ in bad.each(self.source.records("train", bad), lambda raw: use(self._map(raw), raw.where)):
+            pass
 
     @cached_property
     def types(self) -> WantedTypes | None:
@@ -168,10 +173,16 @@ class Task:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the template, its data and its label sets: changes when what the task yields may change."""
-        sets = [node.words() for node in self.target.nodes.values() if isinstance(node, Label)]
-        content = self.template.canonical() + self.source.fingerprint() + (json.dumps(sets) if self._open else "")
-        return hashlib.sha256(content.encode()).hexdigest()
+        """SHA-256 over the template, its data, its label sets, and the files and the Python code that it names.
+
+        It changes when what the task yields may change.
+        """
+        nodes = self.target.nodes.values()
+        sets = [node.words() for node in nodes if isinstance(node, Label)] if self._open else []
+        beside = [file.digest() for file in self._files]
+        code = [node.code_digest() for node in nodes if isinstance(node, PythonNode)]
+        content = [self.template.canonical(), self.source.fingerprint(), sets, beside, code]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def splits(self) -> list[str]:
         """The names of the splits that the source has."""

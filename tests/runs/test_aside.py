@@ -64,6 +64,16 @@ def test_reading_again_replaces_the_lines_of_the_same_split_only(tmp_path: Path)
     assert [(line["split"], line["where"]) for line in lines] == [("test", "x:1"), ("train", "data:1")]
 
 
+@pytest.mark.parametrize("cut", ["{}", "[]", '{"task": "mo'])
+def test_a_cut_listing_is_made_anew(tmp_path: Path, cut: str) -> None:
+    found = task(tmp_path, row() + "{broken\n")
+    count_bad(tmp_path, [(found, None)])
+    whole = (tmp_path / "bad_records.jsonl").read_text()
+    (tmp_path / "bad_records.jsonl").write_text(whole + cut)
+    count_bad(tmp_path, [(found, None)])
+    assert (tmp_path / "bad_records.jsonl").read_text() == whole
+
+
 def test_without_bad_records_there_is_no_file(tmp_path: Path) -> None:
     assert count_bad(tmp_path, [(task(tmp_path, row()), None)]) == {"mood/line": 0}
     assert not (tmp_path / "bad_records.jsonl").exists()

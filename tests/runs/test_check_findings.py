@@ -174,3 +174,12 @@ def test_a_histogram_of_many_lengths_stays_small() -> None:
     assert lengths.quantile(0.5) == pytest.approx(50_000, rel=1 / 64)
     assert lengths.histogram()[4] == 2
     assert sum(lengths.histogram().values()) == 100_000
+
+
+def test_exit_codes_tell_errors_from_what_cannot_be_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = write(tmp_path, LABEL, '{"text": "a", "label": "ugly"}\n')
+    assert main(["check", name]) == 1
+    Path(name).write_text(Path(name).read_text().replace("prompt:", "promt:"))
+    assert main(["check", name]) == 2
+    assert main(["check", "no/such"]) == 2
+    assert "Traceback" not in capsys.readouterr().err

@@ -209,6 +209,27 @@ def test_the_score_of_a_line_reaches_its_metric(tmp_path: Path) -> None:
         evaluate(tmp_path, [task], ["test"])
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        '"score": 1' + "0" * 400,
+        '"prompt": 5',
+        '"windows": null',
+        '"windows": [5]',
+        '"windows": [{"id": "0", "text": "red"}]',
+        '"windows": [{"id": "0", "text": 5, "score": 1}]',
+        '"value": "\\ud800"',
+    ],
+)
+def test_a_line_that_was_changed_by_hand_is_named(tmp_path: Path, part: str) -> None:
+    predict(tmp_path, GOOD)
+    path = tmp_path / "predictions/toy/colour.jsonl"
+    first, rest = path.read_text(encoding="utf-8").split("\n", 1)
+    path.write_text(f"{first[:-1]}, {part}}}\n{rest}", encoding="utf-8")
+    with pytest.raises(DataError, match=r"colour\.jsonl:1: no "):
+        evaluate(tmp_path, [Colours()], ["test"])
+
+
 def test_evaluating_imports_no_torch() -> None:
     code = "import sys, t2t.runs.evaluate, t2t.runs.report; print({'torch', 'transformers'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

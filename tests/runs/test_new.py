@@ -322,6 +322,34 @@ def test_bad_records_and_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(TemplateError, match="no place for a template"):
         new(["a.jsonl"], Path("x/y.txt"))
     assert main(["new", "--from", "nothing.jsonl"]) == 2
+    for place in ("bad fam/y.yaml", "x/n a.yaml", "\u4e2d/y.yaml"):
+        with pytest.raises(TemplateError, match="the task would be called"):
+            new(["a.jsonl"], Path(place))
+        assert not Path(place).exists()
+
+
+@pytest.mark.parametrize(
+    ("first", "header"),
+    [(("\u6587\u672c", "\u6807\u7b7e"), True), (("\u8fd9\u672c\u4e66\u771f\u7684\u5f88\u597d\u770b", "\u6b63"), False)],
+)
+def test_a_chinese_header_is_told_from_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: tuple[str, str], header: bool
+) -> None:
+    rows = [first, *((f"\u8fd9\u662f\u7b2c{n}\u53e5\u8bdd", "\u6b63\u8d1f"[n % 2]) for n in range(60))]
+    (tmp_path / "a.csv").write_text("".join(",".join(row) + "\n" for row in rows), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    new(["a.csv"])
+    (template,) = Path("task_templates").rglob("*.yaml")
+    text = template.read_text(encoding="utf-8")
+    assert ("header:" not in text) == header
+    assert ("\u6807\u7b7e" in text) == header
+
+
+def test_an_empty_table_is_called_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.csv").write_text("\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"a\.csv: the file is empty"):
+        new(["a.csv"])
 
 
 @pytest.mark.parametrize(

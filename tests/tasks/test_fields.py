@@ -116,6 +116,9 @@ def test_a_chain_reads_json_in_json() -> None:
     assert field({"items": "x"}, x={"a": 1}) == [{"key": "a", "value": 1}]
     with pytest.raises(DataError, match=r"a\.jsonl:7: field 'f': a field holds no JSON"):
         field(chain, output="{")
+    for hostile in ('{"a": "\\ud800"}', '{"a": "\\u0000"}', '{"a": NaN}'):
+        with pytest.raises(DataError, match=r"a\.jsonl:7: field 'f': a field holds "):
+            field(chain, output=hostile)
     with pytest.raises(DataError, match="each: needs lists"):
         field(chain, output='{"PER": {"Ada": 1}}')
     assert field(chain, output='{"PER": "Ada"}') == [{"type": "PER", "text": "Ada"}]

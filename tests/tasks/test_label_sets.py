@@ -70,7 +70,10 @@ def test_where_labels_come_from(tmp_path: Path, open_set: str, labels: str) -> N
         ("from: train, words: space", "ner.yaml:8: words: 'space' is unknown; did you mean 'spaces'?"),
         ("from: list.txt, column: 5", "list.txt: the line '0 per_son' has no column 5"),
         ("from: text.types", "ner.yaml:8: from: finds no label"),
-        ("from: schema", "ner.yaml:8: from: finds a mapping where a label should be"),
+        ("from: schema", "train.jsonl:1: from: ("),
+        ("from: schema", "ner.yaml:8) finds a mapping where a label should be"),
+        ("from: train, at: x", "at: is for a file .json, not for from: train; remove it"),
+        ("from: list.json, column: 1", "column: is for a file .txt, not for from: list.json; remove it"),
         ('from: "mentions["', "is no JMESPath expression"),
     ],
 )
@@ -79,6 +82,21 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path: Path, open_set: str, mess
         make(tmp_path, open_set).compile()
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_bad_records_are_skipped_where_labels_are_read(tmp_path: Path) -> None:
+    template = TEMPLATE.replace("prompt:", "on_bad: skip\nprompt:")
+    path = tmp_path / "demo" / "ner.yaml"
+    path.parent.mkdir()
+    path.write_text(template.replace("FROM", "from: train"))
+    broken = json.dumps(RECORDS[0] | {"mentions": [{"text": "Ada", "type": {}}]})
+    lines = [json.dumps(RECORDS[0]), "broken", broken, '{"text": "x"}', json.dumps(RECORDS[1])]
+    (path.parent / "train.jsonl").write_text("".join(line + "\n" for line in lines))
+    task = Task(read_template(path))
+    assert [example.where for example in task.examples("train")] == ["train.jsonl:1", "train.jsonl:5"]
+    path.write_text(TEMPLATE.replace("FROM", "from: train"))
+    with pytest.raises(InputError, match=r"train\.jsonl:2: no JSON"):
+        Task(read_template(path)).compile()
 
 
 def test_nothing_is_read_before_the_target_is_needed(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from t2t.errors import DataError, TemplateError
+from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.sources import SOURCES, RawRecord, Source, build_source, data_dir
 
 
@@ -126,6 +127,15 @@ def test_squad_records(tmp_path: Path) -> None:
     assert first.data["is_impossible"] is False
     assert second.data["is_impossible"] is True
     assert second.data["context"] == "Ada ran."
+    bad = [question | {"answers": None}, empty, "q", {"id": "q4"}]
+    document = {"data": [{"title": "T", "paragraphs": [{"context": "Ada ran.", "qas": bad}]}]}
+    write(tmp_path / "a.json", json.dumps(document))
+    told: list[str] = []
+    skip = BadRecords("skip", lambda error: told.append(error.where))
+    assert [r.data["id"] for r in source(tmp_path, format="squad", test=name).records("test", skip)] == ["q2"]
+    assert told == ["a.json:question q1", "a.json:question 3", "a.json:question q4"]
+    with pytest.raises(DataError, match=r"a\.json:question q1: no SQuAD question"):
+        data(source(tmp_path, format="squad", test=name), "test")
     write(tmp_path / "a.json", '{"data": [{"title": "T"}]}')
     with pytest.raises(DataError, match="no SQuAD document"):
         data(source(tmp_path, format="squad", test=name), "test")
@@ -138,6 +148,9 @@ def test_squad_records(tmp_path: Path) -> None:
         ({"format": "csv", "train": "a", "heder": ["x"]}, "unknown key 'heder'; did you mean 'header'"),
         ({"format": "jsonl", "train": "a", "wher": "x"}, "unknown key 'wher'; did you mean 'where'"),
         ({"format": "jsonl", "tain": "a"}, "names no file"),
+        ({"format": "jsonl", "splits": {2019: "a"}}, 'the split 2019 is no text; write "2019"'),
+        ({"format": "jsonl", "train": "a", "split": {2019: 0.5, "by": "x"}}, 'the split 2019 is no text; write "2019"'),
+        ({"format": "jsonl", "train": "a", "encoding": "a\0"}, "cannot be read line by line"),
         ({"format": "jsonl", "train": {"x": "a"}}, "the files of a split are"),
         ({"format": "parallel", "train": "a"}, "the files of a split are"),
         ({"format": "jsonl", "train": "a", "where": "x ==="}, "is no JMESPath expression"),

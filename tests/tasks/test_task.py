@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from t2t.config.library import read_heads, template_files
 from t2t.config.template import read_template
@@ -101,6 +102,35 @@ def test_the_fingerprint_follows_template_and_data(tmp_path: Path) -> None:
     }
     assert len(prints) == 3
     assert make(tmp_path / "d", RECORD).fingerprint in prints
+
+
+def test_the_fingerprint_follows_the_files_that_adapters_read(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    folder.mkdir()
+
+    def fingerprint() -> str:
+        (folder / "t.jsonl").write_text('{"x": "a", "keep": "y"}\n')
+        template = {
+            "task": "demo/lookup",
+            "version": 1,
+            "source": {"format": "jsonl", "train": "t.jsonl", "where": {"one_of": {"of": "keep", "in": "keep.json"}}},
+            "fields": {"x": "x", "said": ["@", {"map": {"s": {"lookup": {"of": "x", "in": "words.json"}}}}]},
+            "prompt": "say: {x}",
+            "target": {"text": "said"},
+            "metrics": ["exact_match"],
+        }
+        (folder / "lookup.yaml").write_text(yaml.safe_dump(template, sort_keys=False))
+        return Task(read_template(folder / "lookup.yaml")).fingerprint
+
+    (folder / "words.json").write_text('{"a": "alpha"}')
+    (folder / "keep.json").write_text('["y"]')
+    first = fingerprint()
+    assert fingerprint() == first
+    (folder / "words.json").write_text('{"a": "omega 0"}')
+    second = fingerprint()
+    assert second != first
+    (folder / "keep.json").write_text('["y", "z"]')
+    assert fingerprint() not in (first, second)
 
 
 def test_an_unknown_task_is_refused_with_a_hint() -> None:

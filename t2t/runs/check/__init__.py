@@ -18,18 +18,28 @@ from t2t.tasks.task import load_task
 
 
 def check(names: Sequence[str], tokenizer: Path | None = None, as_json: bool = False) -> tuple[str, int]:
-    """Check templates over their data: the report, as a table each or as one JSON document, and how many errors.
+    """Check templates over their data: the report, as a table each or as one JSON document, and how many errors."""
+    reports = check_each(names, tokenizer)
+    return told(reports, as_json), sum(report.errors for report in reports)
+
+
+def check_each(names: Sequence[str], tokenizer: Path | None = None) -> list[Report]:
+    """A report of each template; ``failed`` says why one could not be checked at all.
 
     Every record is read, rendered and parsed back (laws 1 and 1b), with a tokenizer through its ids too (law 3), and
     gold is scored by the task's metrics (law 4). Data are streamed; 8 bytes of each record are kept, for duplicates.
     """
     vocabulary = None if tokenizer is None else Vocabulary(tokenizer)
-    reports = [_check_task(name, vocabulary) for name in names]
-    errors = sum(report.errors for report in reports)
+    return [_check_task(name, vocabulary) for name in names]
+
+
+def told(reports: Sequence[Report], as_json: bool) -> str:
+    """Reports as a table each, or as one JSON document."""
     if as_json:
+        errors = sum(report.errors for report in reports)
         found = {"errors": errors, "tasks": [report.to_json() for report in reports]}
-        return json.dumps(found, ensure_ascii=False, indent=1), errors
-    return "\n\n".join(map(as_text, reports)), errors
+        return json.dumps(found, ensure_ascii=False, indent=1)
+    return "\n\n".join(map(as_text, reports))
 
 
 def _check_task(name: str, vocabulary: Vocabulary | None) -> Report:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from t2t.config.template import TASK_NAME
 from t2t.config.yaml_file import write_yaml
 from t2t.errors import DataError, InputError, TemplateError
 from t2t.runs.check import check
@@ -54,6 +55,10 @@ def _check_place(path: Path) -> None:
         raise TemplateError(str(path), "the file is there already", "remove it, or give another --out")
     if path.suffix != ".yaml" or not path.resolve().parent.name:
         raise TemplateError(str(path), "no place for a template", "give --out FAMILY/NAME.yaml")
+    place = path.resolve()
+    if not re.fullmatch(TASK_NAME, f"{place.parent.name}/{place.stem}"):
+        found = f"the task would be called {f'{place.parent.name}/{place.stem}'!r}"
+        raise TemplateError(str(path), found, "use letters A to Z, digits, _, . and - only in --out FAMILY/NAME.yaml")
 
 
 def _template(path: Path, files: Files, table: Table, proposal: Proposal) -> tuple[dict[str, Any], list[str]]:

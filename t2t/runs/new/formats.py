@@ -20,7 +20,8 @@ from t2t.tasks.json_text import read_document
 
 _LOOKED_AT = 200  # lines
 _TAG = re.compile(r"O|[BI]-\S+")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_ .:-]{0,39}")
+_NAME = re.compile(r"[^\W\d][\w .:-]{0,39}")
+_CJK = re.compile(r"[\u3400-\u9fff\u3040-\u30ff]")
 _TRAIN = re.compile(r"(?<![A-Za-z])train(?:ing)?(?![a-z])")
 _OTHER_SPLITS = {"valid": ("valid", "validation", "dev", "val"), "test": ("test",)}
 _LISTS = ("data", "records", "examples", "rows", "items", "train")
@@ -113,7 +114,10 @@ def _with_splits(files: dict[str, str]) -> Files:
 
 def _first_lines(name: str) -> list[str]:
     file = find_file(name, Path(), name)
-    return [line for _, line in islice(read_lines(file, bad=BadRecords("skip")), _LOOKED_AT)]
+    lines = [line for _, line in islice(read_lines(file, bad=BadRecords("skip")), _LOOKED_AT)]
+    if not any(map(str.strip, lines)):
+        raise DataError(name, "the file is empty", "give one with records")
+    return lines
 
 
 def _by_lines(name: str, lines: list[str]) -> Spec:
@@ -140,18 +144,25 @@ def _csv_rows(lines: list[str]) -> list[list[str]]:
 
 def _with_header(spec: Spec, rows: list[list[str]]) -> Spec:
     """``spec``, with names for the columns where the first row is none."""
-    if rows and _is_header(rows[0], rows[1:]):
+    if _is_header(rows[0], rows[1:]):
         return spec
-    return {**spec, "header": [f"column{number}" for number in range(1, len(rows[0] if rows else []) + 1)]}
+    return {**spec, "header": [f"column{number}" for number in range(1, len(rows[0]) + 1)]}
 
 
 def _is_header(first: list[str], rest: list[list[str]]) -> bool:
-    """True if the cells are names, stand nowhere below, and are single words or shorter than what stands below."""
+    """True if the cells are names, stand nowhere below, and are single words or shorter than what stands below.
+
+    Chinese and Japanese write sentences without spaces: a single word has at most six of their characters.
+    """
     below = [{row[index] for row in rest if len(row) > index} for index in range(len(first))]
     pairs = list(zip(first, below, strict=True))
     if len(set(first)) < len(first) or not all(_NAME.fullmatch(cell) and cell not in seen for cell, seen in pairs):
         return False
-    return all(" " not in cell or len(cell) * 2 <= max(map(len, seen), default=0) for cell, seen in pairs)
+
+    def is_word(cell: str) -> bool:
+        return " " not in cell and (len(cell) <= 6 or not _CJK.search(cell))
+
+    return all(is_word(cell) or len(cell) * 2 <= max(map(len, seen), default=0) for cell, seen in pairs)
 
 
 def _is_json_lines(name: str) -> bool:

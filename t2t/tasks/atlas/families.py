@@ -170,7 +170,7 @@ def _other_head(setting: Setting, draft: Draft, asked: str, elsewhere: bool) -> 
 
 
 def choice(setting: Setting) -> Data | None:
-    """``passage``, ``question``, ``about``: the name in the question, three ``options`` of one kind, ``answer``: one."""
+    """``passage``, ``question``, ``about``: the name in the question, three ``options`` of one kind, ``answer``."""
     asked = setting.key(RELATIONS)
     draft, fact = _passage(setting, asked, stated=True)
     if not draft.is_clear() or fact is None:

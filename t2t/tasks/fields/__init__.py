@@ -2,6 +2,6 @@
 
 from t2t.tasks.fields import dialogue, e2e, marking, nested, offsets, plain  # noqa: F401  (their adapters register)
 from t2t.tasks.fields.compile import compile_field, compile_fields
-from t2t.tasks.fields.registry import ADAPTERS
+from t2t.tasks.fields.registry import ADAPTERS, SideFile
 
-__all__ = ["ADAPTERS", "compile_field", "compile_fields"]
+__all__ = ["ADAPTERS", "SideFile", "compile_field", "compile_fields"]

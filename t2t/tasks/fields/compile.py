@@ -9,20 +9,23 @@ from typing import Any
 from t2t.errors import DataError, TemplateError
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader, compile_expression
-from t2t.tasks.fields.registry import ADAPTERS, Arguments
+from t2t.tasks.fields.registry import ADAPTERS, Arguments, SideFile
 from t2t.tasks.record import RawRecord
 
 
-def compile_fields(spec: Mapping[str, Any] | None, base: Path, where: str) -> Callable[[RawRecord], dict[str, Any]]:
+def compile_fields(
+    spec: Mapping[str, Any] | None, base: Path, where: str, files: list[SideFile] | None = None
+) -> Callable[[RawRecord], dict[str, Any]]:
     """What maps a raw record to the fields of an example; without a specification, the record's data as they are.
 
     A field is a JMESPath expression, an adapter ``{name: arguments}``, or a chain (a list) of these, each reading
     what the one before it gave. Raises TemplateError for what is none of these; the function raises DataError with
-    FILE:LINE for a record that does not fit.
+    FILE:LINE for a record that does not fit. ``files`` gets what adapters read beside the data.
     """
+    files = [] if files is None else files
     if spec is None:
         return lambda record: record.data
-    readers = {name: compile_field(value, base, f"{where}: fields: {name}") for name, value in spec.items()}
+    readers = {name: compile_field(value, base, f"{where}: fields: {name}", files) for name, value in spec.items()}
 
     def apply(record: RawRecord) -> dict[str, Any]:
         fields: dict[str, Any] = {}
@@ -37,13 +40,13 @@ def compile_fields(spec: Mapping[str, Any] | None, base: Path, where: str) -> Ca
     return apply
 
 
-def compile_field(value: Json, base: Path, where: str) -> Reader:
-    """One field: an expression, an adapter, or a chain of them."""
+def compile_field(value: Json, base: Path, where: str, files: list[SideFile]) -> Reader:
+    """One field: an expression, an adapter, or a chain of them; ``files`` gets what adapters read beside the data."""
     if not isinstance(value, list):
-        return _step(value, base, where)
+        return _step(value, base, where, files)
     if not value:
         raise TemplateError(where, "an empty chain", "write at least one step")
-    return _chain([_step(step, base, where) for step in value])
+    return _chain([_step(step, base, where, files) for step in value])
 
 
 def _chain(steps: list[Reader]) -> Reader:
@@ -55,10 +58,10 @@ def _chain(steps: list[Reader]) -> Reader:
     return apply
 
 
-def _step(value: Json, base: Path, where: str) -> Reader:
+def _step(value: Json, base: Path, where: str, files: list[SideFile]) -> Reader:
     if isinstance(value, str):
         return compile_expression(value, where)
     if not isinstance(value, dict) or len(value) != 1:
         raise TemplateError(where, f"{value!r} is no field", "write a JMESPath expression or one {adapter: arguments}")
     [(name, given)] = value.items()
-    return ADAPTERS.get(name, where, TemplateError)(Arguments(name, given, base, where))
+    return ADAPTERS.get(name, where, TemplateError)(Arguments(name, given, base, where, files))

@@ -17,7 +17,7 @@ def mapped(arguments: Arguments) -> Reader:
     that are an object inside a list: ``map: {type: type, args: {items: {of: arguments, key: role, value: text}}}``.
     """
     readers = {
-        str(name): compile_field(value, arguments.base, f"{arguments.where}: {name}")
+        str(name): compile_field(value, arguments.base, f"{arguments.where}: {name}", arguments.files)
         for name, value in arguments.rest().items()
     }
     if not readers:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from t2t.errors import DataError
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader, describe
 from t2t.tasks.fields.registry import ADAPTERS, Arguments, need_object, need_text, need_texts
-from t2t.tasks.files import find_file
-from t2t.tasks.json_text import read_document
+from t2t.tasks.json_text import parse_json
 
 
 @ADAPTERS.register("get")
@@ -53,11 +52,10 @@ def from_json(arguments: Arguments) -> Reader:
     arguments.finish()
 
     def apply(value: Json) -> Json:
-        text = need_text(read(value))
         try:
-            return json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise Mismatch(f"a field holds no JSON ({error})", "correct the record") from None
+            return parse_json(need_text(read(value)), "")
+        except DataError as error:
+            raise Mismatch(f"a field holds {error.found}", error.todo) from None
 
     return apply
 
@@ -96,15 +94,13 @@ def lookup(arguments: Arguments) -> Reader:
 
     For a list of texts, the list of what it has for each.
     """
-    read, table = arguments.value(), arguments.mapping("in")
+    read, table = arguments.value(), arguments.mapping_or_file("in")
     arguments.finish()
-    if table is None:
-        raise arguments.wrong("in: is missing", "write a mapping or the name of a JSON file with one")
     loaded: dict[str, Json] = table if isinstance(table, dict) else {}
 
     def find(key: Json) -> Json:
-        if not loaded:
-            loaded.update(need_object(read_document(find_file(table, arguments.base, arguments.where))))
+        if not loaded and not isinstance(table, dict):
+            loaded.update(need_object(table.read()))
         if need_text(key) not in loaded:
             raise Mismatch(f"lookup has no entry {key!r}", "add it to in:")
         return loaded[key]
@@ -155,8 +151,8 @@ def one_of(arguments: Arguments) -> Reader:
     known: list[Json] = list(given) if isinstance(given, list) else []
 
     def apply(value: Json) -> bool:
-        if not known:
-            document = read_document(find_file(str(given), arguments.base, arguments.where))
+        if not known and not isinstance(given, list):
+            document = given.read()
             found = at(document) if at else document
             if not isinstance(found, list):
                 raise Mismatch(f"one_of: in: gives {describe(found)}", "name a list in the file by at:")

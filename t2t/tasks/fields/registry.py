@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,6 +11,8 @@ from t2t.errors import TemplateError
 from t2t.registry import Registry, did_you_mean
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader, compile_expression, describe
+from t2t.tasks.files import file_digest, find_file
+from t2t.tasks.json_text import read_document
 
 # Given its arguments, an adapter is a pure function of the record's data (or, in a chain, of what came before);
 # it raises Mismatch for a value that it cannot take.
@@ -17,13 +20,33 @@ Adapter: TypeAlias = Callable[["Arguments"], Reader]
 ADAPTERS: Registry[Adapter] = Registry("adapter")
 
 
-class Arguments:
-    """The arguments of one adapter in a template: ``{name: {key: value, ...}}``, or the value of ``of`` alone."""
+@dataclass(frozen=True, slots=True)
+class SideFile:
+    """A JSON file that an adapter reads beside the data; it is looked for when it is needed."""
 
-    def __init__(self, adapter: str, given: Json, base: Path, where: str) -> None:
+    name: str
+    base: Path
+    where: str
+
+    def read(self) -> Json:
+        return read_document(find_file(self.name, self.base, self.where))
+
+    def digest(self) -> str:
+        """The sha256 (hex) of its bytes."""
+        return file_digest(find_file(self.name, self.base, self.where).path)
+
+
+class Arguments:
+    """The arguments of one adapter in a template: ``{name: {key: value, ...}}``, or the value of ``of`` alone.
+
+    ``files`` gets each file that the adapter reads beside the data, since what is in it decides what the task yields.
+    """
+
+    def __init__(self, adapter: str, given: Json, base: Path, where: str, files: list[SideFile]) -> None:
         self.adapter = adapter
         self.base = base
         self.where = where
+        self.files = files
         self._left: dict[str, Any] = dict(given) if isinstance(given, dict) else {} if given is None else {"of": given}
         self._known: list[str] = []
 
@@ -70,13 +93,24 @@ class Arguments:
         return bool(self._take(key, bool, "true or false", False))
 
     def mapping(self, key: str) -> Json:
-        return self._take(key, (str, dict), "a mapping or a file name", None)
+        return self._take(key, dict, "a mapping", None)
 
-    def list_or_file(self, key: str) -> Json:
+    def mapping_or_file(self, key: str) -> dict[str, Json] | SideFile:
+        found = self._take(key, (str, dict), "a mapping or a file name", None)
+        if found is None:
+            raise self.wrong(f"{key}: is missing", "write a mapping or the name of a JSON file with one")
+        return self._file(found) if isinstance(found, str) else found
+
+    def list_or_file(self, key: str) -> list[Json] | SideFile:
         found = self._take(key, (str, list), "a list or a file name", None)
         if not found:
             raise self.wrong(f"{key}: is missing", "write a list or the name of a JSON file with one")
-        return found
+        return self._file(found) if isinstance(found, str) else found
+
+    def _file(self, name: str) -> SideFile:
+        file = SideFile(name, self.base, self.where)
+        self.files.append(file)
+        return file
 
     def one_of(self, key: str, choices: tuple[str, ...]) -> str:
         """One of some words; the first is the default."""

@@ -81,6 +81,9 @@ class Options:
         if not isinstance(named, dict):
             raise TemplateError(self.where, f"source: splits: is {named!r}", "write {NAME: FILE}")
         files.update(named)
+        for split in files:
+            if not isinstance(split, str):
+                raise TemplateError(self.where, f"source: the split {split!r} is no text", f'write "{split}"')
         if not files:
             raise TemplateError(self.where, "the source names no file", "write e.g. train: FILE and test: FILE")
         return files

@@ -13,7 +13,7 @@ from t2t.errors import DataError, TemplateError
 from t2t.registry import did_you_mean
 from t2t.tasks.bad_records import STOP, BadRecords
 from t2t.tasks.expressions import Reader, compile_expression
-from t2t.tasks.fields import compile_field, compile_fields
+from t2t.tasks.fields import SideFile, compile_field, compile_fields
 from t2t.tasks.sources.base import SOURCES, Options, RawRecord, Source, Spec, sha256_of
 from t2t.tasks.sources.reshape import Exploded, grouped, joined
 from t2t.tasks.sources.wrapper import Wrapper, evaluate
@@ -57,6 +57,7 @@ def _one(spec: Spec, base: Path, where: str) -> Source:
     group = options.take("group", (str, dict), "the JMESPath of the key, or {by: KEY, splits: [test]}")
     fields = options.take("fields", dict, "{name: JMESPath or {adapter: arguments}}")
     given = [extra, join, explode, id_field, keep, shares, group, fields]
+    files: list[SideFile] = []
     source: Source = SOURCES.get(format_name, where, TemplateError)(options.left, base, where)
     if extra:
         source = Extended(source, extra)
@@ -66,24 +67,25 @@ def _one(spec: Spec, base: Path, where: str) -> Source:
         source = Exploded(source, compile_expression(explode, where))
     if id_field or keep:
         identify = compile_expression(id_field, where) if id_field else None
-        source = Filtered(source, identify, compile_field(keep, base, where) if keep else None)
+        source = Filtered(source, identify, compile_field(keep, base, where, files) if keep else None)
     if shares:
         source = _split_by_hash(source, shares, where)
     if group:
         source = grouped(source, group, where)
     if fields:
-        source = Mapped(source, compile_fields(fields, base, where))
-    return Fingerprinted(source, sha256_of(json.dumps(given, sort_keys=True, default=str)))
+        source = Mapped(source, compile_fields(fields, base, where, files))
+    return Fingerprinted(source, json.dumps(given, sort_keys=True, default=str), files)
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprinted(Wrapper):
-    """Adds the common keys of the specification to the fingerprint."""
+    """Adds the common keys of the specification, and the files that they name, to the fingerprint."""
 
     common: str
+    files: list[SideFile]
 
     def fingerprint(self) -> str:
-        return sha256_of(self.inner.fingerprint(), self.common)
+        return sha256_of(self.inner.fingerprint(), self.common, *(file.digest() for file in self.files))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,9 @@ def _split_by_hash(source: Source, spec: dict[str, Any], where: str) -> Source:
         raise TemplateError(
             where, "split: cuts one file", "give train: FILE or all: FILE, and no file for the splits it names"
         )
+    for name in shares:
+        if not isinstance(name, str):
+            raise TemplateError(where, f"split: the split {name!r} is no text", f'write "{name}"')
     numbers = all(isinstance(share, float) and 0 < share < 1 for share in shares.values())
     if "by" not in spec or not shares or not numbers or sum(shares.values()) >= 1:
         raise TemplateError(

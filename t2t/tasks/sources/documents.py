@@ -62,25 +62,39 @@ def squad(spec: Spec, base: Path, where: str) -> Source:
         file = files[""]
         document = read_document(file)
         try:
-            yield from _questions(document, file.name)
+            questions = [
+                (article.get("title", ""), paragraph["context"], question)
+                for article in document["data"]
+                for paragraph in article["paragraphs"]
+                for question in paragraph["qas"]
+            ]
         except (KeyError, TypeError, AttributeError) as error:
-            found = f"no SQuAD document (a part has no {error})"
+            found = f"no SQuAD document ({_told(error)})"
             raise DataError(file.name, found, "it must be {data: [{title, paragraphs: [{context, qas}]}]}") from None
+        yield from bad.each(enumerate(questions, 1), lambda numbered: _question(file.name, *numbered))
 
     return FileSource(spec, base, where, read)
 
 
-def _questions(document: Json, name: str) -> Records:
-    for article in document["data"]:
-        for paragraph in article["paragraphs"]:
-            for question in paragraph["qas"]:
-                answers = [{"text": a["text"], "start": a.get("answer_start")} for a in question.get("answers", [])]
-                data = {
-                    "id": question["id"],
-                    "title": article.get("title", ""),
-                    "context": paragraph["context"],
-                    "question": question["question"],
-                    "answers": answers,
-                    "is_impossible": bool(question.get("is_impossible", not answers)),
-                }
-                yield f"{name}:question {question['id']}", data
+def _question(name: str, number: int, found: tuple[Json, Json, Json]) -> tuple[str, dict[str, Any]]:
+    title, context, question = found
+    try:
+        answers = [{"text": a["text"], "start": a.get("answer_start")} for a in question.get("answers", [])]
+        data = {
+            "id": question["id"],
+            "title": title,
+            "context": context,
+            "question": question["question"],
+            "answers": answers,
+            "is_impossible": bool(question.get("is_impossible", not answers)),
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        known = question.get("id") if isinstance(question, dict) else None
+        where = f"{name}:question {number if known is None else known}"
+        todo = "it must be {id, question, answers: [{text, answer_start}]}"
+        raise DataError(where, f"no SQuAD question ({_told(error)})", todo) from None
+    return f"{name}:question {question['id']}", data
+
+
+def _told(error: Exception) -> str:
+    return f"a part has no key {error}" if isinstance(error, KeyError) else f"a part is of another kind: {error}"
