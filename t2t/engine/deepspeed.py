@@ -40,9 +40,10 @@ class Engine:
         if device.type == "cpu":
             model.set_attn_implementation("eager")  # on CPUs 1.3 times as fast as sdpa, which builds the same mask anew
         fuse_kernels(model)
-        self.optimizer = RoleScaledAdamW(model, config.optimizer)
+        self.optimizer = RoleScaledAdamW(model, config.optimizer, device)
         wrapped = TrainingModel(model, config.loss.label_smoothing, config.precision == "autocast_bf16")
         self.engine, *_ = deepspeed.initialize(model=wrapped, optimizer=self.optimizer.torch, config=dict(settings))
+        self.optimizer.torch.state.clear()  # at ZeRO 0 in bf16 DeepSpeed has made an update of nothing
         self.engine.train()
         self._weigh = weigher(config.loss.norm, shares)
         # Between CPUs the network is slow: one reduction a step. On GPUs ZeRO-2 and 3 rather save memory.

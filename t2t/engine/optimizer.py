@@ -20,11 +20,16 @@ class RoleScaledAdamW:
     """torch's AdamW, one parameter group a role, each group's rate = factor x base rate x mean RMS of its matrices.
 
     Adafactor's relative step in a form that survives ZeRO, where matrices are cut flat: only whole-group scalars are
-    needed. With ``scale: none`` every group has the base rate.
+    needed. With ``scale: none`` every group has the base rate. ``device`` is where the ranks' sums are added up.
     """
 
-    def __init__(self, model: T5ForConditionalGeneration, settings: OptimizerSettings) -> None:
-        self.settings = settings
+    def __init__(
+        self,
+        model: T5ForConditionalGeneration,
+        settings: OptimizerSettings,
+        device: torch.device = torch.device("cpu"),  # noqa: B008
+    ) -> None:
+        self.settings, self.device = settings, device
         self.roles = [
             [parameter for _, parameter in named if parameter.requires_grad]
             for named in parameter_roles(model).values()
@@ -32,7 +37,7 @@ class RoleScaledAdamW:
         self.roles = [role for role in self.roles if role]
         self.torch = torch.optim.AdamW(
             [{"params": role} for role in self.roles],
-            lr=settings.learning_rate,
+            lr=0.0,  # set before each update; one that DeepSpeed makes to fill the state is to change nothing
             betas=settings.betas,
             eps=settings.eps,
             weight_decay=settings.weight_decay,
@@ -48,17 +53,27 @@ class RoleScaledAdamW:
     def mean_rms(self) -> list[float]:
         """The mean over a role's parameters of their root mean square, at least SMALLEST_RMS, for each role."""
         flat = [parameter for role in self.roles for parameter in role]
-        squares = _squares(flat)
+        squares = _squares(flat, self.device)
         sizes = torch.tensor([float(getattr(parameter, "ds_numel", parameter.numel())) for parameter in flat])
         rms = (squares.cpu() / sizes).sqrt().clamp_min(SMALLEST_RMS).tolist()
         return [fmean(islice(values, len(role))) for values in [iter(rms)] for role in self.roles]
 
 
-def _squares(parameters: list[nn.Parameter]) -> Tensor:
-    """The sum of squares of each whole parameter; at ZeRO-3 the ranks add up those of their partitions."""
+def _squares(parameters: list[nn.Parameter], device: torch.device) -> Tensor:
+    """The sum of squares of each whole parameter; at ZeRO-3 the ranks add up those of their partitions.
+
+    Under ZeRO-3 with offload partitions lie on the host, small ones (which every rank keeps whole) on the GPU; NCCL
+    adds up what lies on the GPU only.
+    """
     cut = hasattr(parameters[0], "ds_tensor")
     parts = [_partition(parameter) if cut else parameter.detach() for parameter in parameters]
-    squares = torch.stack(torch._foreach_norm(parts)).float() ** 2
+    norms: list[Tensor] = [torch.empty(0)] * len(parts)
+    for place in {part.device for part in parts}:
+        chosen = [index for index, part in enumerate(parts) if part.device == place]
+        together = torch.stack(torch._foreach_norm([parts[index] for index in chosen])).to(device)
+        for index, norm in zip(chosen, together.unbind(), strict=True):
+            norms[index] = norm
+    squares = torch.stack(norms).float() ** 2
     if cut and distributed.is_initialized():
         distributed.all_reduce(squares)
     return squares

@@ -87,6 +87,11 @@ def test_half_precision_is_near_fp32_and_not_it(
 
 
 @pytest.mark.parametrize("world", [1, 2])
+def test_the_first_updates_in_bf16_are_alike_at_stages_0_and_2(results: dict[int, dict[str, Any]], world: int) -> None:
+    assert results[world]["bf16 zero0"]["losses"] == pytest.approx(results[world]["bf16"]["losses"], rel=5e-4)
+
+
+@pytest.mark.parametrize("world", [1, 2])
 def test_a_resumed_run_is_bit_equal_and_skips_what_is_half_written(
     results: dict[int, dict[str, Any]], world: int
 ) -> None:

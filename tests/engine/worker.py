@@ -185,6 +185,8 @@ def main(out: Path) -> None:
         results[norm] = trained(config(out.parent, f"loss.norm={norm}"), device, 3)
     for precision in ("bf16", "autocast_bf16"):
         results[precision] = trained(config(out.parent, f"precision={precision}"), device, 2)
+    bf16_at_0 = config(out.parent, "precision=bf16", "deepspeed=ds_configs/zero0.json")
+    results["bf16 zero0"] = trained(bf16_at_0, device, 2)
     results["resumed"] = resumed(out.parent, device)
     results["looped"] = looped(out.parent, device)
     results["broken is finite"] = broken(out.parent, device)
