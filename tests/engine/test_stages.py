@@ -86,6 +86,14 @@ def test_half_precision_is_near_fp32_and_not_it(
     assert half != full
 
 
+@pytest.mark.parametrize("stage", range(4))
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_bf16_run_gives_the_fp32_weights_of_the_optimiser(
+    results: dict[int, dict[str, Any]], world: int, stage: int
+) -> None:
+    assert results[world][f"masters zero{stage}"] == {"fp32": True, "finer": True, "same": True}
+
+
 @pytest.mark.parametrize("world", [1, 2])
 def test_a_resumed_run_is_bit_equal_and_skips_what_is_half_written(
     results: dict[int, dict[str, Any]], world: int
