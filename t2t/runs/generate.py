@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from t2t.config.run import RunConfig
 from t2t.data.encode import Encoder
+from t2t.engine.distributed import has_gpu
 from t2t.errors import RunDirectoryError, RunFileError
 from t2t.generation.torch_engine import Output, Request, TorchEngine
 from t2t.linear.parsed import Issue, to_json
@@ -51,7 +52,7 @@ def generate(
     Every task is read in those of ``splits`` that it has, ``limit`` examples of each at most. The files stand in
     ``out`` (default: run_dir) as ``prediction_file`` names them; a file appears when it is complete. ``constrain``:
     outputs that do not parse strictly are decoded again under the grammar of the target, and their lines say
-    ``constrained``. ``device``: the GPU if there is one, else the CPU. The counts are
+    ``constrained``. ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. The counts are
     named TASK, or TASK@SPLIT for other splits than test. Raises RunDirectoryError where there is no model, InputError
     for one that cannot be used, RunFileError for a task that has none of the splits.
     """
@@ -111,7 +112,7 @@ def load_engine(directory: Path, device: str | None = None, dtype: torch.dtype =
     t5 = load_pretrained(model, dtype=dtype)
     tokenizer = load_tokenizer(model, t5.config.vocab_size)
     check_ids(str(model), tokenizer, t5.config)
-    return TorchEngine(t5, tokenizer, device or ("cuda" if torch.cuda.is_available() else "cpu"), dtype)
+    return TorchEngine(t5, tokenizer, device or ("cuda" if has_gpu() else "cpu"), dtype)
 
 
 def _splits_of(task: Task, splits: Sequence[str]) -> list[str]:

@@ -273,7 +273,7 @@ def _write_facts(config: RunConfig, prepared: Prepared, model: T5ForConditionalG
         "tokens": end.tokens,
         "processes": distributed.world_size(),
         "precision": config.precision,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores",
+        "device": distributed.device_name(),
         "finished": time.strftime("%Y-%m-%d %H:%M"),
         "versions": versions | {"deepspeed": deepspeed_library.__version__},
     }

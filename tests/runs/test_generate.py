@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from t2t.config import run as config
+from t2t.engine.distributed import device_name
 from t2t.errors import InputError, RunDirectoryError, RunFileError
 from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import build_from_scratch, save_model
@@ -153,6 +154,16 @@ def test_a_users_own_types_have_a_folder_of_their_own(run: Path, tmp_path: Path,
     assert line["prompt"] == "drug, brand name: Ada"
     with pytest.raises(RunFileError, match="names no type"):
         generate_run(config.load_run(file), " , ")
+
+
+def test_the_gpu_is_left_alone_where_training_leaves_it_alone(run: Path, monkeypatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a GPU")
+    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
+    assert runs.load_engine(run).device.type == "cpu"
+    assert device_name().startswith("CPU, ")
+    monkeypatch.delenv("DS_ACCELERATOR")
+    assert device_name() == "a GPU"
 
 
 def test_a_model_with_other_special_ids_is_refused(run: Path) -> None:
