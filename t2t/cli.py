@@ -104,7 +104,9 @@ def _trust_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _tokenizer_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tokenizer", type=Path, metavar="DIR", help="count and show tokens of this tokenizer")
+    parser.add_argument(
+        "--tokenizer", type=Path, metavar="DIR", help="count and show tokens of this tokenizer (or a hub name)"
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:

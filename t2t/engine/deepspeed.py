@@ -8,7 +8,8 @@ from typing import Any
 
 import deepspeed
 import torch
-from torch import Tensor
+from deepspeed.utils import safe_get_full_fp32_param
+from torch import Tensor, nn
 from transformers import T5ForConditionalGeneration
 
 from t2t.config.run import RunConfig
@@ -93,10 +94,35 @@ class Engine:
         return done, None if norm is None else float(norm)
 
     def weights_for_use(self) -> dict[str, Tensor] | None:
-        """All weights by name, whole, on the CPU, on the first rank; None elsewhere. Every rank must call it."""
+        """All weights by name, whole, fp32, on the CPU, on the first rank; None elsewhere. Every rank must call it.
+
+        With ``precision: bf16`` these are the fp32 weights that the optimiser updates, not their bf16 roundings.
+        """
         parameters = dict(self.model.named_parameters())
         cut = list(parameters.values()) if self.stage == 3 else []
+        whole: dict[str, Tensor] = {}
         with deepspeed.zero.GatheredParameters(cut, enabled=bool(cut)):
-            if distributed.rank():
-                return None
-            return {name: parameter.detach().cpu().clone() for name, parameter in parameters.items()}
+            masters = self._masters() if self.stage == 0 else {}
+            for name, parameter in parameters.items():
+                weight = self._full(parameter, masters)
+                if not distributed.rank():
+                    whole[name] = weight.detach().float().cpu().clone()
+        return None if distributed.rank() else whole
+
+    def _full(self, parameter: nn.Parameter, masters: Mapping[nn.Parameter, Tensor]) -> Tensor:
+        """The fp32 weight behind ``parameter``, which is the parameter itself unless the model trains in bf16."""
+        if parameter.dtype == torch.float32 or not parameter.requires_grad:
+            return parameter
+        if self.stage == 0:
+            return masters[parameter]
+        weight: Tensor | None = safe_get_full_fp32_param(parameter)
+        if weight is None:
+            raise RuntimeError(f"DeepSpeed has no fp32 weight for a parameter at ZeRO stage {self.stage}")
+        return weight
+
+    def _masters(self) -> dict[nn.Parameter, Tensor]:
+        """The fp32 weight of each bf16 parameter at stage 0, where DeepSpeed's optimiser lists both beside each other
+        and does not link them."""
+        optimizer = self.engine.optimizer
+        groups = zip(getattr(optimizer, "fp16_groups", ()), getattr(optimizer, "fp32_groups", ()), strict=True)
+        return {half: full for halves, fulls in groups for half, full in zip(halves, fulls, strict=True)}

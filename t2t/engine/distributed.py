@@ -42,6 +42,11 @@ def has_gpu() -> bool:
     return torch.cuda.is_available() and os.environ.get("DS_ACCELERATOR") != "cpu"
 
 
+def device_name() -> str:
+    """What this process computes on: the GPU by name, or the CPU by its number of cores."""
+    return torch.cuda.get_device_name() if has_gpu() else f"CPU, {os.cpu_count()} cores"
+
+
 def free_port() -> int:
     """A port of this machine that nobody listens on."""
     with socket.socket() as probe:

@@ -7,10 +7,8 @@ transformers 5 writes ``tie_word_embeddings=True`` into every T5Config and ties 
 from __future__ import annotations
 
 import json
-import logging
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +19,11 @@ from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGene
 
 from t2t.errors import InputError
 from t2t.model.initialise import make_copy_ready
+from t2t.model.pretrained import read_config, read_weights
 
 IGNORED = -100
 _SIZES = ("d_model", "d_kv", "d_ff", "num_layers", "num_decoder_layers", "num_heads")
 _HEAD = "lm_head.weight"
-_LOADING = logging.getLogger("transformers.modeling_utils")
 _ROLES = {"q": "q", "k": "k", "v": "v", "o": "o", "wi": "wi", "wi_0": "wi", "wi_1": "wi", "wo": "wo"}
 
 
@@ -63,18 +61,14 @@ def build_from_scratch(spec: Mapping[str, Any], vocab_size: int, seed: int = 0) 
 def load_pretrained(
     path: str | Path, revision: str | None = None, dtype: torch.dtype = torch.float32
 ) -> T5ForConditionalGeneration:
-    """The T5 of a directory or hub name, in ``dtype``; a head that differs from the embedding stays separate.
+    """The T5 or mT5 of a directory or hub name, in ``dtype``; a head that differs from the embedding stays separate.
 
     Call it without a live HfDeepSpeedConfig (under ZeRO-3 that drops a separate head). fp16 overflows in pretrained
-    T5 and is refused. Raises InputError where nothing can be loaded.
+    T5 and is refused. Raises InputError for another kind of model, weights that lack or do not fit, and pickles.
     """
     if dtype is torch.float16:
         raise InputError(str(path), "fp16 overflows in a T5", "use fp32 or bf16")
-    try:
-        with _without_tying_advice():
-            model = T5ForConditionalGeneration.from_pretrained(str(path), revision=revision, dtype=dtype)
-    except (OSError, ValueError) as error:
-        raise InputError(str(path), f"no T5 could be loaded ({error})", "name a directory or a hub model") from error
+    model = read_weights(str(path), revision, read_config(str(path), revision), dtype)
     if not is_tied(model):
         untie_head(model, model.lm_head.weight.detach())
     return model
@@ -90,20 +84,6 @@ def untie_head(model: T5ForConditionalGeneration, weight: Tensor) -> None:
     model.lm_head.weight = nn.Parameter(weight.to(model.shared.weight))
     for keys in ("_tied_weights_keys", "all_tied_weights_keys"):
         setattr(model, keys, {name: source for name, source in getattr(model, keys).items() if name != _HEAD})
-
-
-@contextmanager
-def _without_tying_advice() -> Iterator[None]:
-    """Hide the advice to set tie_word_embeddings=False, which T5Config overrules whatever it is set to."""
-
-    def keep(record: logging.LogRecord) -> bool:
-        return "so we will NOT" not in record.getMessage()
-
-    _LOADING.addFilter(keep)
-    try:
-        yield
-    finally:
-        _LOADING.removeFilter(keep)
 
 
 def save_model(model: T5ForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, directory: str | Path) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer, decoders, processors
 from tokenizers.models import Unigram
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFast
 
 from t2t.errors import InputError
 from t2t.model import pieces, t5_vocabulary
@@ -71,20 +70,23 @@ def wrap(backend: Tokenizer, sentinels: int) -> PreTrainedTokenizerFast:
     )
 
 
-def load_tokenizer(path_or_hub: str | Path, rows: int | None = None) -> PreTrainedTokenizerFast:
+def load_tokenizer(
+    path_or_hub: str | Path, rows: int | None = None, revision: str | None = None
+) -> PreTrainedTokenizerFast:
     """The tokenizer of a directory, of a ``spiece.model`` file (or a directory with only that), or of a hub name.
 
-    ``rows``: the rows of the model's embedding (default: ``vocab_size`` of a ``config.json`` beside it). T5's own
-    vocabulary is given the characters it lacks where the rows allow it (see t5_vocabulary). Raises InputError.
+    ``rows``: the rows of the embedding of the model that it is for (default: ``vocab_size`` of the ``config.json``
+    beside it, on the hub too). T5's own vocabulary is given the characters it lacks where the rows allow it (see
+    t5_vocabulary). ``revision``: of the hub name. Raises InputError.
     """
     path = Path(path_or_hub)
-    rows = _rows_beside(path) if rows is None else rows
+    rows = _rows_beside(path, revision) if rows is None else rows
     model = path / "spiece.model" if path.is_dir() else path
     if path.is_dir() and not (path / "tokenizer.json").exists() and not model.exists():
         raise InputError(str(path), "no tokenizer.json and no spiece.model", "name a directory that holds a tokenizer")
     if model.is_file() and not (path / "tokenizer.json").exists():
         return wrap(*t5_vocabulary.read_sentencepiece(model, rows))
-    tokenizer = _load_auto(str(path_or_hub))
+    tokenizer = _load_auto(str(path_or_hub), revision)
     if type(tokenizer).__name__ == "T5Tokenizer" and len(tokenizer) == t5_vocabulary.T5_SIZE and rows is not None:
         t5_vocabulary.extend(tokenizer.backend_tokenizer, rows)
         return wrap(tokenizer.backend_tokenizer, t5_vocabulary.T5_SENTINELS)
@@ -92,18 +94,20 @@ def load_tokenizer(path_or_hub: str | Path, rows: int | None = None) -> PreTrain
     return tokenizer
 
 
-def _load_auto(name: str) -> PreTrainedTokenizerFast:
+def _load_auto(name: str, revision: str | None) -> PreTrainedTokenizerFast:
     try:
-        return AutoTokenizer.from_pretrained(name)
+        return AutoTokenizer.from_pretrained(name, revision=revision)
     except (OSError, ValueError) as error:
         raise InputError(name, f"no tokenizer could be loaded ({error})", "name a directory or a hub model") from error
 
 
-def _rows_beside(path: Path) -> int | None:
-    config = (path if path.is_dir() else path.parent) / "config.json"
-    if not config.is_file():
-        return None
-    size = json.loads(config.read_text(encoding="utf-8")).get("vocab_size")
+def _rows_beside(path: Path, revision: str | None) -> int | None:
+    place = path.parent if path.is_file() else path
+    try:
+        config, _ = PreTrainedConfig.get_config_dict(str(place), revision=revision)
+    except (OSError, ValueError):
+        return None  # a tokenizer without a model
+    size = config.get("vocab_size")
     return size if isinstance(size, int) else None
 
 

@@ -15,10 +15,12 @@ from tqdm import tqdm
 
 from t2t.config.run import RunConfig
 from t2t.data.encode import Encoder
+from t2t.engine.distributed import has_gpu
 from t2t.errors import RunDirectoryError, RunFileError
 from t2t.generation.torch_engine import Output, Request, TorchEngine
 from t2t.linear.parsed import Issue, to_json
 from t2t.model.backbone import load_pretrained
+from t2t.model.pretrained import check_ids
 from t2t.model.tokenizer import load_tokenizer
 from t2t.runs.aside import set_aside
 from t2t.runs.prediction_lines import parse_line
@@ -50,9 +52,9 @@ def generate(
     Every task is read in those of ``splits`` that it has, ``limit`` examples of each at most. The files stand in
     ``out`` (default: run_dir) as ``prediction_file`` names them; a file appears when it is complete. ``constrain``:
     outputs that do not parse strictly are decoded again under the grammar of the target, and their lines say
-    ``constrained``. ``device``: the GPU if there is one, else the CPU. The counts are named TASK, or TASK@SPLIT
-    for other splits than test. Raises RunDirectoryError where there is no model, RunFileError for a task that has none
-    of the splits.
+    ``constrained``. ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. The counts are
+    named TASK, or TASK@SPLIT for other splits than test. Raises RunDirectoryError where there is no model, InputError
+    for one that cannot be used, RunFileError for a task that has none of the splits.
     """
     directory = Path(run_dir)
     wanted = [(task, split) for task in tasks for split in _splits_of(task, splits)]
@@ -107,8 +109,10 @@ def load_engine(directory: Path, device: str | None = None, dtype: torch.dtype =
     model = next((path for path in (directory / "model", directory) if (path / "config.json").is_file()), None)
     if model is None:
         raise RunDirectoryError(str(directory), "no model/config.json", "train first, or name a directory with a model")
-    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return TorchEngine(load_pretrained(model, dtype=dtype), load_tokenizer(model), chosen, dtype)
+    t5 = load_pretrained(model, dtype=dtype)
+    tokenizer = load_tokenizer(model, t5.config.vocab_size)
+    check_ids(str(model), tokenizer, t5.config)
+    return TorchEngine(t5, tokenizer, device or ("cuda" if has_gpu() else "cpu"), dtype)
 
 
 def _splits_of(task: Task, splits: Sequence[str]) -> list[str]:

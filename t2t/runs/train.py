@@ -32,6 +32,7 @@ from t2t.engine.loop import Loop
 from t2t.engine.preflight import check_directory, check_vocabulary, on_first
 from t2t.errors import DataError, RunFileError
 from t2t.model.backbone import build_from_scratch, load_pretrained, save_model
+from t2t.model.pretrained import check_ids, read_config
 from t2t.model.tokenizer import load_tokenizer, train_tokenizer
 from t2t.runs.aside import count_bad
 from t2t.runs.evaluate import task_metrics
@@ -73,9 +74,9 @@ def train(config: RunConfig, device: torch.device) -> Path:
     if (config.directory / "model").is_dir():
         return _finished(config)
     prepared = on_first(lambda: prepare(config, tasks))
+    model = _build_model(config, prepared.tokenizer)
     on_first(lambda: _start_directory(config, prepared))
     config = with_precision(config, device)
-    model = _build_model(config, prepared.tokenizer)
     engine = Engine(model, config, settings, list(prepared.mixture.shares), device)
     start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints") or Position()
     batch = config.batch
@@ -95,9 +96,14 @@ def with_precision(config: RunConfig, device: torch.device) -> RunConfig:
 
 
 def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
-    """Tokenizer and encoded training data of all tasks; VocabularyError for what cannot be said."""
-    folder = _cache(config)
-    tokenizer = _tokenizer(config, tasks, folder)
+    """Tokenizer and encoded training data of all tasks.
+
+    InputError for a model or tokenizer that cannot be trained here, VocabularyError for what cannot be said.
+    """
+    folder, source = _cache(config), config.model.source
+    pretrained = None if source is None else read_config(source, config.model.revision)
+    tokenizer = _tokenizer(config, tasks, folder, None if pretrained is None else pretrained.vocab_size)
+    check_ids(source or config.tokenizer.source or str(folder), tokenizer, pretrained)
     check_vocabulary(config, tasks, tokenizer)
     encoder = Encoder(tokenizer, config.lengths.prompt, config.lengths.target)
     data = [
@@ -169,11 +175,12 @@ def _data_by_epoch(config: RunConfig, prepared: Prepared) -> Callable[[int], lis
     return lambda epoch: [rows(index, epoch) for index in range(len(prepared.tasks))]
 
 
-def _tokenizer(config: RunConfig, tasks: Sequence[Task], folder: Path) -> PreTrainedTokenizerFast:
+def _tokenizer(config: RunConfig, tasks: Sequence[Task], folder: Path, rows: int | None) -> PreTrainedTokenizerFast:
+    """The tokenizer of the run. ``rows``: of a pretrained model's embedding, which generation goes by too."""
     if config.tokenizer.source is not None:
-        return load_tokenizer(config.tokenizer.source)
+        return load_tokenizer(config.tokenizer.source, rows)
     if config.model.source is not None:
-        return load_tokenizer(config.model.source)
+        return load_tokenizer(config.model.source, rows, config.model.revision)
     content = json.dumps(
         [__version__, config.tokenizer.vocab_size, config.tokenizer.sample]
         + [[task.fingerprint, entry.limit] for task, entry in zip(tasks, config.tasks, strict=True)]
@@ -267,7 +274,7 @@ def _write_facts(config: RunConfig, prepared: Prepared, model: T5ForConditionalG
         "tokens": end.tokens,
         "processes": distributed.world_size(),
         "precision": config.precision,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores",
+        "device": distributed.device_name(),
         "finished": time.strftime("%Y-%m-%d %H:%M"),
         "versions": versions | {"deepspeed": deepspeed_library.__version__},
     }

@@ -86,6 +86,14 @@ def test_half_precision_is_near_fp32_and_not_it(
     assert half != full
 
 
+@pytest.mark.parametrize("stage", range(4))
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_bf16_run_gives_the_fp32_weights_of_the_optimiser(
+    results: dict[int, dict[str, Any]], world: int, stage: int
+) -> None:
+    assert results[world][f"masters zero{stage}"] == {"fp32": True, "finer": True, "same": True}
+
+
 @pytest.mark.parametrize("world", [1, 2])
 def test_the_first_updates_in_bf16_are_alike_at_stages_0_and_2(results: dict[int, dict[str, Any]], world: int) -> None:
     assert results[world]["bf16 zero0"]["losses"] == pytest.approx(results[world]["bf16"]["losses"], rel=5e-4)

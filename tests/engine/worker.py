@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import deepspeed
 import numpy as np
 import torch
 
@@ -83,6 +84,25 @@ def trained(run: RunConfig, device: torch.device, units: int) -> dict[str, objec
         losses.append(float(total) / taken.target_tokens)
         norms.append(made.update(number, 0.1)[1])
     return {"losses": losses, "norms": norms, "weights": weights(made), "names": len(made.weights_for_use() or {})}
+
+
+def masters(run: RunConfig, device: torch.device) -> dict[str, bool]:
+    """Whether the weights for use of a bf16 run are finer than bf16, and rounded are those that it computes with."""
+    made = engine(run, device)
+    for number in range(STEPS):
+        made.gradients(step(number, 2))
+        made.update(number, 0.1)
+    found, parameters = made.weights_for_use(), dict(made.model.named_parameters())
+    cut = list(parameters.values()) if made.stage == 3 else []
+    with deepspeed.zero.GatheredParameters(cut, enabled=bool(cut)):
+        if found is None:
+            return {}
+        rounded = {name: weight.bfloat16() for name, weight in found.items()}
+        return {
+            "fp32": {weight.dtype for weight in found.values()} == {torch.float32},
+            "finer": any(not torch.equal(rounded[name].float(), weight) for name, weight in found.items()),
+            "same": all(torch.equal(rounded[name], parameters[name].detach()) for name in parameters),
+        }
 
 
 def resumed(folder: Path, device: torch.device) -> dict[str, object]:
@@ -187,6 +207,9 @@ def main(out: Path) -> None:
         results[precision] = trained(config(out.parent, f"precision={precision}"), device, 2)
     bf16_at_0 = config(out.parent, "precision=bf16", "deepspeed=ds_configs/zero0.json")
     results["bf16 zero0"] = trained(bf16_at_0, device, 2)
+    for stage in range(4):
+        run = config(out.parent, f"deepspeed=ds_configs/zero{stage}.json", "precision=bf16")
+        results[f"masters zero{stage}"] = masters(run, device)
     results["resumed"] = resumed(out.parent, device)
     results["looped"] = looped(out.parent, device)
     results["broken is finite"] = broken(out.parent, device)

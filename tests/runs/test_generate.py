@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from t2t.config import run as config
-from t2t.errors import RunDirectoryError, RunFileError
+from t2t.engine.distributed import device_name
+from t2t.errors import InputError, RunDirectoryError, RunFileError
 from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import build_from_scratch, save_model
 from t2t.model.tokenizer import train_tokenizer
@@ -153,6 +154,32 @@ def test_a_users_own_types_have_a_folder_of_their_own(run: Path, tmp_path: Path,
     assert line["prompt"] == "drug, brand name: Ada"
     with pytest.raises(RunFileError, match="names no type"):
         generate_run(config.load_run(file), " , ")
+
+
+def test_the_gpu_is_left_alone_where_training_leaves_it_alone(run: Path, monkeypatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a GPU")
+    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
+    assert runs.load_engine(run).device.type == "cpu"
+    assert device_name().startswith("CPU, ")
+    monkeypatch.delenv("DS_ACCELERATOR")
+    assert device_name() == "a GPU"
+
+
+def test_a_model_with_other_special_ids_is_refused(run: Path) -> None:
+    file = run / "model" / "config.json"
+    good = json.loads(file.read_text())
+    for change, told in (({"decoder_start_token_id": 3}, "decoder start is 3"), ({"eos_token_id": 2}, "EOS is 2")):
+        file.write_text(json.dumps(good | change))
+        with pytest.raises(InputError, match=told):
+            runs.load_engine(run)
+
+
+def test_a_model_with_fewer_rows_than_the_tokenizer_has_ids_is_refused(run: Path) -> None:
+    build = build_from_scratch({"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2}, 100)
+    build.save_pretrained(run / "model")
+    with pytest.raises(InputError, match="the model rows for 100"):
+        runs.load_engine(run)
 
 
 def test_what_is_missing_is_said(run: Path, task: Task, tmp_path: Path) -> None:

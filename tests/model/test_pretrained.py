@@ -1,0 +1,159 @@
+"""Models that others made: kinds, weights and special ids are looked at, and mT5 gives the logits of transformers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
+    MT5Config,
+    MT5ForConditionalGeneration,
+    PreTrainedModel,
+    T5Config,
+    T5ForConditionalGeneration,
+    UMT5Config,
+    UMT5ForConditionalGeneration,
+)
+
+from t2t.errors import InputError
+from t2t.model.backbone import is_tied, load_pretrained, save_model, untie_head
+from t2t.model.pretrained import check_ids, read_config
+from t2t.model.tokenizer import train_tokenizer
+
+SIZES = {"vocab_size": 50, "d_model": 16, "d_kv": 4, "d_ff": 16, "num_layers": 2, "num_heads": 2}
+BART = {"encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
+Weights = dict[str, Tensor]
+
+
+def logits(model: PreTrainedModel) -> Tensor:
+    ids, started = torch.tensor([[5, 6, 7, 1]]), torch.tensor([[0, 4, 3]])
+    with torch.no_grad():
+        return model.eval()(input_ids=ids, decoder_input_ids=started).logits
+
+
+def saved(model: PreTrainedModel, folder: Path) -> Path:
+    model.save_pretrained(folder)
+    return folder
+
+
+def change(folder: Path, how: Callable[[Weights], Weights]) -> Path:
+    file = folder / "model.safetensors"
+    save_file(how(load_file(file)), file, metadata={"format": "pt"})
+    return folder
+
+
+@pytest.fixture
+def t5(tmp_path: Path) -> Path:
+    return saved(T5ForConditionalGeneration(T5Config(**SIZES)), tmp_path / "t5")
+
+
+@pytest.mark.parametrize("separate", [True, False])
+def test_mt5_gives_the_logits_of_transformers_and_keeps_them(tmp_path: Path, separate: bool) -> None:
+    torch.manual_seed(1)
+    original = MT5ForConditionalGeneration(MT5Config(**SIZES))
+    if separate:
+        untie_head(original, torch.randn(50, 16))
+    folder = saved(original, tmp_path / "mt5")
+    assert json.loads((folder / "config.json").read_text())["tie_word_embeddings"] is True
+    own = MT5ForConditionalGeneration.from_pretrained(folder)
+    ours = load_pretrained(folder)
+    assert is_tied(ours) is not separate
+    assert torch.equal(logits(ours), logits(own))
+    save_model(ours, train_tokenizer(["a b"], 520), tmp_path / "again")
+    for load in (load_pretrained, T5ForConditionalGeneration.from_pretrained):
+        assert torch.equal(logits(load(tmp_path / "again")), logits(own))
+
+
+def test_a_t5_1_1_saved_again_keeps_its_logits(tmp_path: Path) -> None:
+    model = T5ForConditionalGeneration(T5Config(**SIZES, tie_word_embeddings=False, feed_forward_proj="gated-gelu"))
+    untie_head(model, torch.randn(50, 16))
+    assert torch.equal(logits(load_pretrained(saved(model, tmp_path))), logits(model))
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [
+        (lambda: UMT5ForConditionalGeneration(UMT5Config(**SIZES)), "umt5"),
+        (lambda: BartForConditionalGeneration(BartConfig(vocab_size=50, d_model=16, **BART)), "bart"),
+    ],
+)
+def test_other_kinds_are_refused_by_name(tmp_path: Path, model: Callable[[], PreTrainedModel], kind: str) -> None:
+    folder = saved(model(), tmp_path)
+    with pytest.raises(InputError, match=f"its model_type is '{kind}'; name a T5"):
+        load_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        (lambda w: {k: v for k, v in w.items() if "decoder.block.1." not in k}, "they lack decoder.block.1.*10 more"),
+        (lambda w: w | {"shared.weight": torch.zeros(40, 16)}, "they have in another shape shared.weight"),
+        (lambda w: w | {"adapter.weight": torch.zeros(2)}, "they have beyond a T5 adapter.weight"),
+    ],
+)
+def test_weights_that_are_not_the_models_are_refused(t5: Path, how: Callable[[Weights], Weights], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        load_pretrained(change(t5, how))
+
+
+def test_what_checkpoints_of_t5_hold_twice_or_unused_is_harmless(t5: Path, caplog) -> None:
+    expected = logits(load_pretrained(t5))
+    more = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight")
+    unused = {"decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight": torch.zeros(32, 2)}
+    change(t5, lambda w: w | {name: w["shared.weight"].clone() for name in more} | unused)
+    model = load_pretrained(t5)
+    assert is_tied(model)
+    assert torch.equal(logits(model), expected)
+
+
+def test_pickles_and_broken_safetensors_are_refused(t5: Path) -> None:
+    file = t5 / "model.safetensors"
+    torch.save(load_file(file), t5 / "pytorch_model.bin")
+    file.write_bytes(b"nothing")
+    with pytest.raises(InputError, match="cannot be read"):
+        load_pretrained(t5)
+    file.unlink()
+    with pytest.raises(InputError, match=r"pickles are not read; .* use_safetensors=False"):
+        load_pretrained(t5)
+
+
+def test_special_ids_and_sizes_are_those_of_t5(tmp_path: Path) -> None:
+    tokenizer = train_tokenizer(["a b"], 520)
+    size = len(tokenizer)
+    check_ids("here", tokenizer, None)
+    check_ids("here", tokenizer, T5Config(vocab_size=size))
+    wrong = {
+        "the model's decoder start is 3, not 0": {"decoder_start_token_id": 3},
+        "the model's EOS is 2, not 1": {"eos_token_id": 2},
+        "the model's pad is 4, not 0": {"pad_token_id": 4},
+        f"ids up to {size - 1}, the model rows for {size - 1}": {"vocab_size": size - 1},
+    }
+    for told, settings in wrong.items():
+        with pytest.raises(InputError, match=told):
+            check_ids("here", tokenizer, T5Config(**{"vocab_size": size} | settings))
+    tokenizer.eos_token = "<unk>"
+    for config in (None, T5Config(vocab_size=size)):
+        with pytest.raises(InputError, match="the tokenizer's EOS is 2, not 1"):
+            check_ids("here", tokenizer, config)
+
+
+def test_ids_of_a_saved_model_are_read_as_they_were(tmp_path: Path) -> None:
+    config = T5Config(**SIZES, decoder_start_token_id=3)
+    folder = saved(T5ForConditionalGeneration(config), tmp_path)
+    with pytest.raises(InputError, match="decoder start is 3"):
+        check_ids("here", train_tokenizer(["a b"], 520), read_config(str(folder)))
+    raw = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(raw | {"d_model": "wide"}))
+    with pytest.raises(InputError, match=r"no T5 could be loaded .*d_model"):
+        read_config(str(folder))
+    shutil.rmtree(folder)
+    with pytest.raises(InputError, match="no T5 could be loaded"):
+        read_config(str(folder))
