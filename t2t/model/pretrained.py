@@ -13,9 +13,10 @@ from safetensors import SafetensorError
 from transformers import MT5Config, PreTrainedConfig, PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 from t2t.errors import InputError
+from t2t.model.tokenizer import DAMAGED
 
 _LOADING = logging.getLogger("transformers.modeling_utils")
-_NAME_ONE = "name a directory or a hub model"
+_NAME_ONE = "name a directory or a hub model whose files are whole"
 _SHOWN = 3  # names of weights in a message
 _CONVERT = (
     "save it as safetensors once, if you trust it: "
@@ -41,7 +42,7 @@ def read_config(source: str, revision: str | None = None) -> T5Config:
         if kind == "mt5":
             as_t5 = {key: value for key, value in MT5Config.from_dict(raw).to_dict().items() if key != "model_type"}
             return T5Config.from_dict(as_t5 | {"scale_decoder_outputs": False})
-    except (OSError, ValueError, StrictDataclassError) as error:
+    except (*DAMAGED, StrictDataclassError) as error:
         raise InputError(source, f"no T5 could be loaded ({error})", _NAME_ONE) from error
     raise InputError(source, f"its model_type is {kind!r}", "name a T5 (model_type t5) or an mT5 (mt5)")
 
@@ -64,7 +65,7 @@ def read_weights(source: str, revision: str | None, config: T5Config, dtype: tor
             )
     except SafetensorError as error:
         raise InputError(source, f"its safetensors cannot be read ({error})", "fetch or save them again") from error
-    except (OSError, ValueError) as error:
+    except DAMAGED as error:
         if "safetensors" in str(error):
             raise InputError(source, "it has no weights as safetensors, and pickles are not read", _CONVERT) from error
         raise InputError(source, f"no T5 could be loaded ({error})", _NAME_ONE) from error

@@ -15,6 +15,8 @@ from t2t.model import pieces, t5_vocabulary
 PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 _BYTE_SCORE = -100.0
+# What transformers raises for a file that is missing, cut, or of another content than it should have.
+DAMAGED = (OSError, ValueError, TypeError, AttributeError, KeyError, RuntimeError)
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int, sentinels: int = 100) -> PreTrainedTokenizerFast:
@@ -97,16 +99,26 @@ def load_tokenizer(
 def _load_auto(name: str, revision: str | None) -> PreTrainedTokenizerFast:
     try:
         return AutoTokenizer.from_pretrained(name, revision=revision)
-    except (OSError, ValueError) as error:
-        raise InputError(name, f"no tokenizer could be loaded ({error})", "name a directory or a hub model") from error
+    except DAMAGED as error:
+        raise InputError(
+            name, f"no tokenizer could be loaded ({error})", "name a directory or a hub model whose files are whole"
+        ) from error
 
 
 def _rows_beside(path: Path, revision: str | None) -> int | None:
     place = path.parent if path.is_file() else path
     try:
         config, _ = PreTrainedConfig.get_config_dict(str(place), revision=revision)
-    except (OSError, ValueError):
+    except OSError as error:
+        if place.is_dir() and (place / "config.json").exists():
+            raise InputError(
+                f"{place / 'config.json'}", f"it cannot be read ({error})", "save the model again"
+            ) from error
         return None  # a tokenizer without a model
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{place / 'config.json'}", f"it cannot be read ({error})", "save the model again") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{place / 'config.json'}", "it holds no JSON object", "save the model again")
     size = config.get("vocab_size")
     return size if isinstance(size, int) else None
 

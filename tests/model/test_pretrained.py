@@ -26,7 +26,7 @@ from transformers import (
 from t2t.errors import InputError
 from t2t.model.backbone import is_tied, load_pretrained, save_model, untie_head
 from t2t.model.pretrained import check_ids, read_config
-from t2t.model.tokenizer import train_tokenizer
+from t2t.model.tokenizer import load_tokenizer, train_tokenizer
 
 SIZES = {"vocab_size": 50, "d_model": 16, "d_kv": 4, "d_ff": 16, "num_layers": 2, "num_heads": 2}
 BART = {"encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
@@ -123,6 +123,23 @@ def test_pickles_and_broken_safetensors_are_refused(t5: Path) -> None:
     file.unlink()
     with pytest.raises(InputError, match=r"pickles are not read; .* use_safetensors=False"):
         load_pretrained(t5)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", "{", "5"])
+@pytest.mark.parametrize(
+    "name", ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"]
+)
+def test_a_damaged_file_is_one_sentence(t5: Path, name: str, content: str) -> None:
+    train_tokenizer(["hello world"] * 9, 500).save_pretrained(t5)
+    (t5 / name).write_text(content)
+    told: list[str] = []
+    for load in (load_pretrained, load_tokenizer):
+        try:
+            load(t5)
+        except InputError as error:
+            told.append(str(error))
+    assert told or name == "generation_config.json"  # which transformers does without, where it is no JSON
+    assert all(sentence.startswith(str(t5)) for sentence in told)
 
 
 def test_special_ids_and_sizes_are_those_of_t5(tmp_path: Path) -> None:
