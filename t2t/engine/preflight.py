@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from t2t.config.run import RunConfig
 from t2t.engine import distributed
-from t2t.engine.checkpoint import world_size_of_latest
+from t2t.engine.checkpoint import newest
 from t2t.errors import RunDirectoryError, VocabularyError
 from t2t.model.tokenizer import decode_texts, encode_texts, unsayable
 from t2t.structures import Json
@@ -55,10 +55,10 @@ def check_directory(config: RunConfig, stage: int) -> None:
         found = f"the folder holds another run (it differs in {changed})"
         raise RunDirectoryError(str(config.directory), found, "choose another name under run:, or remove the folder")
 
-    then, now = world_size_of_latest(config.directory / "checkpoints"), distributed.world_size()
-    if stage and then not in (None, now):
-        found = f"its checkpoint is of {then} processes at ZeRO stage {stage}, these are {now}"
-        raise RunDirectoryError(str(config.directory), found, f"go on with --num_gpus {then}")
+    saved, now = newest(config.directory / "checkpoints"), distributed.world_size()
+    if stage and saved is not None and saved.world_size != now:
+        found = f"its checkpoint is of {saved.world_size} processes at ZeRO stage {stage}, these are {now}"
+        raise RunDirectoryError(str(config.directory), found, f"go on with --num_gpus {saved.world_size}")
 
 
 def _settings(text: str) -> dict[str, Json]:

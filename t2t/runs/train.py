@@ -76,7 +76,7 @@ def train(config: RunConfig, device: torch.device) -> Path:
     config = with_precision(config, device)
     model = _build_model(config, prepared.tokenizer)
     engine = Engine(model, config, settings, list(prepared.mixture.shares), device)
-    start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints") or Position()
+    start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints", config.seed) or Position()
     batch = config.batch
     plan = Plan(_data_by_epoch(config, prepared), prepared.mixture, batch.tokens, batch.units, batch.window)
     end = Loop(engine, plan, config, config.directory).run(start)

@@ -101,7 +101,7 @@ def resumed(folder: Path, device: torch.device) -> dict[str, object]:
         (folder / "step00000004").mkdir()
     distributed.barrier()
     again, said = engine(replace(run, seed=8), device), []
-    position = checkpoint.load_latest(again.engine, folder, said.append)
+    position = checkpoint.load_latest(again.engine, folder, run.seed, said.append)
     assert position is not None
     for number in range(position.step, 4):
         again.gradients(step(number, 3))
