@@ -23,17 +23,17 @@ _LOOKED_THROUGH = 2000  # training examples of a task whose targets are tried
 
 
 def on_first(action: Callable[[], T]) -> T:
-    """Run ``action`` on rank 0 and then on the others, who so find what it wrote (caches, folders).
+    """Run ``action`` on rank 0 and then on the others, who so find what it wrote (caches, folders), however long it took.
 
     An error of any rank is raised on that rank; all of them see the same files, so all of them raise.
     """
     if distributed.rank():
-        distributed.barrier()
+        distributed.patient_barrier()
         return action()
     try:
         return action()
     finally:
-        distributed.barrier()
+        distributed.patient_barrier()
 
 
 def check_directory(config: RunConfig, stage: int) -> None:
