@@ -2,7 +2,8 @@
 
 DeepSpeed writes into TAG.tmp, every rank adds its random state; after a barrier and a sync the folder is renamed,
 and only then the file ``latest`` is replaced, atomically. The mark of completeness, complete.json, holds the size of
-every file; a folder that lacks it or a file, or has one of another size, is skipped. DeepSpeed's files are pickles: load only your own.
+every file; a folder that lacks it or a file, or has one of another size, is skipped.
+DeepSpeed's files are pickles: load only your own.
 """
 
 from __future__ import annotations
@@ -104,7 +105,8 @@ def load_latest(engine: Any, folder: Path, seed: int, say: Callable[[str], objec
     engine.load_checkpoint(str(folder), tag=saved.folder.name)
     rank, world = distributed.rank(), distributed.world_size()
     if world > saved.world_size:
-        say(f"{saved.folder}: written by {saved.world_size} of now {world} processes; the others draw random numbers anew")
+        wrote = f"written by {saved.world_size} of now {world} processes"
+        say(f"{saved.folder}: {wrote}; the others draw random numbers anew")
     if rank < saved.world_size:
         _restore_random_state(torch.load(saved.folder / _random_file(rank), weights_only=False))
     else:

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from t2t.config.run import RunConfig
 from t2t.engine import distributed
 from t2t.engine.checkpoint import newest
+from t2t.engine.trained_on import check_unchanged
 from t2t.errors import RunDirectoryError, VocabularyError
 from t2t.model.tokenizer import decode_texts, encode_texts, unsayable
 from t2t.structures import Json
@@ -23,7 +24,7 @@ _LOOKED_THROUGH = 2000  # training examples of a task whose targets are tried
 
 
 def on_first(action: Callable[[], T]) -> T:
-    """Run ``action`` on rank 0 and then on the others, who so find what it wrote (caches, folders), however long it took.
+    """Run ``action`` on rank 0, however long it takes, then on the others, who so find what it wrote (caches, folders).
 
     An error of any rank is raised on that rank; all of them see the same files, so all of them raise.
     """
@@ -36,11 +37,8 @@ def on_first(action: Callable[[], T]) -> T:
         distributed.patient_barrier()
 
 
-def check_directory(config: RunConfig, stage: int) -> None:
-    """Refuse a run directory that holds another run, or one of another number of processes at ZeRO stage 1 to 3.
-
-    The same settings resume.
-    """
+def check_directory(config: RunConfig) -> None:
+    """Refuse a run directory that holds another run. The same settings resume."""
     file = config.directory / "run.yaml"
     if not file.exists():
         if config.directory.exists() and any(config.directory.iterdir()):
@@ -55,6 +53,11 @@ def check_directory(config: RunConfig, stage: int) -> None:
         found = f"the folder holds another run (it differs in {changed})"
         raise RunDirectoryError(str(config.directory), found, "choose another name under run:, or remove the folder")
 
+
+def check_resume(config: RunConfig, stage: int, tasks: Sequence[Task]) -> None:
+    """Refuse to go on from checkpoints of another ZeRO stage, of other templates or data, or, at stages 1 to 3, of
+    another number of processes."""
+    check_unchanged(config.directory, stage, tasks)
     saved, now = newest(config.directory / "checkpoints"), distributed.world_size()
     if stage and saved is not None and saved.world_size != now:
         found = f"its checkpoint is of {saved.world_size} processes at ZeRO stage {stage}, these are {now}"

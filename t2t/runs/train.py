@@ -29,7 +29,8 @@ from t2t.engine import checkpoint, distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import Engine
 from t2t.engine.loop import Loop
-from t2t.engine.preflight import check_directory, check_vocabulary, on_first
+from t2t.engine.preflight import check_directory, check_resume, check_vocabulary, on_first
+from t2t.engine.trained_on import TrainedOn, check_rows, kept_tokenizer
 from t2t.errors import DataError, RunFileError
 from t2t.model.backbone import build_from_scratch, load_pretrained, save_model
 from t2t.model.tokenizer import load_tokenizer, train_tokenizer
@@ -68,11 +69,15 @@ def train(config: RunConfig, device: torch.device) -> Path:
         if task.template.unverified and not config.allow_unverified:
             found = f"{task.name} reads a data set of the hub whose revision is unverified"
             raise RunFileError(entry.where, found, "pin it by a commit in the template, or give --allow-unverified")
-    check_directory(config, int(settings["zero_optimization"]["stage"]))
+    check_directory(config)
     if (config.directory / "model").is_dir():
         return _finished(config)
+    stage = int(settings["zero_optimization"]["stage"])
+    check_resume(config, stage, tasks)
     prepared = on_first(lambda: prepare(config, tasks))
-    on_first(lambda: _start_directory(config, prepared))
+    trained_on = TrainedOn.of(stage, prepared.tokenizer, tasks, prepared.mixture.sizes)
+    check_rows(config.directory, trained_on)
+    on_first(lambda: _start_directory(config, prepared, trained_on))
     config = with_precision(config, device)
     model = _build_model(config, prepared.tokenizer)
     engine = Engine(model, config, settings, list(prepared.mixture.shares), device)
@@ -173,6 +178,8 @@ def _tokenizer(config: RunConfig, tasks: Sequence[Task], folder: Path) -> PreTra
         return load_tokenizer(config.tokenizer.source)
     if config.model.source is not None:
         return load_tokenizer(config.model.source)
+    if kept := kept_tokenizer(config.directory / "checkpoints"):
+        return load_tokenizer(kept)
     content = json.dumps(
         [__version__, config.tokenizer.vocab_size, config.tokenizer.sample]
         + [[task.fingerprint, entry.limit] for task, entry in zip(tasks, config.tasks, strict=True)]
@@ -196,8 +203,8 @@ def _training_texts(config: RunConfig, tasks: Sequence[Task]) -> Iterator[str]:
                 yield task.target_text(example)
 
 
-def _start_directory(config: RunConfig, prepared: Prepared) -> None:
-    """Write what the run is: run.yaml, and the records that it leaves out."""
+def _start_directory(config: RunConfig, prepared: Prepared, trained_on: TrainedOn) -> None:
+    """Write what the run is: run.yaml, what it trains on, and the records that it leaves out."""
     if distributed.rank():
         return
     folder = config.directory
@@ -205,6 +212,7 @@ def _start_directory(config: RunConfig, prepared: Prepared) -> None:
     part = folder / "run.yaml.tmp"
     part.write_text(config.to_yaml(), encoding="utf-8")
     part.replace(folder / "run.yaml")
+    trained_on.write(folder / "checkpoints", prepared.tokenizer)
     prepared.bad.update(count_bad(folder, [(t, e.limit) for t, e in zip(prepared.tasks, config.tasks, strict=True)]))
     _print_data(prepared)
 

@@ -131,7 +131,9 @@ def test_nan_on_one_rank_stops_all_without_a_checkpoint(results: dict[int, dict[
     assert written is False
 
 
-@pytest.mark.parametrize("variant", ["zero0 fp32", "zero1 fp32", "zero2 fp32", "zero3 fp32", "zero0 bf16", "zero2 bf16"])
+@pytest.mark.parametrize(
+    "variant", ["zero0 fp32", "zero1 fp32", "zero2 fp32", "zero3 fp32", "zero0 bf16", "zero2 bf16"]
+)
 @pytest.mark.parametrize("world", [1, 2])
 def test_an_infinite_gradient_stops_all_ranks_and_changes_no_weight(
     results: dict[int, dict[str, Any]], world: int, variant: str
