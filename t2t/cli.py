@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from t2t import __version__
-from t2t.errors import InputError
+from t2t.errors import InputError, sentence_of
 from t2t.runs.launch import ALLOW_HELP, ALLOW_UNVERIFIED
 
 Command = Callable[[argparse.Namespace], int]
@@ -173,12 +173,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except (OSError, UnicodeEncodeError) as error:
-        print(f"t2t: {_sentence(error)}", file=sys.stderr)
+        print(f"t2t: {sentence_of(error)}", file=sys.stderr)
         return 2 if isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError)) else 1
-
-
-def _sentence(error: OSError | UnicodeEncodeError) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        place = f"{error.filename}: " if error.filename is not None else ""
-        return f"{place}{error.strerror}; make it readable and writable, or name another"
-    return " ".join(str(error).split())

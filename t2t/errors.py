@@ -62,3 +62,11 @@ class VocabularyError(InputError):
 
 class RunDirectoryError(InputError):
     """A run directory cannot be used as asked."""
+
+
+def sentence_of(error: OSError | UnicodeEncodeError) -> str:
+    """What an error of the operating system says to a user: which file, what is wrong with it, what to do."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename is not None else ""
+        return f"{place}{error.strerror}; make it readable and writable, or name another"
+    return " ".join(str(error).split())

@@ -1,16 +1,17 @@
 """Checkpoints that are whole or not there.
 
 DeepSpeed writes into TAG.tmp, every rank adds its random state; after a barrier and a sync the folder is renamed,
-and only then the file ``latest`` is replaced, atomically. A folder without the mark of completeness is skipped.
+and only then the file ``latest`` is replaced, atomically. The mark of completeness, complete.json, holds the size of
+every file; a folder that lacks it or a file, or has one of another size, is skipped.
 DeepSpeed's files are pickles: load only your own.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ import numpy as np
 import torch
 
 from t2t.engine import distributed
+from t2t.engine.disk import file_sizes, sync, sync_folder
+from t2t.errors import RunDirectoryError
 
 _MARK = "complete.json"
 
@@ -35,6 +38,15 @@ class Position:
     tokens: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A whole checkpoint: its folder, how many ranks wrote it, and where training stood."""
+
+    folder: Path
+    world_size: int
+    position: Position
+
+
 def save(engine: Any, folder: Path, position: Position, keep: int) -> Path:
     """Write a checkpoint of the DeepSpeed ``engine`` and keep the last ``keep``. Every rank must call it."""
     tag = f"step{position.step:08d}"
@@ -46,44 +58,105 @@ def save(engine: Any, folder: Path, position: Position, keep: int) -> Path:
         shutil.rmtree(whole, ignore_errors=True)
     distributed.barrier()
     engine.save_checkpoint(str(folder), tag=part.name, save_latest=False)
-    torch.save(_random_state(), part / f"random_{distributed.rank():05d}.pt")
+    torch.save(_random_state(), part / _random_file(distributed.rank()))
     distributed.barrier()
     if first:
-        (part / _MARK).write_text(json.dumps({"world_size": distributed.world_size(), **asdict(position)}))
-        _sync(part)
+        mark = {"world_size": distributed.world_size(), "position": asdict(position), "files": file_sizes(part)}
+        (part / _MARK).write_text(json.dumps(mark))
+        sync(part)
         part.rename(whole)
-        _sync_folder(folder)
+        sync_folder(folder)
         _replace(folder / "latest", tag)
-        for old in _complete(folder)[:-keep]:
-            shutil.rmtree(old)
+        _remove_all_but(folder, keep)
     distributed.barrier()
     return whole
 
 
-def load_latest(engine: Any, folder: Path, say: Any = print) -> Position | None:
-    """Load the newest complete checkpoint and give its position; None if there is none. Every rank must call it."""
+def newest(folder: Path, say: Callable[[str], object] = lambda line: None) -> Saved | None:
+    """The newest whole checkpoint; None if none was ever completed. ``say`` gets a line for each newer damaged one.
+
+    RunDirectoryError if there are checkpoints and all are damaged.
+    """
+    faults = []
+    for path in reversed(_completed(folder)):
+        saved = _read(path)
+        if isinstance(saved, Saved):
+            return saved
+        faults.append(saved)
+        say(f"{path}: damaged checkpoint ({saved}), skipped")
+    if faults:
+        found = f"none of the checkpoints is whole (the newest: {faults[0]})"
+        raise RunDirectoryError(str(folder), found, "put the files back, or remove the folder to train from the start")
+    return None
+
+
+def load_latest(engine: Any, folder: Path, seed: int, say: Callable[[str], object] = print) -> Position | None:
+    """Load the newest whole checkpoint and give its position; None if there is none. Every rank must call it.
+
+    Ranks that had no part in writing it draw their random state from (``seed``, rank, step).
+    """
+    if distributed.rank():
+        say = _silent
     for left in sorted(folder.glob("step*.tmp")):
-        if distributed.rank() == 0:
-            say(f"{left}: half-written checkpoint, skipped")
-    complete = _complete(folder)
-    if not complete:
+        say(f"{left}: half-written checkpoint, skipped")
+    saved = newest(folder, say)
+    if saved is None:
         return None
-    newest = complete[-1]
-    mark = json.loads((newest / _MARK).read_text())
-    mark.pop("world_size")
-    engine.load_checkpoint(str(folder), tag=newest.name)
-    _restore_random_state(torch.load(newest / f"random_{distributed.rank():05d}.pt", weights_only=False))
-    return Position(**mark)
+    engine.load_checkpoint(str(folder), tag=saved.folder.name)
+    rank, world = distributed.rank(), distributed.world_size()
+    if world > saved.world_size:
+        wrote = f"written by {saved.world_size} of now {world} processes"
+        say(f"{saved.folder}: {wrote}; the others draw random numbers anew")
+    if rank < saved.world_size:
+        _restore_random_state(torch.load(saved.folder / _random_file(rank), weights_only=False))
+    else:
+        _seed_random_state(seed, rank, saved.position.step)
+    return saved.position
 
 
-def world_size_of_latest(folder: Path) -> int | None:
-    """With how many ranks the newest complete checkpoint was written; None if there is none."""
-    complete = _complete(folder)
-    return int(json.loads((complete[-1] / _MARK).read_text())["world_size"]) if complete else None
+def _silent(line: str) -> None:
+    """Says nothing: the first rank speaks for all."""
 
 
-def _complete(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("step*") if path.suffix != ".tmp" and (path / _MARK).is_file())
+def _completed(folder: Path) -> list[Path]:
+    """The folders that took their name, which they do when they are whole, by step; later damage is not looked for."""
+    return sorted(path for path in folder.glob("step*") if path.suffix != ".tmp")
+
+
+def _read(path: Path) -> Saved | str:
+    """A checkpoint, or in a few words why it is damaged."""
+    try:
+        mark = json.loads((path / _MARK).read_text())
+        saved = Saved(path, int(mark["world_size"]), Position(**mark["position"]))
+        files: dict[str, int] = dict(mark["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"{_MARK} is missing or unreadable"
+    found = file_sizes(path)
+    for name, size in files.items():
+        if name not in found:
+            return f"{name} is missing"
+        if found[name] != size:
+            return f"{name} has {found[name]:,} bytes instead of {size:,}"
+    return saved
+
+
+def _remove_all_but(folder: Path, keep: int) -> None:
+    """Keep the last ``keep`` whole checkpoints; what is damaged or half-written goes as well."""
+    kept = [path for path in _completed(folder) if isinstance(_read(path), Saved)][-keep:]
+    for path in folder.glob("step*"):
+        if path not in kept:
+            shutil.rmtree(path)
+
+
+def _random_file(rank: int) -> str:
+    return f"random_{rank:05d}.pt"
+
+
+def _seed_random_state(seed: int, rank: int, step: int) -> None:
+    one, two, three = np.random.SeedSequence([seed, rank, step]).generate_state(3).tolist()
+    torch.manual_seed(one)
+    np.random.seed(two)
+    random.seed(three)
 
 
 def _random_state() -> dict[str, Any]:
@@ -103,22 +176,6 @@ def _restore_random_state(state: dict[str, Any]) -> None:
     random.setstate(state["python"])
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])
-
-
-def _sync(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _replace(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -81,17 +82,32 @@ class Engine:
         else:
             yield
 
-    def update(self, step: int, progress: float) -> tuple[float, float | None]:
+    def update(self, step: int, progress: float) -> tuple[float, float]:
         """Apply the gradients: the ``step``-th update (from 0) at ``progress`` (0 to 1) of the run.
 
-        Gives the schedule's factor and the gradient's norm before clipping (None where DeepSpeed does not measure it).
+        Gives the schedule's factor and the norm of the whole gradient before clipping, the same on all ranks. Where
+        that is not finite nothing is applied: no weight and no state of the optimizer changes.
         """
         done = factor(self.config.schedule, step, progress)
+        norm = self._norm_of_whole_gradients()
+        if norm is not None and not math.isfinite(norm):
+            return done, norm
         self.optimizer.set_rates(self.engine.optimizer.param_groups, done)
         self.engine.set_gradient_accumulation_boundary(True)
         self.engine.step()
-        norm = self.engine.get_global_grad_norm()
-        return done, None if norm is None else float(norm)
+        if norm is None:
+            norm = float(self.engine.get_global_grad_norm())
+        return done, norm
+
+    def _norm_of_whole_gradients(self) -> float | None:
+        """The gradient's norm at stage 0 in fp32, where DeepSpeed applies whatever there is; None elsewhere.
+
+        Every rank holds the reduced gradients whole then. Elsewhere DeepSpeed measures, and skips what is not finite.
+        """
+        gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
+        if self.stage or self.config.precision == "bf16" or not gradients:
+            return None
+        return float(torch.stack(torch._foreach_norm(gradients)).norm())
 
     def weights_for_use(self) -> dict[str, Tensor] | None:
         """All weights by name, whole, fp32, on the CPU, on the first rank; None elsewhere. Every rank must call it.

@@ -8,12 +8,16 @@ import socket
 import sys
 import warnings
 from datetime import timedelta
+from functools import cache
 from types import ModuleType
 from typing import NoReturn
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+_LONGEST_SUM = timedelta(minutes=30)  # what a collective of training may take; a rank that takes longer is lost
+_LONGEST_PREPARATION = timedelta(days=30)  # how long the others wait for rank 0 to train a tokenizer and to encode
 
 
 def start() -> torch.device:
@@ -33,7 +37,8 @@ def start() -> torch.device:
         if "OMP_NUM_THREADS" not in os.environ:
             torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // _local_world()))
     deepspeed = _quiet_deepspeed()
-    deepspeed.init_distributed("nccl" if gpu else "gloo", verbose=False, timeout=timedelta(minutes=30))
+    deepspeed.init_distributed("nccl" if gpu else "gloo", verbose=False, timeout=_LONGEST_SUM)
+    _patient_group()  # made here, where all ranks come at once, since making it takes a collective
     return torch.device("cuda", local) if gpu else torch.device("cpu")
 
 
@@ -88,6 +93,7 @@ def all_agree(value: bool, device: torch.device) -> bool:
 
 def stop() -> None:
     """Leave the process group."""
+    _patient_group.cache_clear()
     if dist.is_initialized():
         dist.destroy_process_group()
 
@@ -114,6 +120,17 @@ def world_size() -> int:
 def barrier() -> None:
     if dist.is_initialized():
         dist.barrier()
+
+
+@cache
+def _patient_group() -> dist.ProcessGroup | None:
+    return dist.new_group(backend="gloo", timeout=_LONGEST_PREPARATION) if dist.is_initialized() else None
+
+
+def patient_barrier() -> None:
+    """A barrier that waits as long as one process takes to prepare the data; it fails at once where a process ends."""
+    if world_size() > 1:
+        dist.barrier(_patient_group())
 
 
 def total(values: Tensor) -> Tensor:

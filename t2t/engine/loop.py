@@ -27,7 +27,7 @@ _LOG_SECONDS = 2.0  # a row of metrics.csv at most so often
 
 
 class NotFinite(T2TError):
-    """The loss became NaN or infinite; the weights are as before that step."""
+    """The loss or its gradient became NaN or infinite; the weights are as before that step."""
 
 
 class Terminated(T2TError):
@@ -58,7 +58,7 @@ class Log:
         """True if the last row is old enough."""
         return time.monotonic() - self.last >= _LOG_SECONDS
 
-    def write(self, position: Position, device: torch.device, factor: float, norm: float | None) -> None:
+    def write(self, position: Position, device: torch.device, factor: float, norm: float) -> None:
         """A row over the steps since the last one. Every rank must call it."""
         nats, targets, tokens = distributed.total(self.summed.to(device)).tolist()
         seconds = max(1e-9, time.monotonic() - self.last)
@@ -66,8 +66,7 @@ class Log:
             loss = nats / targets
             values = (position.step, position.epoch, f"{loss:.6f}", f"{self.rate * factor:.6g}", position.tokens)
             speed = f"{tokens / seconds:.1f}"
-            grad = "" if norm is None else f"{norm:.4f}"
-            self.writer.writerow((*values, speed, f"{position.elapsed:.1f}", grad))
+            self.writer.writerow((*values, speed, f"{position.elapsed:.1f}", f"{norm:.4f}"))
             self.file.flush()
             self.bar.set_postfix(loss=f"{loss:.3f}", tokens_s=speed, refresh=False)
             self.bar.update(position.step - self.bar.n)
@@ -136,6 +135,8 @@ class Loop:
         if bad:
             raise NotFinite(f"loss is not finite at step {position.step + 1}; lower the learning rate")
         factor, norm = self.engine.update(position.step, done)
+        if not math.isfinite(norm):
+            raise NotFinite(f"gradient is not finite at step {position.step + 1}; lower the learning rate")
         position = Position(
             step=position.step + 1,
             epoch=step.epoch,

@@ -11,7 +11,8 @@ from transformers import PreTrainedTokenizerFast
 
 from t2t.config.run import RunConfig
 from t2t.engine import distributed
-from t2t.engine.checkpoint import world_size_of_latest
+from t2t.engine.checkpoint import newest
+from t2t.engine.trained_on import check_unchanged
 from t2t.errors import RunDirectoryError, VocabularyError
 from t2t.model.tokenizer import decode_texts, encode_texts, unsayable
 from t2t.structures import Json
@@ -23,24 +24,21 @@ _LOOKED_THROUGH = 2000  # training examples of a task whose targets are tried
 
 
 def on_first(action: Callable[[], T]) -> T:
-    """Run ``action`` on rank 0 and then on the others, who so find what it wrote (caches, folders).
+    """Run ``action`` on rank 0, however long it takes, then on the others, who so find what it wrote (caches, folders).
 
     An error of any rank is raised on that rank; all of them see the same files, so all of them raise.
     """
     if distributed.rank():
-        distributed.barrier()
+        distributed.patient_barrier()
         return action()
     try:
         return action()
     finally:
-        distributed.barrier()
+        distributed.patient_barrier()
 
 
-def check_directory(config: RunConfig, stage: int) -> None:
-    """Refuse a run directory that holds another run, or one of another number of processes at ZeRO stage 1 to 3.
-
-    The same settings resume.
-    """
+def check_directory(config: RunConfig) -> None:
+    """Refuse a run directory that holds another run. The same settings resume."""
     file = config.directory / "run.yaml"
     if not file.exists():
         if config.directory.exists() and any(config.directory.iterdir()):
@@ -49,21 +47,32 @@ def check_directory(config: RunConfig, stage: int) -> None:
                 str(config.directory), found, "choose another name under run:, or remove the folder"
             )
         return
-    old, new = _settings(file.read_text(encoding="utf-8")), _settings(config.to_yaml())
+    try:
+        old, new = _settings(file.read_text(encoding="utf-8")), _settings(config.to_yaml())
+    except (ValueError, yaml.YAMLError) as error:
+        found = f"it cannot be read ({error}), so what the folder was trained with is not known"
+        raise RunDirectoryError(str(file), found, "put it back, or choose another name under run:") from None
     if old != new:
         changed = ", ".join(sorted(key for key in {*old, *new} if old.get(key) != new.get(key)))
         found = f"the folder holds another run (it differs in {changed})"
         raise RunDirectoryError(str(config.directory), found, "choose another name under run:, or remove the folder")
 
-    then, now = world_size_of_latest(config.directory / "checkpoints"), distributed.world_size()
-    if stage and then not in (None, now):
-        found = f"its checkpoint is of {then} processes at ZeRO stage {stage}, these are {now}"
-        raise RunDirectoryError(str(config.directory), found, f"go on with --num_gpus {then}")
+
+def check_resume(config: RunConfig, stage: int, tasks: Sequence[Task]) -> None:
+    """Refuse to go on from checkpoints of another ZeRO stage, of other templates or data, or, at stages 1 to 3, of
+    another number of processes."""
+    check_unchanged(config.directory, stage, tasks)
+    saved, now = newest(config.directory / "checkpoints"), distributed.world_size()
+    if stage and saved is not None and saved.world_size != now:
+        found = f"its checkpoint is of {saved.world_size} processes at ZeRO stage {stage}, these are {now}"
+        raise RunDirectoryError(str(config.directory), found, f"go on with --num_gpus {saved.world_size}")
 
 
 def _settings(text: str) -> dict[str, Json]:
     """Settings that make a run what it is; how its outputs are generated does not."""
-    data: dict[str, Json] = yaml.safe_load(text)
+    data: Json = yaml.safe_load(text)
+    if not isinstance(data, dict):
+        raise ValueError("it holds no settings")
     return {key: value for key, value in data.items() if key != "generate"}
 
 

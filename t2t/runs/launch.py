@@ -105,7 +105,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _train(config: RunConfig, device: torch.device) -> int:
     from t2t.engine.loop import Terminated
-    from t2t.errors import InputError, T2TError
+    from t2t.errors import InputError, T2TError, sentence_of
     from t2t.runs.train import train
 
     try:
@@ -116,6 +116,8 @@ def _train(config: RunConfig, device: torch.device) -> int:
         return _say(error, 2)
     except T2TError as error:
         return _say(error, 1)
+    except OSError as error:
+        return _say(sentence_of(error), 1)
     return 0
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from itertools import islice
@@ -29,8 +30,9 @@ from t2t.engine import checkpoint, distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import Engine
 from t2t.engine.loop import Loop
-from t2t.engine.preflight import check_directory, check_vocabulary, on_first
-from t2t.errors import DataError, RunFileError
+from t2t.engine.preflight import check_directory, check_resume, check_vocabulary, on_first
+from t2t.engine.trained_on import TrainedOn, check_rows, kept_tokenizer
+from t2t.errors import DataError, InputError, RunFileError, TemplateError
 from t2t.model.backbone import build_from_scratch, load_pretrained, save_model
 from t2t.model.pretrained import check_ids, read_config
 from t2t.model.tokenizer import load_tokenizer, train_tokenizer
@@ -70,15 +72,19 @@ def train(config: RunConfig, device: torch.device) -> Path:
         if task.template.unverified and not config.allow_unverified:
             found = f"{task.name} reads a data set of the hub whose revision is unverified"
             raise RunFileError(entry.where, found, "pin it by a commit in the template, or give --allow-unverified")
-    check_directory(config, int(settings["zero_optimization"]["stage"]))
+    check_directory(config)
     if (config.directory / "model").is_dir():
         return _finished(config)
+    stage = int(settings["zero_optimization"]["stage"])
+    check_resume(config, stage, tasks)
     prepared = on_first(lambda: prepare(config, tasks))
+    trained_on = TrainedOn.of(stage, prepared.tokenizer, tasks, prepared.mixture.sizes)
+    check_rows(config.directory, trained_on)
     model = _build_model(config, prepared.tokenizer)
-    on_first(lambda: _start_directory(config, prepared))
+    on_first(lambda: _start_directory(config, prepared, trained_on))
     config = with_precision(config, device)
     engine = Engine(model, config, settings, list(prepared.mixture.shares), device)
-    start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints") or Position()
+    start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints", config.seed) or Position()
     batch = config.batch
     plan = Plan(_data_by_epoch(config, prepared), prepared.mixture, batch.tokens, batch.units, batch.window)
     end = Loop(engine, plan, config, config.directory).run(start)
@@ -101,7 +107,8 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
     InputError for a model or tokenizer that cannot be trained here, VocabularyError for what cannot be said.
     """
     folder, source = _cache(config), config.model.source
-    pretrained = None if source is None else read_config(source, config.model.revision)
+    with _told_at(config, "model.from"):
+        pretrained = None if source is None else read_config(source, config.model.revision)
     tokenizer = _tokenizer(config, tasks, folder, None if pretrained is None else pretrained.vocab_size)
     check_ids(source or config.tokenizer.source or str(folder), tokenizer, pretrained)
     check_vocabulary(config, tasks, tokenizer)
@@ -178,9 +185,13 @@ def _data_by_epoch(config: RunConfig, prepared: Prepared) -> Callable[[int], lis
 def _tokenizer(config: RunConfig, tasks: Sequence[Task], folder: Path, rows: int | None) -> PreTrainedTokenizerFast:
     """The tokenizer of the run. ``rows``: of a pretrained model's embedding, which generation goes by too."""
     if config.tokenizer.source is not None:
-        return load_tokenizer(config.tokenizer.source, rows)
+        with _told_at(config, "tokenizer.from"):
+            return load_tokenizer(config.tokenizer.source, rows)
     if config.model.source is not None:
-        return load_tokenizer(config.model.source, rows, config.model.revision)
+        with _told_at(config, "model.from"):
+            return load_tokenizer(config.model.source, rows, config.model.revision)
+    if kept := kept_tokenizer(config.directory / "checkpoints"):
+        return load_tokenizer(kept)
     content = json.dumps(
         [__version__, config.tokenizer.vocab_size, config.tokenizer.sample]
         + [[task.fingerprint, entry.limit] for task, entry in zip(tasks, config.tasks, strict=True)]
@@ -188,10 +199,23 @@ def _tokenizer(config: RunConfig, tasks: Sequence[Task], folder: Path, rows: int
     saved = folder / f"tokenizer-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
     if not (saved / "tokenizer.json").is_file():
         part = saved.with_suffix(f".{os.getpid()}.part")
-        train_tokenizer(_training_texts(config, tasks), config.tokenizer.vocab_size).save_pretrained(part)
+        with _told_at(config, "tokenizer.vocab_size"):
+            made = train_tokenizer(_training_texts(config, tasks), config.tokenizer.vocab_size)
+        made.save_pretrained(part)
         shutil.rmtree(saved, ignore_errors=True)
         part.rename(saved)
     return load_tokenizer(saved)
+
+
+@contextmanager
+def _told_at(config: RunConfig, key: str) -> Iterator[None]:
+    """Tell the mistakes of what the run file names under ``key`` with its line, too."""
+    try:
+        yield
+    except InputError as error:
+        if isinstance(error, DataError | TemplateError | RunFileError):
+            raise
+        raise RunFileError(config.where(key), f"{error.where}: {error.found}", error.todo) from error
 
 
 def _training_texts(config: RunConfig, tasks: Sequence[Task]) -> Iterator[str]:
@@ -204,8 +228,8 @@ def _training_texts(config: RunConfig, tasks: Sequence[Task]) -> Iterator[str]:
                 yield task.target_text(example)
 
 
-def _start_directory(config: RunConfig, prepared: Prepared) -> None:
-    """Write what the run is: run.yaml, and the records that it leaves out."""
+def _start_directory(config: RunConfig, prepared: Prepared, trained_on: TrainedOn) -> None:
+    """Write what the run is: run.yaml, what it trains on, and the records that it leaves out."""
     if distributed.rank():
         return
     folder = config.directory
@@ -213,6 +237,7 @@ def _start_directory(config: RunConfig, prepared: Prepared) -> None:
     part = folder / "run.yaml.tmp"
     part.write_text(config.to_yaml(), encoding="utf-8")
     part.replace(folder / "run.yaml")
+    trained_on.write(folder / "checkpoints", prepared.tokenizer)
     prepared.bad.update(count_bad(folder, [(t, e.limit) for t, e in zip(prepared.tasks, config.tasks, strict=True)]))
     _print_data(prepared)
 
@@ -229,7 +254,8 @@ def _print_data(prepared: Prepared) -> None:
 def _build_model(config: RunConfig, tokenizer: PreTrainedTokenizerFast) -> T5ForConditionalGeneration:
     torch.manual_seed(config.seed)
     if config.model.source is not None:
-        return load_pretrained(config.model.source, config.model.revision)
+        with _told_at(config, "model.from"):
+            return load_pretrained(config.model.source, config.model.revision)
     return build_from_scratch(config.model.from_scratch or {}, len(tokenizer), config.seed)
 
 

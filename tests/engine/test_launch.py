@@ -117,13 +117,9 @@ def test_a_finished_run_is_not_trained_again(trained: Path) -> None:
 
 def test_launch_sh_from_the_shell_resumes_bit_for_bit(trained: Path, tmp_path: Path) -> None:
     """The same run, interrupted after step 3 (with half a later checkpoint left), ends with the same weights."""
-    folder = make(tmp_path / "resumed")
-    shutil.copytree(trained / "runs", folder / "runs")
-    run = folder / "runs" / "toy"
-    whole = load_file(run / "model" / "model.safetensors")
-    shutil.rmtree(run / "model")
-    for checkpoint in sorted((run / "checkpoints").glob("step*"))[1:]:
-        shutil.rmtree(checkpoint)
+    folder = tmp_path / "resumed"
+    run = interrupted(trained, folder)
+    whole = load_file(trained / "runs" / "toy" / "model" / "model.safetensors")
     (run / "checkpoints" / "step00000006.tmp").mkdir()
     done = launch(folder, "--config", "run.yaml", command=(str(ROOT / "launch.sh"),))
     assert done.returncode == 0, done.stderr[-3000:]
@@ -133,10 +129,75 @@ def test_launch_sh_from_the_shell_resumes_bit_for_bit(trained: Path, tmp_path: P
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
 
 
+def interrupted(trained: Path, folder: Path, steps: int = 3) -> Path:
+    """The folder of a run like ``trained`` that was interrupted after some steps."""
+    make(folder)
+    shutil.copytree(trained / "runs", folder / "runs")
+    run = folder / "runs" / "toy"
+    shutil.rmtree(run / "model")
+    for checkpoint in (run / "checkpoints").glob("step*"):
+        if checkpoint.name > f"step{steps:08d}":
+            shutil.rmtree(checkpoint)
+    return run
+
+
+def refused(folder: Path) -> str:
+    """The sentence with which the run file of ``folder`` is refused."""
+    done = launch(folder, "--config", "run.yaml")
+    assert done.returncode == 2, done.stderr[-3000:]
+    assert "Traceback" not in done.stderr
+    (said,) = [line for line in done.stderr.splitlines() if line.startswith("t2t: ")]
+    return said
+
+
+def test_a_run_does_not_go_on_with_other_data(trained: Path, tmp_path: Path) -> None:
+    run = interrupted(trained, tmp_path / "more")
+    tokenizers = sorted((run.parent / ".cache").glob("tokenizer-*"))
+    with (tmp_path / "more" / "task_templates" / "demo" / "colours.jsonl").open("a") as file:
+        file.write('{"thing": "a thing that came later", "colour": "red"}\n' * 30)
+    said = refused(tmp_path / "more")
+    assert (
+        "runs/toy: template or data changed since its checkpoints were trained (demo/colour); undo the change" in said
+    )
+    assert sorted((run.parent / ".cache").glob("tokenizer-*")) == tokenizers
+
+
+def test_a_run_does_not_go_on_at_another_stage(trained: Path, tmp_path: Path) -> None:
+    interrupted(trained, tmp_path / "stage")
+    (tmp_path / "stage" / "ds_configs").mkdir()
+    shutil.copy(ROOT / "ds_configs" / "zero3.json", tmp_path / "stage" / "ds_configs" / "zero2.json")
+    said = refused(tmp_path / "stage")
+    assert "runs/toy: its checkpoints are of ZeRO stage 2, the DeepSpeed file now says 3; undo the change" in said
+
+
+def test_two_processes_go_on_from_one_at_stage_0_past_a_damaged_checkpoint(tmp_path: Path) -> None:
+    """The vocabulary is the kept one, also where the cache is gone."""
+    folder = make(tmp_path / "grown")
+    (folder / "run.yaml").write_text(RUN.replace("zero2", "zero0"))
+    alone = launch(folder, "--config", "run.yaml", command=("deepspeed", "--num_gpus", "1", str(ROOT / "launch.sh")))
+    assert alone.returncode == 0, alone.stderr[-3000:]
+    run = folder / "runs" / "toy"
+    assert json.loads((run / "facts.json").read_text())["processes"] == 1
+    shutil.rmtree(run / "model")
+    shutil.rmtree(run.parent / ".cache")
+    shutil.rmtree(run / "checkpoints" / "step00000009")
+    (run / "checkpoints" / "step00000006" / "random_00000.pt").unlink()
+    done = launch(folder, "--config", "run.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "step00000006: damaged checkpoint (random_00000.pt is missing), skipped" in done.stdout
+    assert "written by 1 of now 2 processes; the others draw random numbers anew" in done.stdout
+    assert json.loads((run / "facts.json").read_text())["processes"] == 2
+    assert not list((run.parent / ".cache").glob("tokenizer-*"))
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
         (["tasks=[demo/color]"], "unknown task 'demo/color'; did you mean 'demo/colour'?"),
+        (
+            ["run=small", "tokenizer.vocab_size=50"],
+            "--set tokenizer.vocab_size=50: tokenizer: vocab_size: 50 is too small",
+        ),
         (["seed=4"], "the folder holds another run (it differs in seed); choose another name under run:"),
     ],
 )

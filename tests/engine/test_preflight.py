@@ -60,13 +60,17 @@ def test_a_tokenizer_trained_here_says_everything(tmp_path: Path) -> None:
 def test_a_directory_of_another_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     old = config(tmp_path)
-    check_directory(old, 2)
+    check_directory(old)
     old.directory.mkdir(parents=True)
     (old.directory / "run.yaml").write_text(old.to_yaml())
-    check_directory(old, 2)
-    check_directory(config(tmp_path, "generate.limit=3"), 2)
+    check_directory(old)
+    check_directory(config(tmp_path, "generate.limit=3"))
     with pytest.raises(RunDirectoryError, match=r"holds another run \(it differs in seed\); choose another name"):
-        check_directory(config(tmp_path, "seed=2"), 2)
+        check_directory(config(tmp_path, "seed=2"))
+    for damaged in ("", "[a", "5"):
+        (old.directory / "run.yaml").write_text(damaged)
+        with pytest.raises(RunDirectoryError, match=r"run\.yaml: it cannot be read"):
+            check_directory(old)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,4 +78,4 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "runs" / "x").mkdir(parents=True)
     (tmp_path / "runs" / "x" / "thesis.txt").write_text("mine")
     with pytest.raises(RunDirectoryError, match="not empty and holds no run"):
-        check_directory(config(tmp_path), 2)
+        check_directory(config(tmp_path))

@@ -54,8 +54,7 @@ def test_losses_gradients_and_weights_are_those_of_one_unit_on_one_process(
     # Units 3 on two processes: one of them computes a dummy.
     reference, got = results[1]["zero2 units1"], results[world][variant]
     assert got["losses"] == pytest.approx(reference["losses"], rel=1e-5)
-    if not variant.startswith("zero0"):  # DeepSpeed does not measure it there
-        assert got["norms"] == pytest.approx(reference["norms"], rel=1e-4)
+    assert got["norms"] == pytest.approx(reference["norms"], rel=1e-4)
     assert got["weights"] == pytest.approx(reference["weights"], abs=2e-5)
 
 
@@ -143,3 +142,15 @@ def test_nan_on_one_rank_stops_all_without_a_checkpoint(results: dict[int, dict[
     message, written = results[world]["looped"]["spoilt"]
     assert "loss is not finite at step 2" in message
     assert written is False
+
+
+@pytest.mark.parametrize(
+    "variant", ["zero0 fp32", "zero1 fp32", "zero2 fp32", "zero3 fp32", "zero0 bf16", "zero2 bf16"]
+)
+@pytest.mark.parametrize("world", [1, 2])
+def test_an_infinite_gradient_stops_all_ranks_and_changes_no_weight(
+    results: dict[int, dict[str, Any]], world: int, variant: str
+) -> None:
+    message, ranks, written, as_before = results[world]["exploding"][variant]
+    assert "gradient is not finite at step 2" in message
+    assert (ranks, written, as_before) == (world, False, True)

@@ -121,7 +121,7 @@ def resumed(folder: Path, device: torch.device) -> dict[str, object]:
         (folder / "step00000004").mkdir()
     distributed.barrier()
     again, said = engine(replace(run, seed=8), device), []
-    position = checkpoint.load_latest(again.engine, folder, said.append)
+    position = checkpoint.load_latest(again.engine, folder, run.seed, said.append)
     assert position is not None
     for number in range(position.step, 4):
         again.gradients(step(number, 3))
@@ -139,17 +139,61 @@ def broken(folder: Path, device: torch.device) -> bool:
     return made.gradients(step(0, 2))[1]
 
 
-class Endless:
-    """Epochs of four steps. On the first rank ``event`` runs when step ``at`` of the run is taken."""
+class Exploding(torch.autograd.Function):
+    """Passes on what it is given; the gradient on its way back is infinite."""
 
-    def __init__(self, at: int = -1, event: Callable[[], None] | None = None) -> None:
-        self.taken, self.at, self.event = 0, at, event
+    @staticmethod
+    def forward(ctx: object, logits: torch.Tensor) -> torch.Tensor:
+        return logits.clone()
+
+    @staticmethod
+    def backward(ctx: object, gradient: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return gradient * float("inf")
+
+
+def exploding(folder: Path, device: torch.device) -> dict[str, list[object]]:
+    """A finite loss whose gradient is infinite, in the second step, on the first rank: what was raised, on how many
+    ranks, whether a checkpoint was written, and whether the weights are those of the first step."""
+    results: dict[str, list[object]] = {}
+    for stage, precision in [*((stage, "fp32") for stage in range(4)), (0, "bf16"), (2, "bf16")]:
+        name = f"zero{stage} {precision}"
+        run = config(folder, f"deepspeed=ds_configs/zero{stage}.json", f"precision={precision}", "schedule.steps=2")
+        made, place, kept = engine(run, device), folder / name, []
+        place.mkdir(exist_ok=True)
+        forward = made.model.lm_head.forward
+
+        def explode(made: Engine = made, forward: Callable[..., torch.Tensor] = forward) -> None:
+            made.model.lm_head.forward = lambda hidden: Exploding.apply(forward(hidden))  # type: ignore[method-assign]
+
+        said = ""
+        try:
+            plan = Endless(1, explode, before=lambda made=made, kept=kept: kept.append(weights(made)))
+            Loop(made, plan, run, place).run(Position())  # type: ignore[arg-type]
+        except NotFinite as error:
+            said = str(error)
+        raised = int(distributed.total(torch.tensor([float(bool(said))])))
+        results[name] = [said, raised, (place / "checkpoints").exists(), kept[1] == weights(made) != kept[0]]
+    return results
+
+
+class Endless:
+    """Epochs of four steps. On the first rank ``event`` runs when step ``at`` of the run is taken, on all ranks
+    ``before`` at every step."""
+
+    def __init__(
+        self,
+        at: int = -1,
+        event: Callable[[], None] | None = None,
+        before: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.taken, self.at, self.event, self.before = 0, at, event, before
 
     def steps(self, epoch: int, after: int = 0) -> Iterator[Step]:
         for number in range(after, 4):
             if self.event is not None and self.taken == self.at and distributed.rank() == 0:
                 self.event()
             self.taken += 1
+            self.before()
             yield Step(epoch, number, step(number, 2).units)
 
 
@@ -212,6 +256,7 @@ def main(out: Path) -> None:
         results[f"masters zero{stage}"] = masters(run, device)
     results["resumed"] = resumed(out.parent, device)
     results["looped"] = looped(out.parent, device)
+    results["exploding"] = exploding(out.parent, device)
     results["broken is finite"] = broken(out.parent, device)
     if distributed.rank() == 0:
         out.write_text(json.dumps(results))

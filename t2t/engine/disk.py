@@ -1,0 +1,51 @@
+"""Folders that are whole and on disk, or not there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """An empty folder to write into, which takes the name ``path`` only when it is complete and on disk.
+
+    Until then an older one stays. What a killed process left half-written is removed first.
+    """
+    part = path.with_name(f"{path.name}.tmp")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    yield part
+    sync(part)
+    shutil.rmtree(path, ignore_errors=True)
+    part.rename(path)
+    sync_folder(path.parent)
+
+
+def sync(folder: Path) -> None:
+    """Wait until all that ``folder`` holds is on disk."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        elif path.is_dir():
+            sync_folder(path)
+    sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in ``folder`` are on disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def file_sizes(folder: Path) -> dict[str, int]:
+    """The size in bytes of every file under ``folder``, by its path from there."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
