@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -81,6 +83,11 @@ class Plan:
                 waiting, number = [], number + 1
         if waiting and number >= after:
             yield Step(epoch, number, waiting)
+
+    def taken(self, epoch: int, steps: int) -> Counter[int]:
+        """How many examples of each task, by its index, the first ``steps`` steps of an epoch hold."""
+        rows = (row for step in islice(self.steps(epoch), steps) for unit in step.units for row in unit)
+        return Counter(row.task_index for row in rows)
 
     def _units(self, rows: Sequence[Encoded], epoch: int) -> Iterator[Indices]:
         prompts = np.fromiter((len(row.input_ids) for row in rows), dtype=np.int64)

@@ -41,7 +41,8 @@ def check_directory(config: RunConfig) -> None:
     """Refuse a run directory that holds another run. The same settings resume."""
     file = config.directory / "run.yaml"
     if not file.exists():
-        if config.directory.exists() and any(config.directory.iterdir()):
+        left = config.directory / "run.yaml.tmp"  # of a start that was killed
+        if config.directory.exists() and any(path != left for path in config.directory.iterdir()):
             found = "the folder is not empty and holds no run"
             raise RunDirectoryError(
                 str(config.directory), found, "choose another name under run:, or remove the folder"

@@ -29,6 +29,7 @@ from t2t.data.encode import Encoded, Encoder
 from t2t.engine import checkpoint, distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import Engine
+from t2t.engine.disk import whole_folder
 from t2t.engine.loop import Loop
 from t2t.engine.preflight import check_directory, check_resume, check_vocabulary, on_first
 from t2t.engine.trained_on import TrainedOn, check_rows, kept_tokenizer
@@ -88,8 +89,9 @@ def train(config: RunConfig, device: torch.device) -> Path:
     batch = config.batch
     plan = Plan(_data_by_epoch(config, prepared), prepared.mixture, batch.tokens, batch.units, batch.window)
     end = Loop(engine, plan, config, config.directory).run(start)
+    # model/ comes last: it says that the run is finished
+    on_first(lambda: _write_facts(config, prepared, plan, model, end))
     _save_model(config, engine, model, prepared.tokenizer)
-    on_first(lambda: _write_facts(config, prepared, model, end))
     return config.directory
 
 
@@ -179,7 +181,15 @@ def _data_by_epoch(config: RunConfig, prepared: Prepared) -> Callable[[int], lis
         limit = config.tasks[index].limit
         return encode_split(encoder, task, "train", task_index=index, seed=config.seed, epoch=epoch, limit=limit)
 
-    return lambda epoch: [rows(index, epoch) for index in range(len(prepared.tasks))]
+    held: dict[int, list[list[Encoded]]] = {}
+
+    def data(epoch: int) -> list[list[Encoded]]:
+        if epoch not in held:
+            held.clear()  # one epoch at a time in memory
+            held[epoch] = [rows(index, epoch) for index in range(len(prepared.tasks))]
+        return held[epoch]
+
+    return data
 
 
 def _tokenizer(config: RunConfig, tasks: Sequence[Task], folder: Path, rows: int | None) -> PreTrainedTokenizerFast:
@@ -234,6 +244,7 @@ def _start_directory(config: RunConfig, prepared: Prepared, trained_on: TrainedO
         return
     folder = config.directory
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / "model.tmp", ignore_errors=True)  # of a process that was killed
     part = folder / "run.yaml.tmp"
     part.write_text(config.to_yaml(), encoding="utf-8")
     part.replace(folder / "run.yaml")
@@ -262,17 +273,14 @@ def _build_model(config: RunConfig, tokenizer: PreTrainedTokenizerFast) -> T5For
 def _save_model(
     config: RunConfig, engine: Engine, model: T5ForConditionalGeneration, tokenizer: PreTrainedTokenizerFast
 ) -> None:
-    """Write model/ whole: into a folder beside it that is renamed."""
+    """Write model/ whole and on disk, or not at all."""
     weights = engine.weights_for_use()
     if weights is None:
         distributed.barrier()
         return
     fresh = _plain_copy(model, weights)
-    part, whole = config.directory / "model.tmp", config.directory / "model"
-    shutil.rmtree(part, ignore_errors=True)
-    save_model(fresh, tokenizer, part)
-    shutil.rmtree(whole, ignore_errors=True)
-    part.rename(whole)
+    with whole_folder(config.directory / "model") as folder:
+        save_model(fresh, tokenizer, folder)
     distributed.barrier()
 
 
@@ -287,11 +295,13 @@ def _plain_copy(model: T5ForConditionalGeneration, weights: dict[str, torch.Tens
     return fresh
 
 
-def _write_facts(config: RunConfig, prepared: Prepared, model: T5ForConditionalGeneration, end: Position) -> None:
-    """data.json: sizes, shares asked for and given, cuts. facts.json: on what the run was made."""
+def _write_facts(
+    config: RunConfig, prepared: Prepared, plan: Plan, model: T5ForConditionalGeneration, end: Position
+) -> None:
+    """data.json: sizes, cuts, shares asked for and seen in training. facts.json: on what the run was made."""
     if distributed.rank():
         return
-    write_json(config.directory / "data.json", _task_facts(prepared, end))
+    write_json(config.directory / "data.json", _task_facts(prepared, plan, end))
     versions = {"t2t": __version__, "torch": torch.__version__, "transformers": transformers.__version__}
     facts = {
         "parameters": sum(getattr(p, "ds_numel", p.numel()) for p in model.parameters()),
@@ -307,15 +317,13 @@ def _write_facts(config: RunConfig, prepared: Prepared, model: T5ForConditionalG
     write_json(config.directory / "facts.json", facts)
 
 
-def _task_facts(prepared: Prepared, end: Position) -> dict[str, Json]:
-    drawn = [0] * len(prepared.tasks)
-    for epoch in range(end.epoch + 1):
-        for task in prepared.mixture.epoch(epoch)[:, 0].tolist():
-            drawn[task] += 1
+def _task_facts(prepared: Prepared, plan: Plan, end: Position) -> dict[str, Json]:
+    before, last = prepared.mixture.drawn_before(end.epoch), plan.taken(end.epoch, end.step_in_epoch)
+    drawn = [int(count) + last[task] for task, count in enumerate(before)]
     facts: dict[str, Json] = {}
     for index, task in enumerate(prepared.tasks):
         counts = asdict(prepared.encoder.counts[task.name])
-        shares = {"requested": float(prepared.mixture.shares[index]), "realised": drawn[index] / sum(drawn)}
+        shares = {"requested": float(prepared.mixture.shares[index]), "realised": drawn[index] / max(1, sum(drawn))}
         bad = {"bad_records": prepared.bad.get(task.name, 0)}
         facts[task.name] = {"version": task.version, "fingerprint": task.fingerprint, **counts, **bad, **shares}
     return facts

@@ -50,7 +50,7 @@ class Mixture:
     def epoch(self, epoch: int) -> Indices:
         """The order of one epoch: task and index inside the task by position, [positions, 2]."""
         tasks = self._draw_tasks(epoch)
-        before = self._drawn_before(epoch)
+        before = self.drawn_before(epoch)
         indices = np.empty(len(tasks), dtype=np.int64)
         for task in range(len(self.sizes)):
             places = np.flatnonzero(tasks == task)
@@ -63,7 +63,7 @@ class Mixture:
         bounds[-1] = 1.0
         return np.searchsorted(bounds, points, side="right").astype(np.int64)
 
-    def _drawn_before(self, epoch: int) -> Indices:
+    def drawn_before(self, epoch: int) -> Indices:
         """How many examples of each task the epochs before ``epoch`` took."""
         known = max(done for done in self._before if done <= epoch)
         for done in range(known, epoch):

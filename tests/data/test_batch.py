@@ -51,6 +51,17 @@ def test_a_resumed_epoch_goes_on_where_it_stopped() -> None:
     assert next(plan().steps(2, after=3)).number == 3
 
 
+def test_the_tasks_of_the_steps_taken_are_counted() -> None:
+    data = [[encoded(f"{task}-{n}", task, 5 + 20 * task, 3) for n in range(100)] for task in range(2)]
+    made = Plan(lambda epoch: data, Mixture([100, 100], [3.0, 1.0], 1), 200, 4, 64)
+    for steps in (0, 1, 3):
+        rows = [row for step in list(made.steps(1))[:steps] for unit in step.units for row in unit]
+        assert made.taken(1, steps) == {
+            task: n for task in (0, 1) if (n := sum(row.task_index == task for row in rows))
+        }
+    assert sum(made.taken(1, 1000).values()) == 200
+
+
 @pytest.mark.parametrize("world", [1, 2, 3, 5])
 def test_ranks_share_the_units_of_a_step_and_have_equally_many(world: int) -> None:
     step = next(plan().steps(0))

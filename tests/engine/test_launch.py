@@ -141,6 +141,25 @@ def interrupted(trained: Path, folder: Path, steps: int = 3) -> Path:
     return run
 
 
+def test_a_run_that_is_killed_when_it_saves_its_model_is_finished_by_the_next_start(tmp_path: Path) -> None:
+    """model/, which says that the run is finished, appears last; what the killed process left half-written goes."""
+    folder = make(tmp_path / "killed")
+    run = folder / "runs" / "toy"
+    code = "import os, t2t.runs.train as t; {}; from t2t.runs.launch import main; main(['--config', 'run.yaml'])"
+    kill = "t.save_model = lambda model, tokenizer, folder: os.kill(os.getpid(), 9)"
+    assert launch(folder, command=(sys.executable, "-c", code.format(kill))).returncode == -9
+    assert [(run / name).exists() for name in ("facts.json", "data.json", "model.tmp", "model")] == [True] * 3 + [False]
+    facts = (run / "facts.json").read_text()
+    (run / "model.tmp" / "half").write_text("")
+    stop = "t._build_model = lambda *_: os._exit(7)"
+    assert launch(folder, command=(sys.executable, "-c", code.format(stop))).returncode == 7
+    assert not (run / "model.tmp").exists()
+    done = launch(folder, command=(sys.executable, "-c", code.format("pass")))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (run / "model" / "model.safetensors").exists()
+    assert json.loads((run / "facts.json").read_text())["steps"] == json.loads(facts)["steps"] == 9
+
+
 def refused(folder: Path) -> str:
     """The sentence with which the run file of ``folder`` is refused."""
     done = launch(folder, "--config", "run.yaml")

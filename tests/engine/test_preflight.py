@@ -76,6 +76,8 @@ def test_a_directory_of_another_run_is_refused(tmp_path: Path, monkeypatch: pyte
 def test_a_folder_of_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "x").mkdir(parents=True)
+    (tmp_path / "runs" / "x" / "run.yaml.tmp").write_text("of a start that was killed")
+    check_directory(config(tmp_path))
     (tmp_path / "runs" / "x" / "thesis.txt").write_text("mine")
     with pytest.raises(RunDirectoryError, match="not empty and holds no run"):
         check_directory(config(tmp_path))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from t2t.config.template import read_template
+from t2t.data.batch import Plan
 from t2t.data.cache import encode_split
-from t2t.data.encode import Encoder
+from t2t.data.encode import Counts, Encoded, Encoder
+from t2t.engine.checkpoint import Position
 from t2t.model.tokenizer import train_tokenizer
-from t2t.runs.train import Prepared, _data_by_epoch
+from t2t.runs.train import Prepared, _data_by_epoch, _task_facts
 from t2t.tasks.mixture import Mixture
 from t2t.tasks.task import Task
 
@@ -26,6 +30,29 @@ metrics: [accuracy]
 """
 LINES = "".join(f"{'glad' if number % 2 else 'sad'}\ttext {number}\n" for number in range(40))
 SEED = 3
+
+
+def test_the_realised_shares_are_those_of_the_steps_that_were_taken() -> None:
+    """Two steps of two tasks of which one has long examples: whole epochs are as asked for, single steps are not."""
+    data = [
+        [Encoded(str(n), task, *(np.full(size, 5, dtype=np.int32) for size in (4 + 60 * task, 2))) for n in range(50)]
+        for task in range(2)
+    ]
+    mixture = Mixture([50, 50], [0.5, 0.5], SEED)
+    plan = Plan(lambda epoch: data, mixture, 200, 2, 100)
+    tasks = [SimpleNamespace(name=name, version=1, fingerprint="") for name in ("short", "long")]
+    encoder = SimpleNamespace(counts={task.name: Counts() for task in tasks})
+    prepared = SimpleNamespace(tasks=tasks, mixture=mixture, encoder=encoder, bad={})
+    rows = [row for step in islice(plan.steps(0), 2) for unit in step.units for row in unit]
+    early = _task_facts(prepared, plan, Position(2, 0, 2))["long"]["realised"]
+    assert early == sum(row.task_index for row in rows) / len(rows)
+    drawn = mixture.epoch(0)[:, 0].sum() + sum(
+        r.task_index for s in islice(plan.steps(1), 2) for u in s.units for r in u
+    )
+    later = _task_facts(prepared, plan, Position(99, 1, 2))["long"]["realised"]
+    assert later == pytest.approx(drawn / (100 + sum(plan.taken(1, 2).values())))
+    assert abs(early - 0.5) > 0.1
+    assert _task_facts(prepared, plan, Position())["long"]["realised"] == 0
 
 
 @pytest.mark.parametrize("more", ["", "few_shot: 1"], ids=["wordings alone", "exemplars too"])
