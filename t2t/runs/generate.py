@@ -164,8 +164,8 @@ def _line(task: Task, example: Example, answers: Sequence[tuple[str, Output]]) -
     if len(outputs) > 1:
         answer["windows"] = [{"id": one.id, "text": one.text, "score": one.score} for one in outputs]
     parsed = parse_line(task, answer, example)
-    ended = {"cut": any(one.cut for one in outputs), "closed": any(one.closed for one in outputs)}
-    issues = [*parsed.issues, *(Issue(kind, "", "") for kind, true in ended.items() if true)]
+    known = {kind: any(getattr(one, kind) for one in outputs) for kind in ("cut", "closed", "unsayable")}
+    issues = [*parsed.issues, *(Issue(kind, "", "") for kind, true in known.items() if true)]
     line = {
         "id": example.id,
         "task": task.name,
