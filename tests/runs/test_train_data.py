@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from t2t.config.template import read_template
 from t2t.data.cache import encode_split
-from t2t.data.encode import Encoder
+from t2t.data.encode import Encoded, Encoder
 from t2t.model.tokenizer import train_tokenizer
-from t2t.runs.train import Prepared, _data_by_epoch
+from t2t.runs.train import Prepared, _data_by_epoch, _in_place
 from t2t.tasks.mixture import Mixture
 from t2t.tasks.task import Task
 
@@ -52,3 +53,11 @@ def test_an_epoch_is_what_encoding_it_anew_gives(tmp_path: Path, more: str) -> N
         seen.add(str([row.input_ids.tolist() for row in found]))
     assert len(seen) == 3
     assert len(task.in_each_wording()) == (0 if more else 3)
+
+
+def test_a_wording_that_does_not_fit_gives_place_to_the_first() -> None:
+    def rows(*named: tuple[str, int]) -> list[Encoded]:
+        return [Encoded(name, 0, np.array([number]), np.array([1])) for name, number in named]
+
+    first, other = rows(("a", 1), ("b", 2), ("a", 3), ("c", 4)), rows(("a", 11), ("a", 13), ("d", 15), ("c", 14))
+    assert [row.input_ids.tolist() for row in _in_place(first, other)] == [[11], [2], [13], [14]]
