@@ -86,11 +86,13 @@ class TorchEngine:
     ) -> list[Output]:
         """One output for each request, in their order. ``advance`` is told how many more are done.
 
-        ``max_tokens``: the longest output, EOS counted. ``batch_tokens``: prompt ids of a batch, padding counted.
+        ``max_tokens``: the longest output, EOS counted. ``batch_tokens``: rows of a batch times the longest prompt and
+        ``max_tokens``, which is what its caches may grow to; the logits of a step are for batch_tokens / max_tokens
+        rows at most.
         """
         outputs: dict[int, Output] = {}
         again: list[int] = []
-        for positions in _planned(requests, range(len(requests)), max(1, batch_tokens // num_beams)):
+        for positions in _planned(requests, range(len(requests)), max_tokens, max(1, batch_tokens // num_beams)):
             batch = [requests[position] for position in positions]
             found = self._batch(batch, max_tokens, num_beams)
             outputs.update(zip(positions, found, strict=True))
@@ -99,7 +101,7 @@ class TorchEngine:
             ]
             again += rejected
             advance(len(positions) - len(rejected))
-        for positions in _planned(requests, sorted(again), batch_tokens):
+        for positions in _planned(requests, sorted(again), max_tokens, batch_tokens):
             batch = [requests[position] for position in positions]
             outputs.update(zip(positions, self._constrained(batch, max_tokens), strict=True))
             advance(len(positions))
@@ -250,7 +252,10 @@ def _until(row: list[int], last: tuple[int, ...]) -> list[int]:
     return row[: end + 1] if row[end : end + 1] == [EOS] else row[:end]
 
 
-def _planned(requests: Sequence[Request], positions: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+def _planned(
+    requests: Sequence[Request], positions: Sequence[int], max_tokens: int, batch_tokens: int
+) -> Iterator[list[int]]:
     """Those ``positions`` of the requests in batches."""
-    for batch in plan_batches([len(requests[position].prompt_ids) for position in positions], batch_tokens):
+    lengths = [len(requests[position].prompt_ids) + max_tokens for position in positions]
+    for batch in plan_batches(lengths, batch_tokens):
         yield [positions[number] for number in batch]

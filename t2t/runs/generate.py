@@ -40,7 +40,7 @@ def generate(
     limit: int | None = None,
     prompt_limit: int = 512,
     target_limit: int = 256,
-    batch_tokens: int = 8192,
+    batch_tokens: int = 32768,
     num_beams: int = 1,
     constrain: bool = True,
     device: str | None = None,
@@ -52,7 +52,8 @@ def generate(
     Every task is read in those of ``splits`` that it has, ``limit`` examples of each at most. The files stand in
     ``out`` (default: run_dir) as ``prediction_file`` names them; a file appears when it is complete. ``constrain``:
     outputs that do not parse strictly are decoded again under the grammar of the target, and their lines say
-    ``constrained``. ``device``: the GPU if there is one, else the CPU. The counts are named TASK, or TASK@SPLIT
+    ``constrained``. ``batch_tokens``: rows of a batch times the longest prompt and ``target_limit`` (a beam is a row).
+    ``device``: the GPU if there is one, else the CPU. The counts are named TASK, or TASK@SPLIT
     for other splits than test. An example whose prompt does not fit with nothing left to shorten is a bad record.
 
     Raises:
