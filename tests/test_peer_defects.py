@@ -178,7 +178,7 @@ class Question:
 
     name, fingerprint, prompts_vary = "demo/question", "1", False
 
-    token_task = None
+    token_task, on_bad = None, "stop"
 
     def examples(self, split: str) -> Json:
         raise NotImplementedError

@@ -112,8 +112,11 @@ class CheckpointSettings:
 
 @dataclass(frozen=True, slots=True)
 class GenerateSettings:
-    """Splits to generate for, tokens a batch, at most ``limit`` inputs a task and split, whether outputs that are not
-    strict are decoded again under the grammar of their target, and how many beams the free ones have (1: greedy)."""
+    """Splits to generate for, ``tokens`` of a batch, at most ``limit`` inputs a task and split, whether outputs that
+    are not strict are decoded again under the grammar of their target, and how many beams the free ones have.
+
+    A batch of ``tokens`` has that many rows x (longest prompt + ``lengths: target``); a beam is a row; 1 is greedy.
+    """
 
     splits: tuple[str, ...]
     tokens: int

@@ -102,7 +102,7 @@ class Checkpoint(_Strict):
 
 class Generate(_Strict):
     splits: Annotated[list[str], Field(min_length=1)] = ["test"]
-    tokens: Positive = 8192
+    tokens: Positive = 32768
     limit: Positive | None = None
     constrain: bool = True
     beams: Positive = 1

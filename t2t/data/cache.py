@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from t2t import __version__
 from t2t.data.encode import Counts, EncodableTask, Encoded, Encoder, Ids
+from t2t.errors import DataError
 
 
 def encode_split(
@@ -34,7 +35,7 @@ def encode_split(
 
     They are read from ``folder`` if they were encoded alike before. The file's name is a hash of task (template and
     data), version of t2t, vocabulary, length limits, split and ``limit``, and of seed and epoch where the
-    task's prompts vary with them. ``encoder.counts`` is the same either way.
+    task's prompts vary with them. ``encoder.counts`` and ``encoder.bad`` are the same either way.
     """
     varies = (seed, epoch) if task.prompts_vary and epoch is not None else None
     content = json.dumps([__version__, task.name, task.fingerprint, encoder.fingerprint, split, limit, varies])
@@ -42,12 +43,15 @@ def encode_split(
     kept = None if file is None else _read(file, task_index)
     if kept is not None:
         _add(encoder.counts.setdefault(task.name, Counts()), kept[1])
+        encoder.bad.setdefault(task.name, []).extend(kept[2])
         return kept[0]
     before = Counts(**asdict(encoder.counts.get(task.name, Counts())))
+    bad = len(encoder.bad.setdefault(task.name, []))
     examples = task.windowed(islice(task.examples(split), limit))
     rows = list(encoder.encode_many(task, examples, task_index=task_index, seed=seed, epoch=epoch))
     if file is not None:
-        _write(file, rows, _difference(encoder.counts.get(task.name, Counts()), before))
+        counts = _difference(encoder.counts.get(task.name, Counts()), before)
+        _write(file, rows, counts, encoder.bad[task.name][bad:])
     return rows
 
 
@@ -61,9 +65,10 @@ def _difference(after: Counts, before: Counts) -> Counts:
     return Counts(**{name: value - earlier[name] for name, value in asdict(after).items()})
 
 
-def _write(file: Path, rows: Sequence[Encoded], counts: Counts) -> None:
+def _write(file: Path, rows: Sequence[Encoded], counts: Counts, bad: Sequence[DataError]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    head = json.dumps({"ids": [row.id for row in rows], "counts": asdict(counts)})
+    errors = [[error.where, error.found, error.todo] for error in bad]
+    head = json.dumps({"ids": [row.id for row in rows], "counts": asdict(counts), "bad": errors})
     input_ids, input_ends = _flat(row.input_ids for row in rows)
     labels, label_ends = _flat(row.labels for row in rows)
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
@@ -88,8 +93,11 @@ def _flat(rows: Iterable[Ids]) -> tuple[Ids, NDArray[np.int64]]:
     return flat, np.cumsum([len(part) for part in parts], dtype=np.int64)
 
 
-def _read(file: Path, task_index: int) -> tuple[list[Encoded], Counts] | None:
-    """The rows of a cache file; None if there is none or it is damaged (it is then written anew)."""
+def _read(file: Path, task_index: int) -> tuple[list[Encoded], Counts, list[DataError]] | None:
+    """The rows of a cache file, what was cut and what was bad.
+
+    None if there is none or it is damaged (it is then written anew).
+    """
     try:
         with np.load(file, allow_pickle=False) as kept:
             head = json.loads(kept["head"].tobytes())
@@ -98,4 +106,5 @@ def _read(file: Path, task_index: int) -> tuple[list[Encoded], Counts] | None:
     except (OSError, ValueError, KeyError, BadZipFile, EOFError, zlib.error):
         return None
     triples = zip(head["ids"], inputs, labels, strict=False)
-    return [Encoded(id_, task_index, *pair) for id_, *pair in triples], Counts(**head["counts"])
+    bad = [DataError(*error) for error in head.get("bad", [])]
+    return [Encoded(id_, task_index, *pair) for id_, *pair in triples], Counts(**head["counts"]), bad

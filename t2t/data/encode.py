@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice, takewhile
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ class EncodableTask(Protocol):
     def prompts_vary(self) -> bool: ...
     @property
     def token_task(self) -> TokenTask | None: ...
+    @property
+    def on_bad(self) -> Literal["stop", "skip"]: ...
     def windowed(self, examples: Iterable[Example]) -> Iterator[Example]: ...
     def examples(self, split: str) -> Iterator[Example]: ...
     def prompt(self, example: Example, *, seed: int = 0, epoch: int | None = None, keep: int | None = None) -> str: ...
@@ -59,6 +61,9 @@ class Cut:
     target_tokens: int
 
 
+_Row: TypeAlias = tuple[Encoded, Cut | None]
+
+
 @dataclass(slots=True)
 class Counts:
     """How many examples of a task were encoded, and what was cut."""
@@ -80,7 +85,8 @@ class Counts:
 class Encoder:
     """Turns the examples of tasks into ids of at most ``prompt_limit`` and ``target_limit``, EOS counted.
 
-    ``counts`` holds, for each task by name, how many examples were encoded and what was cut.
+    ``counts`` holds, for each task by name, how many examples were encoded and what was cut; ``bad`` the errors of
+    those that cannot be encoded, of tasks that skip bad records.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt_limit: int, target_limit: int) -> None:
@@ -88,6 +94,7 @@ class Encoder:
         self.prompt_limit = prompt_limit
         self.target_limit = target_limit
         self.counts: dict[str, Counts] = {}
+        self.bad: dict[str, list[DataError]] = {}
         self._eos = int(tokenizer.eos_token_id)
         self._corrupters: dict[TokenTask, Corrupter] = {}
 
@@ -100,8 +107,11 @@ class Encoder:
     def encode(
         self, task: EncodableTask, example: Example, *, task_index: int = 0, seed: int = 0, epoch: int | None = None
     ) -> tuple[Encoded, Cut | None]:
-        """One example and what was cut of it; see ``encode_many``."""
-        return self._batch(task, [example], task_index, seed, epoch)[0]
+        """One example and what was cut of it; see ``encode_many``. DataError if it cannot be encoded."""
+        (found,) = self._batch(task, [example], task_index, seed, epoch)
+        if isinstance(found, DataError):
+            raise found
+        return found
 
     def encode_many(
         self,
@@ -116,38 +126,57 @@ class Encoder:
         with the id what a token task hides.
 
         A prompt that is too long keeps as many characters of the template's ``shorten`` field as fit; a target that
-        is too long keeps its beginning and EOS. Raises DataError for a prompt that does not fit with nothing left
-        to shorten.
+        is too long keeps its beginning and EOS. A prompt that does not fit with nothing left to shorten is a bad
+        record: it raises DataError, or is left out and kept in ``bad`` if the task skips such. There what does not
+        fit as ``epoch`` draws it, but fits without, is encoded without.
         """
         pending = iter(examples)
         while batch := list(islice(pending, _BATCH)):
-            for encoded, _ in self._batch(task, batch, task_index, seed, epoch):
-                yield encoded
+            for example, found in zip(batch, self._batch(task, batch, task_index, seed, epoch), strict=True):
+                if isinstance(found, DataError) and task.on_bad == "skip" and epoch is not None:
+                    (found,) = self._batch(task, [example], task_index, seed, None)
+                if not isinstance(found, DataError):
+                    yield found[0]
+                elif task.on_bad == "skip":
+                    self.bad.setdefault(task.name, []).append(found)
+                else:
+                    raise found
 
-    def prompts(self, task: EncodableTask, examples: Sequence[Example]) -> list[tuple[str, Ids]]:
-        """The prompts as evaluation sees them, text and ids, shortened where they must be. Nothing is counted."""
+    def prompts(self, task: EncodableTask, examples: Sequence[Example]) -> list[tuple[str, Ids] | DataError]:
+        """The prompts as evaluation sees them, text and ids, shortened where they must be. Nothing is counted.
+
+        In the place of one that does not fit with nothing left to shorten stands the error that says so.
+        """
         texts = [task.prompt(example) for example in examples]
-        fitted: list[tuple[str, Ids]] = []
+        fitted: list[tuple[str, Ids] | DataError] = []
         for example, text, ids in zip(examples, texts, self._ids(texts), strict=True):
             if len(ids) > self.prompt_limit:
-                keep, ids = self._shorten(task, example, 0, None)
+                try:
+                    keep, ids = self._shorten(task, example, 0, None)
+                except DataError as error:
+                    fitted.append(error)
+                    continue
                 text = task.prompt(example, keep=keep)
             fitted.append((text, _int32(ids)))
         return fitted
 
     def _batch(
         self, task: EncodableTask, examples: Sequence[Example], task_index: int, seed: int, epoch: int | None
-    ) -> list[tuple[Encoded, Cut | None]]:
+    ) -> list[_Row | DataError]:
         if task.token_task is not None:
             return self._corrupted(task, task.token_task, examples, task_index, f"{seed}/{epoch}/{task.name}")
         prompts = self._ids([task.prompt(example, seed=seed, epoch=epoch) for example in examples])
         targets = self._ids([task.target_text(example, seed=seed, epoch=epoch) for example in examples])
         counts = self.counts.setdefault(task.name, Counts())
-        rows: list[tuple[Encoded, Cut | None]] = []
+        rows: list[_Row | DataError] = []
         for example, prompt, target in zip(examples, prompts, targets, strict=True):
             characters = 0
             if len(prompt) > self.prompt_limit:
-                keep, prompt = self._shorten(task, example, seed, epoch)
+                try:
+                    keep, prompt = self._shorten(task, example, seed, epoch)
+                except DataError as error:
+                    rows.append(error)
+                    continue
                 characters = (task.shorten_length(example) or 0) - keep
             over = max(0, len(target) - self.target_limit)
             labels = [*target[: self.target_limit - 1], self._eos] if over else target
@@ -158,16 +187,18 @@ class Encoder:
 
     def _corrupted(
         self, task: EncodableTask, settings: TokenTask, examples: Sequence[Example], task_index: int, drawn_by: str
-    ) -> list[tuple[Encoded, Cut | None]]:
+    ) -> list[_Row | DataError]:
         """The rows of a token task, each a function of ``drawn_by`` and its example's id."""
         if settings not in self._corrupters:
             self._corrupters[settings] = Corrupter(settings, self._sentinels(), self.prompt_limit, self.target_limit)
         counts = self.counts.setdefault(task.name, Counts())
-        rows: list[tuple[Encoded, Cut | None]] = []
+        rows: list[_Row | DataError] = []
         texts = [task.prompt(example) for example in examples]
         for example, text, (*ids, _eos) in zip(examples, texts, self._ids(texts), strict=True):
             if not ids:
-                raise DataError(example.where, f"field {settings.field!r} has no token", "leave it out with where:")
+                found = f"field {settings.field!r} has no token"
+                rows.append(DataError(example.where, found, "leave it out with where:"))
+                continue
             prompt, target, used = self._corrupters[settings].row(ids, f"{drawn_by}/{example.id}")
             dropped = len(text) - len(self.tokenizer.backend_tokenizer.decode(used.tolist()))
             cut = Cut(dropped, 0) if len(used) < len(ids) else None

@@ -17,11 +17,11 @@ DEAD, UNKNOWN_YET = -1, -2
 class Automaton:
     """States are numbers, 0 the first. A state from which no text can be completed is DEAD.
 
-    ``accepting[state]``: a text may end there.
+    ``accepting[state]``: a text may end there. ``lossy``: see Network.
     """
 
-    def __init__(self, grammar: Grammar, spelling: Spelling) -> None:
-        self._network = Network(grammar, spelling)
+    def __init__(self, grammar: Grammar, spelling: Spelling, lossy: bool = False) -> None:
+        self._network = Network(grammar, spelling, lossy)
         self._closures: dict[int, frozenset[int]] = {}
         self._index: dict[frozenset[int], int] = {}
         self._members: list[frozenset[int]] = []

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 def plan_batches(lengths: Sequence[int], batch_tokens: int, window: int = 4096) -> Iterator[list[int]]:
     """Batches of positions: within each window of ``window`` requests, longest first, rows x longest <= batch_tokens.
 
-    Every position stands in one batch. A request longer than ``batch_tokens`` is a batch of its own. The longest
-    come first, so that a batch too large for the memory fails at the start.
+    ``lengths`` are of prompt and output together, for the caches of a decoder grow with both. Every position stands in
+    one batch. A request longer than ``batch_tokens`` is a batch of its own. All batches but the last of a window fill
+    the budget, so their caches are about equally large; the shortest have the most rows.
     """
     for start in range(0, len(lengths), window):
         positions = sorted(range(start, min(start + window, len(lengths))), key=lambda p: (-lengths[p], p))

@@ -1,7 +1,10 @@
 """Which tokens may come next: the masks of a grammar over the pieces of a tokenizer.
 
-Masks are exact on spelled bytes, so a grammar admits the canonical ids of every one of its texts, and every row of
-ids that ends where EOS is allowed decodes to one of its texts.
+Masks are exact on spelled bytes, so a grammar admits the canonical ids of every one of its texts that the vocabulary
+can say, and every row of ids that ends where EOS is allowed decodes to one of its texts. A vocabulary without byte
+fallback (T5's) says UNKNOWN for a character that it lacks: options that hold one are left out; a span may hold one
+where grounding finds it again, and free text, so what is decoded parses without an issue all the same. Where no text at
+all is left, the masks are ``lossy``: UNKNOWN stands wherever something cannot be said.
 """
 
 from __future__ import annotations
@@ -57,10 +60,13 @@ class Allowed:
 
 
 class Masks:
-    """The masks of one grammar, each made when a row first comes to its state."""
+    """The masks of one grammar, each made when a row first comes to its state. ``lossy``: see Network."""
 
     def __init__(self, grammar: Grammar, spelling: Spelling, trie: Trie) -> None:
-        self.automaton = Automaton(grammar, spelling)
+        self.automaton, self.lossy = Automaton(grammar, spelling), False
+        if self.automaton.start == DEAD and not spelling.says_all:
+            self.automaton = Automaton(grammar, spelling, lossy=True)
+            self.lossy = self.automaton.start != DEAD
         self._trie = trie
         self._known: dict[int, Allowed] = {}
 
@@ -92,11 +98,12 @@ class Guide:
     """One row's way through a grammar.
 
     ``closing``: near the limit only tokens are allowed after which the text can still be completed, a token a byte
-    reckoned; so a row that would be cut ends in time.
+    reckoned; so a row that would be cut ends in time. ``lossy``: what it lets through need not parse.
     """
 
     def __init__(self, masks: Masks, eos: int, closing: bool = False) -> None:
         self._masks, self._eos, self._closing = masks, eos, closing
+        self.lossy = masks.lossy
         self._state = masks.automaton.start
 
     def allowed(self, left: int) -> NDArray[np.int64]:

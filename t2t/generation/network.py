@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import pairwise
+from typing import NamedTuple
 
-from t2t.generation.spelling import UNKNOWN, Bytes, Spelling
+from t2t.generation.spelling import UNKNOWN, Bytes, Said, Spelling, unknown_is_text
 from t2t.linear.grammar import (
     NUMBER_MARK,
     Copy,
@@ -18,7 +19,7 @@ from t2t.linear.grammar import (
     Subset,
     any_of,
 )
-from t2t.linear.grounding import MOST_PLACES
+from t2t.linear.grounding import LONGEST_WILDCARD, MOST_PLACES, MOST_WILDCARDS, UNKNOWN_PIECES
 from t2t.text import CODES, ESCAPE, written_forms
 
 FAR = 1 << 30
@@ -39,14 +40,44 @@ def _codes() -> Grammar:
 _CODES = _codes()
 
 
+class _Heard(NamedTuple):
+    """How a piece of a source was said so far: see Said."""
+
+    exact: bool
+    wildcards: int
+    anchored: bool
+
+
+def _is_unknown(ways: list[Said]) -> bool:
+    return any(one.unknown for one in ways)
+
+
+def _walls(said: list[list[Said]]) -> set[int]:
+    """The units before which a row of unknown ones must end, so that no wildcard stands for too many characters."""
+    walls: set[int] = set()
+    width = 0
+    for index, ways in enumerate(said):
+        more = next((one.width for one in ways if one.unknown), 0)
+        width = width + more if more else 0
+        if width > LONGEST_WILDCARD:
+            walls.add(index)
+            width = more
+    return walls
+
+
 class Network:
     """``edges[state]``: the states that follow, by byte. ``free[state]``: those that follow without one.
 
     ``places[state]``: the copy that could end in this state, where its number of places says which numbers may follow.
     ``distance[state]``: the fewest bytes to ``end``, FAR where there is no way.
+
+    What the vocabulary cannot say is left out, but that a span may hold UNKNOWN where grounding finds it all the same
+    (without a number, which counts exact places), and free text anywhere; nowhere if a character of ``<unk>`` is a
+    mark. ``lossy``: UNKNOWN stands for all that cannot be said, so texts need not parse.
     """
 
-    def __init__(self, grammar: Grammar, spelling: Spelling) -> None:
+    def __init__(self, grammar: Grammar, spelling: Spelling, lossy: bool = False) -> None:
+        self._lossy = lossy
         self.edges: list[dict[int, list[int]]] = []
         self.free: list[list[int]] = []
         self.places: dict[int, int] = {}
@@ -77,7 +108,9 @@ class Network:
         return at if end is None else end
 
     def _literal(self, text: str, at: int) -> int:
-        return self._spelled(self._spelling.of(text), at) if text else at
+        """A chain of ``text``; a state that nothing leads to where the vocabulary cannot say it."""
+        spelled = self._spelling.of(text) if text else b""
+        return self._spelled(spelled, at) if self._lossy or UNKNOWN not in spelled else self._state()
 
     def _build(self, grammar: Grammar, at: int) -> int:
         """States for ``grammar`` from ``at``; gives the state where it ends."""
@@ -129,7 +162,8 @@ class Network:
     def _free_text(self, escaped: frozenset[str], at: int) -> int:
         chunk, end = self._state(), self._state()
         self.free[at].append(chunk)
-        self._strings(self._spelling.raw(escaped), chunk, end, {})
+        unknown = self._lossy or unknown_is_text(escaped)
+        self._strings(self._spelling.raw(escaped, unknown), chunk, end, {})
         self.free[self._build(_CODES, self._literal(ESCAPE, chunk))].append(end)
         self.free[end].append(chunk)
         self._spelled(self._spelling.of(" "), end, chunk)
@@ -146,46 +180,70 @@ class Network:
             self._edge(at, byte, known[id(rest)])
 
     def _copy(self, grammar: Copy, at: int) -> int:
-        """One state before each unit of the source, and one more where a raw space must be followed by more."""
-        spelling, end = self._spelling, self._state()
-        units = spelling.units(grammar.source)
-        before = [self._state() for _ in range(len(units) + 1)]
-        for index, unit in enumerate(units):
-            here, following = before[index], before[index + 1]
-            forms = self._forms(unit, grammar.escaped)
-            coded = forms[1:] if unit == " " else forms
-            for form in filter(None, coded):
-                self._spelled(form, here, following)
-                self._edge(at, form[0], self.edges[here][form[0]][-1])
-            if b"" in coded:
-                self.free[here].append(following)
-            if unit == " " and units[index - 1 : index] not in ([" "], []):
-                self._raw_space(forms[0], here, units, index, grammar, before)
-            if index and coded == [UNKNOWN] == self._forms(units[index - 1], grammar.escaped):
-                self.free[here].append(following)
-        for state in before[1:]:
-            self.free[state].append(end)
-            if grammar.numbered:
-                self.places[state] = len(self._after_copy)
-        self._after_copy.append(end)
+        """States before each unit of the source, by how it was said so far; one more where a raw space needs more."""
+        end, units = self._state(), self._spelling.units(grammar.source)
+        said = self._ways(units, grammar)
+        fresh = _Heard(exact=True, wildcards=0, anchored=not any(one.wildcard for ways in said for one in ways))
+        before = [{fresh: self._state()} for _ in range(len(units) + 1)]
+        walls = _walls(said)
+        for index, ways in enumerate(said):
+            reached = [pair for pair in before[index].items() if pair[0].exact or index not in walls]
+            for heard, here in reached:
+                follows = not heard.exact and _is_unknown(said[index - 1])
+                for one in ways:
+                    self._go_on(heard, here, one, follows, before[index + 1])
+                if follows and _is_unknown(ways):
+                    self.free[here].append(before[index + 1][heard])
+            for byte, targets in self.edges[before[index][fresh]].items():
+                self.edges[at].setdefault(byte, []).extend(targets)
+            if units[index] == " " and index + 1 < len(units) and units[index - 1 : index] not in ([" "], []):
+                for heard, here in reached:
+                    inside = self._spelled(self._spelling.of(" "), here)
+                    for one in said[index + 1]:
+                        self._go_on(heard, inside, one, False, before[index + 2])
+        self._end_copy(before[1:], end, grammar.numbered)
         return end
 
-    def _raw_space(
-        self, form: bytes, here: int, units: list[str], index: int, grammar: Copy, before: list[int]
-    ) -> None:
-        if index + 1 == len(units):
-            return
-        inside = self._spelled(form, here)
-        forms = self._forms(units[index + 1], grammar.escaped)
-        for following in forms[1:] if units[index + 1] == " " else forms:
-            self._spelled(following, inside, before[index + 2])
+    def _ways(self, units: list[str], grammar: Copy) -> list[list[Said]]:
+        """For each unit the ways to say it other than as a raw space."""
+        wild = unknown_is_text(grammar.escaped) and not UNKNOWN_PIECES.search(grammar.source)
+        ways: list[list[Said]] = []
+        for unit in units:
+            forms = self._forms(unit, grammar.escaped)
+            coded = forms[1:] if unit == " " else forms
+            if self._lossy:
+                ways.append([self._spelling.said_at_all(form) for form in coded])
+            else:
+                found = (self._spelling.said(form) for form in coded)
+                ways.append([one for one in found if one is not None and (wild or not one.wildcard)])
+        return ways
 
-    def _forms(self, unit: str, escaped: frozenset[str]) -> list[bytes]:
+    def _go_on(self, heard: _Heard, here: int, one: Said, follows: bool, targets: dict[_Heard, int]) -> None:
+        """States from ``here`` for ``one`` to the one of ``targets`` that it leads to.
+
+        ``follows``: the unit before was unknown, whose wildcard stands for this one too if that is unknown.
+        """
+        wildcards = heard.wildcards + (one.wildcard and not (follows and one.unknown))
+        if wildcards <= MOST_WILDCARDS:
+            after = _Heard(heard.exact and one.exact, wildcards, heard.anchored or one.anchors)
+            if after not in targets:
+                targets[after] = self._state()
+            self._spelled(one.spelled, here, targets[after])
+
+    def _end_copy(self, before: list[dict[_Heard, int]], end: int, numbered: bool) -> None:
+        for heard, state in (pair for states in before for pair in states.items()):
+            if heard.anchored or not heard.wildcards:
+                self.free[state].append(end)
+            if numbered and heard.exact:
+                self.places[state] = len(self._after_copy)
+        self._after_copy.append(end)
+
+    def _forms(self, unit: str, escaped: frozenset[str]) -> list[str]:
         if len(unit) == 1:
-            return [self._spelling.of(form) for form in written_forms(unit, escaped)]
+            return list(written_forms(unit, escaped))
         if unit[0] == " " or unit[0] in escaped:
-            return [self._spelling.of("".join(written_forms(char, escaped)[-1] for char in unit))]
-        return [self._spelling.of(unit)]
+            return ["".join(written_forms(char, escaped)[-1] for char in unit)]
+        return [unit]
 
     def numbers(self, copy: int, most: int) -> int:
         """The state before `` #1`` to `` #most`` behind a copy that stands in ``most`` places."""

@@ -11,14 +11,18 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from transformers import PreTrainedTokenizerFast
 
 from t2t.errors import InputError
+from t2t.linear.grounding import LONGEST_WILDCARD
 from t2t.model.tokenizer import dropped_ids
+from t2t.text import Escaper, fold_character, is_accent
 
 UNKNOWN = b"\xff"  # stands in no UTF-8 text
+_UNKNOWN_TEXT = "<unk>"  # what it is decoded to
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
 # Where spellings differ from the characters by more than Unicode normalisation: ASCII, the space's stand-in and the
 # noncharacters that serve as stand-ins.
@@ -62,6 +66,27 @@ def _with(strings: Bytes, string: bytes) -> Bytes:
     return {**strings, string[0]: _with(strings.get(string[0]) or {}, string[1:])}
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How a few characters of a source are copied.
+
+    ``exact``: they are decoded to what they are. Else grounding finds them again, folded or with ``<unk>`` as a
+    wildcard. ``wildcard``: UNKNOWN stands in ``spelled``, for ``width`` characters as grounding counts them.
+    ``anchors``: something else than spaces and wildcards is said, which grounding can hold on to.
+    """
+
+    spelled: bytes
+    exact: bool
+    wildcard: bool
+    anchors: bool
+    width: int
+
+    @property
+    def unknown(self) -> bool:
+        """True if nothing but UNKNOWN is said."""
+        return self.spelled == UNKNOWN
+
+
 class Spelling:
     """The spelling of one tokenizer.
 
@@ -74,14 +99,15 @@ class Spelling:
         if model.get("type") != "Unigram":
             found = f"the tokenizer is a {model.get('type')} model, whose outputs cannot be constrained"
             raise InputError("generate: constrain", found, "add --set generate.constrain=false")
-        self._normal, self._cut = backend.normalizer, backend.pre_tokenizer
-        self._all_bytes: bool = model["byte_fallback"]
+        self._normal, self._cut, self._decoder = backend.normalizer, backend.pre_tokenizer, backend.decoder
+        self.says_all: bool = model["byte_fallback"]
         self.pieces = self._spelled_pieces(model["vocab"], dropped_ids(tokenizer), tokenizer.unk_token_id)
         self._alphabet = {char for piece in self.pieces.values() for char in piece.decode(errors="ignore")}
         self._edge = self._written(f"{_PAD}{_PAD}").removesuffix(f"{_PAD}{_PAD}")
         self.start = self._edge.encode()
         self._characters: dict[str, bytes] = {}
-        self._raw: dict[frozenset[str], Bytes] = {}
+        self._said: dict[str, Said | None] = {}
+        self._raw: dict[tuple[frozenset[str], bool], Bytes] = {}
         self._composes = self.of("e\u0301") != self.of("e") + self.of("\u0301")
 
     def _spelled_pieces(
@@ -91,10 +117,10 @@ class Spelling:
         pieces: dict[int, bytes] = {}
         single: dict[int, bytes] = {}
         for number, (piece, _) in enumerate(vocabulary):
-            byte = _BYTE.fullmatch(piece) if self._all_bytes else None
+            byte = _BYTE.fullmatch(piece) if self.says_all else None
             if byte:
                 single[number] = bytes([int(byte[1], 16)])
-            elif number == unknown and not self._all_bytes:
+            elif number == unknown and not self.says_all:
                 pieces[number] = UNKNOWN
             elif number not in dropped and number != unknown:
                 pieces[number] = piece.encode()
@@ -111,12 +137,40 @@ class Spelling:
             return self._characters[text]
         written = self._written(f"{_PAD}{text}{_PAD}").removeprefix(f"{self._edge}{_PAD}").removesuffix(_PAD)
         spelled = written.encode()
-        if not self._all_bytes:
+        if not self.says_all:
             parts = (char.encode() if char in self._alphabet else UNKNOWN for char in written)
             spelled = re.sub(b"\xff+", UNKNOWN, b"".join(parts))
         if len(text) == 1:
             self._characters[text] = spelled
         return spelled
+
+    def said(self, form: str) -> Said | None:
+        """How ``form``, a unit as it is written, is copied; None where grounding would not find it again."""
+        if form not in self._said:
+            self._said[form] = self._copied(form)
+        return self._said[form]
+
+    def said_at_all(self, form: str) -> Said:
+        """How ``form`` is copied where it need not be found again."""
+        spelled, said = self.of(form), self.said(form)
+        return Said(spelled, said is not None and said.exact, wildcard=False, anchors=True, width=0)
+
+    def _copied(self, form: str) -> Said | None:
+        spelled = self.of(form)
+        pieces = [self._decoded(piece.decode()) for piece in spelled.split(UNKNOWN)]
+        exact, bare = pieces == [form], _bare(form)
+        pattern = rf"\S{{1,{LONGEST_WILDCARD}}}".join(re.escape(_bare(piece)) for piece in pieces)
+        if not exact and not re.fullmatch(pattern, bare):
+            return None
+        if spelled != UNKNOWN and UNKNOWN in (spelled[:1], spelled[-1:]):
+            return None  # two wildcards that touch would be read as one
+        anchors = any(_bare(Escaper.read(piece)[0]).strip() for piece in pieces)
+        return Said(spelled, exact, len(pieces) > 1, anchors, len(bare))
+
+    def _decoded(self, written: str) -> str:
+        """What is decoded from pieces that spell ``written``, where it stands inside a text."""
+        text: str = self._decoder.decode([f"{_PAD}{written}{_PAD}"])
+        return text.removeprefix(_PAD).removesuffix(_PAD)
 
     def units(self, text: str) -> list[str]:
         """``text`` in pieces that are spelled apart: its characters, with their accents if the tokenizer composes."""
@@ -130,13 +184,16 @@ class Spelling:
                 units.append(char)
         return units
 
-    def raw(self, escaped: frozenset[str]) -> Bytes:
-        """The spellings of the characters that may stand raw in free text, the space not among them."""
-        if escaped not in self._raw:
-            self._raw[escaped] = self._raw_characters(escaped)
-        return self._raw[escaped]
+    def raw(self, escaped: frozenset[str], unknown: bool) -> Bytes:
+        """The spellings of the characters that may stand raw in free text, the space not among them.
 
-    def _raw_characters(self, escaped: frozenset[str]) -> Bytes:
+        ``unknown``: UNKNOWN is among them, where the vocabulary cannot say every character.
+        """
+        if (escaped, unknown) not in self._raw:
+            self._raw[escaped, unknown] = self._raw_characters(escaped, unknown and not self.says_all)
+        return self._raw[escaped, unknown]
+
+    def _raw_characters(self, escaped: frozenset[str], unknown: bool) -> Bytes:
         changed = [char for char in _PROBED if self.of(char) != char.encode()]
         strings = _SCALARS
         for spelled in {" ", *changed, *(self.of(char).decode(errors="replace") for char in escaped)}:
@@ -144,4 +201,14 @@ class Spelling:
                 strings = _without(strings, spelled.encode())
         for char in {*changed} - {" ", *escaped}:
             strings = _with(strings, self.of(char))
-        return strings if self._all_bytes else _with(strings, UNKNOWN)
+        return _with(strings, UNKNOWN) if unknown else strings
+
+
+def unknown_is_text(escaped: frozenset[str]) -> bool:
+    """True if ``<unk>`` may stand raw in a value: none of its characters is a mark."""
+    return escaped.isdisjoint(_UNKNOWN_TEXT)
+
+
+def _bare(text: str) -> str:
+    """``text`` folded and without accents, as grounding compares it."""
+    return "".join(folded for char in text for folded in fold_character(char) if not is_accent(folded))

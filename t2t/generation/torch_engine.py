@@ -1,9 +1,9 @@
 """Decoding with transformers' T5: greedy with a cache, or beams; under a constraint where a free output is not strict.
 
 A constraint is optimistic: everything is decoded freely first. A row is accepted if it ends within the limit, its text
-is one of its grammar, and its ids are those of its text. The others are decoded again, greedily and under the grammar.
-For greedy search this is what constrained decoding of all rows gives, since a grammar admits the canonical ids of all
-its texts.
+is one of its grammar, and its ids are those of its text; or if ``<unk>`` stands in it and the masks let its ids
+through. The others are decoded again, greedily and under the grammar. For greedy search this is what constrained
+decoding of all rows gives, since a grammar admits the canonical ids of all its texts that the vocabulary can say.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Output:
     ``ids``: without the start, with EOS where there is one. ``text``: without pad, EOS and sentinels. ``score``: mean
     log-probability of ``ids`` in nats, EOS counted, as the model gives it without a constraint. ``cut``: there is no
     EOS, because the limit came before or because the constraint left no token. ``constrained``: decoded again under
-    the constraint; ``closed``: and held to tokens that could still end within the limit, which it else had passed.
+    the constraint; ``closed``: and held to tokens that could still end within the limit, which it else had passed;
+    ``unsayable``: and no text of the grammar can be said by the vocabulary, so ``<unk>`` stands in what is none.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Output:
     cut: bool
     constrained: bool = False
     closed: bool = False
+    unsayable: bool = False
 
 
 class TorchEngine:
@@ -84,11 +86,13 @@ class TorchEngine:
     ) -> list[Output]:
         """One output for each request, in their order. ``advance`` is told how many more are done.
 
-        ``max_tokens``: the longest output, EOS counted. ``batch_tokens``: prompt ids of a batch, padding counted.
+        ``max_tokens``: the longest output, EOS counted. ``batch_tokens``: rows of a batch times the longest prompt and
+        ``max_tokens``, which is what its caches may grow to; the logits of a step are for batch_tokens / max_tokens
+        rows at most.
         """
         outputs: dict[int, Output] = {}
         again: list[int] = []
-        for positions in _planned(requests, range(len(requests)), max(1, batch_tokens // num_beams)):
+        for positions in _planned(requests, range(len(requests)), max_tokens, max(1, batch_tokens // num_beams)):
             batch = [requests[position] for position in positions]
             found = self._batch(batch, max_tokens, num_beams)
             outputs.update(zip(positions, found, strict=True))
@@ -97,7 +101,7 @@ class TorchEngine:
             ]
             again += rejected
             advance(len(positions) - len(rejected))
-        for positions in _planned(requests, sorted(again), batch_tokens):
+        for positions in _planned(requests, sorted(again), max_tokens, batch_tokens):
             batch = [requests[position] for position in positions]
             outputs.update(zip(positions, self._constrained(batch, max_tokens), strict=True))
             advance(len(positions))
@@ -108,15 +112,26 @@ class TorchEngine:
         return Constrainer(self.tokenizer)
 
     def _strict(self, batch: Sequence[Request], outputs: Sequence[Output]) -> list[bool]:
-        """For each request: True if its output is whole, a text of its grammar, and spelled as the tokenizer does."""
+        """For each request: True if its output is whole and what its constraint would have let through."""
         if all(request.constraint is None for request in batch):
             return [True] * len(batch)
         canonical = encode_texts(self.tokenizer, [output.text for output in outputs])
         return [
-            request.constraint is None
-            or (not output.cut and list(output.ids) == ids and admits(request.constraint(), output.text))
+            request.constraint is None or (not output.cut and self._admits(request.constraint(), output, ids))
             for request, output, ids in zip(batch, outputs, canonical, strict=True)
         ]
+
+    def _admits(self, grammar: Grammar, output: Output, canonical: list[int]) -> bool:
+        """True for a text of the grammar spelled as the tokenizer does, or with ``<unk>`` where that may stand."""
+        if self.tokenizer.unk_token_id not in output.ids:
+            return list(output.ids) == canonical and admits(grammar, output.text)
+        guide = self._constrainer.guide(grammar)
+        return not guide.lossy and guide.admits(output.ids)
+
+    def _is_unsayable(self, request: Request, output: Output) -> bool:
+        if request.constraint is None or self.tokenizer.unk_token_id not in output.ids:
+            return False
+        return self._constrainer.guide(request.constraint()).lossy
 
     def _constrained(self, batch: Sequence[Request], max_tokens: int) -> list[Output]:
         """The outputs under the constraint; those that the limit would cut are made to end in time if they can."""
@@ -125,7 +140,10 @@ class TorchEngine:
         if cut:
             for row, output in zip(cut, self._batch([batch[r] for r in cut], max_tokens, closing=True), strict=True):
                 outputs[row] = replace(output, closed=not output.cut)
-        return [replace(output, constrained=True) for output in outputs]
+        return [
+            replace(output, constrained=True, unsayable=self._is_unsayable(request, output))
+            for request, output in zip(batch, outputs, strict=True)
+        ]
 
     @torch.inference_mode()
     def _batch(
@@ -234,7 +252,10 @@ def _until(row: list[int], last: tuple[int, ...]) -> list[int]:
     return row[: end + 1] if row[end : end + 1] == [EOS] else row[:end]
 
 
-def _planned(requests: Sequence[Request], positions: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+def _planned(
+    requests: Sequence[Request], positions: Sequence[int], max_tokens: int, batch_tokens: int
+) -> Iterator[list[int]]:
     """Those ``positions`` of the requests in batches."""
-    for batch in plan_batches([len(requests[position].prompt_ids) for position in positions], batch_tokens):
+    lengths = [len(requests[position].prompt_ids) + max_tokens for position in positions]
+    for batch in plan_batches(lengths, batch_tokens):
         yield [positions[number] for number in batch]

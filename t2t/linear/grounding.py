@@ -23,8 +23,8 @@ FUZZY_SCORE = 80.0  # of 100, rapidfuzz's partial ratio
 FUZZY_SHORTEST = 4  # characters; below, a fuzzy match is chance
 MOST_PLACES = 10_000  # of one mention; the rest of a text that says it so often is not looked through
 MOST_WILDCARDS = 3  # the search takes time exponential in them
-_UNKNOWN = re.compile("(?:<unk>|\u2047)+")
-_LONGEST_WILDCARD = 12  # characters
+LONGEST_WILDCARD = 12  # characters
+UNKNOWN_PIECES = re.compile("(?:<unk>|\u2047)+")
 
 
 class Place(NamedTuple):
@@ -93,9 +93,9 @@ class SourceText:
     def _tiers(self, surface: str) -> tuple[Found, list[Place]]:
         if folded := _search(self.folded, re.escape(_fold(surface, True).text.strip())):
             return "folded", folded
-        pieces = [re.escape(_fold(piece, False).text) for piece in _UNKNOWN.split(surface.strip())]
+        pieces = [re.escape(_fold(piece, False).text) for piece in UNKNOWN_PIECES.split(surface.strip())]
         says = len(pieces) <= MOST_WILDCARDS + 1 and any(not piece.isspace() for piece in pieces if piece)
-        wildcards = [_wildcard(run) for run in _UNKNOWN.findall(surface.strip())]
+        wildcards = [_wildcard(run) for run in UNKNOWN_PIECES.findall(surface.strip())]
         pattern = "".join(part for pair in zip(pieces, [*wildcards, ""], strict=True) for part in pair)
         if says and (bare := _search(self.bare, pattern)):
             return "accents", _shortest(bare) if len(pieces) > 1 else bare
@@ -138,8 +138,8 @@ class SourceText:
 
 def _wildcard(run: str) -> str:
     """The pattern of a row of unknown pieces: at least one character for each."""
-    least = min(run.count("<") + run.count("\u2047"), _LONGEST_WILDCARD)
-    return rf"\S{{{least},{_LONGEST_WILDCARD}}}?"
+    least = min(run.count("<") + run.count("\u2047"), LONGEST_WILDCARD)
+    return rf"\S{{{least},{LONGEST_WILDCARD}}}?"
 
 
 def _search(folded: _Folded, pattern: str) -> list[Place]:

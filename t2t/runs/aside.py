@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -58,13 +58,26 @@ def _lines(path: Path) -> Iterator[Json]:
                         yield line
 
 
-def count_bad(directory: Path, tasks: Sequence[tuple[Task, int | None]]) -> dict[str, int]:
-    """Read the training examples that each task uses (the first so many), set its bad records aside and count them."""
+def bad_places(directory: Path, task: str, split: str) -> frozenset[str]:
+    """Where the records of a split stand (FILE:LINE) that were set aside in ``directory``."""
+    lines = _lines(directory / NAME)
+    return frozenset(line["where"] for line in lines if (line["task"], line["split"]) == (task, split))
+
+
+def count_bad(
+    directory: Path, tasks: Sequence[tuple[Task, int | None]], unfit: Mapping[str, Sequence[DataError]]
+) -> dict[str, int]:
+    """Read the training examples that each task uses (the first so many), set its bad records aside and count them.
+
+    ``unfit``: by task, those that can be read but not encoded.
+    """
     counts = {}
     for task, limit in tasks:
         with set_aside(directory, task, "train") as bad:
             if task.on_bad == "skip":
                 for _ in islice(task.examples("train", bad), limit):
                     pass
+            for error in unfit.get(task.name, ()):
+                bad.add(error)
         counts[task.name] = bad.count
     return counts

@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeAlias
 
 import torch
 from tqdm import tqdm
 
 from t2t.config.run import RunConfig
-from t2t.data.encode import Encoder
+from t2t.data.encode import Encoder, Ids
 from t2t.engine.distributed import has_gpu
-from t2t.errors import RunDirectoryError, RunFileError
+from t2t.errors import DataError, RunDirectoryError, RunFileError
 from t2t.generation.torch_engine import Output, Request, TorchEngine
 from t2t.linear.parsed import Issue, to_json
 from t2t.model.backbone import load_pretrained
@@ -27,9 +27,11 @@ from t2t.runs.prediction_lines import parse_line
 from t2t.runs.run_files import prediction_file, prediction_name, whole_file
 from t2t.runs.run_tasks import answering_tasks
 from t2t.structures import Example, Json
+from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
 
 _WINDOW = 4096
+_Input: TypeAlias = tuple[Example, str, Ids]  # a window with its prompt
 
 
 def generate(
@@ -40,7 +42,7 @@ def generate(
     limit: int | None = None,
     prompt_limit: int = 512,
     target_limit: int = 256,
-    batch_tokens: int = 8192,
+    batch_tokens: int = 32768,
     num_beams: int = 1,
     constrain: bool = True,
     device: str | None = None,
@@ -52,9 +54,16 @@ def generate(
     Every task is read in those of ``splits`` that it has, ``limit`` examples of each at most. The files stand in
     ``out`` (default: run_dir) as ``prediction_file`` names them; a file appears when it is complete. ``constrain``:
     outputs that do not parse strictly are decoded again under the grammar of the target, and their lines say
-    ``constrained``. ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. The counts are
-    named TASK, or TASK@SPLIT for other splits than test. Raises RunDirectoryError where there is no model, InputError
-    for one that cannot be used, RunFileError for a task that has none of the splits.
+    ``constrained``. ``batch_tokens``: rows of a batch times the longest prompt and ``target_limit`` (a beam is a row).
+    ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. The counts are named TASK, or
+    TASK@SPLIT for other splits than test. An example whose prompt does not fit with nothing left to shorten is a bad
+    record.
+
+    Raises:
+        DataError: a bad record, where the template does not skip them.
+        InputError: a model that cannot be used.
+        RunDirectoryError: there is no model.
+        RunFileError: a task has none of the splits.
     """
     directory = Path(run_dir)
     wanted = [(task, split) for task in tasks for split in _splits_of(task, splits)]
@@ -77,7 +86,7 @@ def generate(
                 num_beams=num_beams,
                 advance=bar.update,
             )
-            counts[name] = _write_split(file, task, examples, encoder, decode, constrain, bar)
+            counts[name] = _write_split(file, task, examples, encoder, decode, constrain, bar, bad)
     return counts
 
 
@@ -133,28 +142,45 @@ def _write_split(
     decode: Callable[[list[Request]], list[Output]],
     constrain: bool,
     bar: tqdm[object],
+    bad: BadRecords,
 ) -> int:
     written = read = again = 0
     constrain = constrain and task.constrainable
     while batch := list(islice(examples, _WINDOW)):
-        inputs = list(task.windowed(batch))
-        prompts = encoder.prompts(task, inputs)
-        grammars = [partial(task.grammar, example) if constrain else None for example in inputs]
+        asked = _asked(task, batch, encoder, bad)
+        inputs = [one for _, several in asked for one in several]
         requests = [
-            Request(example.id, ids.tolist(), grammar)
-            for example, (_, ids), grammar in zip(inputs, prompts, grammars, strict=True)
+            Request(window.id, ids.tolist(), partial(task.grammar, window) if constrain else None)
+            for window, _, ids in inputs
         ]
-        outputs = decode(requests)
-        answers = zip(prompts, outputs, strict=True)
-        for example in batch:
-            several = [(prompt, output) for (prompt, _), output in islice(answers, len(task.windows(example)))]
-            file.write(_line(task, example, several))
-        written += len(batch)
+        outputs = iter(decode(requests))
+        for example, several in asked:
+            answers = [(prompt, output) for (_, prompt, _), output in zip(several, outputs, strict=False)]
+            file.write(_line(task, example, answers))
+            again += sum(output.constrained for _, output in answers)
+        written += len(asked)
         read += len(inputs)
-        again += sum(output.constrained for output in outputs)
-        if constrain:
+        if constrain and read:
             bar.set_postfix(constrained=f"{again / read:.1%}")
     return written
+
+
+def _asked(
+    task: Task, batch: Sequence[Example], encoder: Encoder, bad: BadRecords
+) -> list[tuple[Example, list[_Input]]]:
+    """The examples with what the model reads of each; those with a prompt that does not fit are bad."""
+    windows = [task.windows(example) for example in batch]
+    fitted = iter(encoder.prompts(task, [window for several in windows for window in several]))
+
+    def whole(one: tuple[Example, list[Example]]) -> tuple[Example, list[_Input]]:
+        inputs: list[_Input] = []
+        for window, prompt in [(window, next(fitted)) for window in one[1]]:
+            if isinstance(prompt, DataError):
+                raise prompt
+            inputs.append((window, *prompt))
+        return one[0], inputs
+
+    return list(bad.each(zip(batch, windows, strict=True), whole))
 
 
 def _line(task: Task, example: Example, answers: Sequence[tuple[str, Output]]) -> str:
@@ -168,8 +194,8 @@ def _line(task: Task, example: Example, answers: Sequence[tuple[str, Output]]) -
     if len(outputs) > 1:
         answer["windows"] = [{"id": one.id, "text": one.text, "score": one.score} for one in outputs]
     parsed = parse_line(task, answer, example)
-    ended = {"cut": any(one.cut for one in outputs), "closed": any(one.closed for one in outputs)}
-    issues = [*parsed.issues, *(Issue(kind, "", "") for kind, true in ended.items() if true)]
+    known = {kind: any(getattr(one, kind) for one in outputs) for kind in ("cut", "closed", "unsayable")}
+    issues = [*parsed.issues, *(Issue(kind, "", "") for kind, true in known.items() if true)]
     line = {
         "id": example.id,
         "task": task.name,

@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -157,7 +158,8 @@ def _finished(config: RunConfig) -> Path:
 def _data_by_epoch(config: RunConfig, prepared: Prepared) -> Callable[[int], list[list[Encoded]]]:
     """The encoded examples of an epoch: what varies by epoch is a function of (seed, epoch, id).
 
-    Wordings are encoded once each and drawn for an epoch; tasks where more varies are encoded anew.
+    Wordings are encoded once each and drawn for an epoch; tasks where more varies are encoded anew. Where bad records
+    are skipped and a wording does not fit, the first one stands in its place.
     """
     encoder = Encoder(prepared.tokenizer, config.lengths.prompt, config.lengths.target)
 
@@ -165,11 +167,12 @@ def _data_by_epoch(config: RunConfig, prepared: Prepared) -> Callable[[int], lis
     def wordings(index: int) -> list[list[Encoded]]:
         limit = config.tasks[index].limit
         others = prepared.tasks[index].in_each_wording()[1:]
+        first = prepared.data[index]
         more = [
-            encode_split(encoder, task, "train", task_index=index, limit=limit, folder=_cache(config))
+            _in_place(first, encode_split(encoder, task, "train", task_index=index, limit=limit, folder=_cache(config)))
             for task in others
         ]
-        return [prepared.data[index], *more] if others else []
+        return [first, *more] if others else []
 
     def rows(index: int, epoch: int) -> list[Encoded]:
         task = prepared.tasks[index]
@@ -190,6 +193,14 @@ def _data_by_epoch(config: RunConfig, prepared: Prepared) -> Callable[[int], lis
         return held[epoch]
 
     return data
+
+
+def _in_place(rows: Sequence[Encoded], others: Sequence[Encoded]) -> list[Encoded]:
+    """For each of ``rows`` the one of ``others`` with its id, itself where there is none."""
+    waiting: dict[str, deque[Encoded]] = {}
+    for other in others:
+        waiting.setdefault(other.id, deque()).append(other)
+    return [waiting[row.id].popleft() if waiting.get(row.id) else row for row in rows]
 
 
 def _tokenizer(config: RunConfig, tasks: Sequence[Task], folder: Path, rows: int | None) -> PreTrainedTokenizerFast:
@@ -249,7 +260,8 @@ def _start_directory(config: RunConfig, prepared: Prepared, trained_on: TrainedO
     part.write_text(config.to_yaml(), encoding="utf-8")
     part.replace(folder / "run.yaml")
     trained_on.write(folder / "checkpoints", prepared.tokenizer)
-    prepared.bad.update(count_bad(folder, [(t, e.limit) for t, e in zip(prepared.tasks, config.tasks, strict=True)]))
+    used = [(task, entry.limit) for task, entry in zip(prepared.tasks, config.tasks, strict=True)]
+    prepared.bad.update(count_bad(folder, used, prepared.encoder.bad))
     _print_data(prepared)
 
 

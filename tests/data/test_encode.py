@@ -1,5 +1,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ class Storms:
     shortens: bool = True
     prompts_vary: bool = False
     token_task: None = None
+    on_bad: Literal["stop", "skip"] = "stop"
     fingerprint: str = "1"
     name: str = "storms/find"
     read: list[str] = field(default_factory=list)
@@ -223,3 +225,29 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch) -> None:
     with pytest.raises(OSError, match="disk full"):
         encode_split(Encoder(TOKENIZER, 50, 10), Storms([("a", "b")]), "train", folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_does_not_fit_is_left_out_and_kept_where_bad_records_are_skipped(tmp_path) -> None:
+    task = Storms([("a", "b"), (LONG, "b"), ("c", "d")], shortens=False, on_bad="skip")
+    first, second = Encoder(TOKENIZER, 50, 10), Encoder(TOKENIZER, 50, 10)
+    rows = encode_split(first, task, "train", folder=tmp_path)
+    assert same(rows, encode_split(second, task, "train", folder=tmp_path))
+    assert [row.id for row in rows] == ["0", "2"]
+    for encoder in (first, second):
+        (error,) = encoder.bad[task.name]
+        assert error.where == "storms.txt:2"
+        assert "nothing left to shorten" in error.found
+        assert encoder.counts[task.name].n == 2
+    with pytest.raises(DataError, match="nothing left to shorten"):
+        encode_split(first, Storms(task.rows, shortens=False), "train")
+
+
+def test_what_does_not_fit_as_an_epoch_draws_it_is_encoded_without(tmp_path) -> None:
+    task = Storms([("a", "b"), ("c", "d")], shortens=False, on_bad="skip", prompts_vary=True)
+    limit = len(encode_texts(TOKENIZER, [task.prompt(one(task))])[0])
+    assert limit < len(encode_texts(TOKENIZER, [task.prompt(one(task), seed=10**30, epoch=1)])[0])
+    encoder = Encoder(TOKENIZER, limit + 8, 10)
+    without = encode_split(encoder, task, "train")
+    rows = encode_split(encoder, task, "train", seed=0, epoch=10**60)
+    assert [row.id for row in rows] == [row.id for row in without] == ["0", "1"]
+    assert not encoder.bad[task.name]

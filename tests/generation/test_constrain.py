@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -153,19 +153,94 @@ def test_numbers_reach_to_the_number_of_places(most: int) -> None:
     assert admitted == set(range(1, most + 1))
 
 
-@pytest.mark.skipif(not T5.exists(), reason=f"T5's vocabulary is not there: {T5}")
-@pytest.mark.parametrize("rows", [None, 32128])
-def test_t5s_own_vocabulary_copies_what_its_normaliser_makes_of_the_source(rows: int | None) -> None:
+with_t5 = pytest.mark.skipif(not T5.exists(), reason=f"T5's vocabulary is not there: {T5}")
+both_sizes = pytest.mark.parametrize("rows", [None, 32128])
+
+
+@cache
+def t5(rows: int | None) -> tuple[PreTrainedTokenizerFast, Constrainer]:
     tokenizer = load_tokenizer(T5, rows)
+    return tokenizer, Constrainer(tokenizer)
+
+
+def said_by_t5(rows: int | None, tree: Target, fields: Record, seed: int) -> str:
+    """A text drawn under the masks of T5's vocabulary."""
+    tokenizer, guides = t5(rows)
+    guide = guides.guide(tree.grammar(fields), closing=True)
+    assert not guide.lossy
+    ids = walk(guide, 80, seed)
+    assert ids[-1] == EOS
+    return decode_text(tokenizer, ids)
+
+
+@with_t5
+@both_sizes
+def test_t5s_own_vocabulary_copies_what_grounding_finds_again(rows: int | None) -> None:
+    tokenizer, guides = t5(rows)
     source = "The ﬁrst café in Ｐaris {x} cost ½ of 北京 e\u0301t\u00e9 ; a  b"
     tree = target(spans("t"))
-    found, guides = tree.grammar({"t": source}), Constrainer(tokenizer)
+    found = tree.grammar({"t": source})
     for start in range(len(source)):
         for end in (start + 1, start + 5, start + 9):
             text = tree.render([{"text": source[start:end], "type": "per"}], {"t": source})
-            within = source[start:end] and "\u0301" not in (source[start : start + 1], source[end : end + 1])
-            assert not within or guides.guide(found).admits(encode_texts(tokenizer, [text])[0]), text
+            if "\u0301" in (source[start : start + 1], source[end : end + 1]) or not source[start:end]:
+                continue
+            (ids,) = encode_texts(tokenizer, [text])
+            issues = tree.parse(decode_text(tokenizer, ids), {"t": source}).issues
+            assert guides.guide(found).admits(ids) == (issues == ()), text
     assert not guides.guide(found).admits(encode_texts(tokenizer, ["Berlin = person"])[0])
+
+
+@with_t5
+@both_sizes
+@pytest.mark.parametrize("name", TREES)
+def test_whatever_t5s_own_vocabulary_says_is_strict(name: str, rows: int | None) -> None:
+    @quick
+    @given(st.integers(0, 2**32))
+    def holds(seed: int) -> None:
+        text = said_by_t5(rows, TREES[name], WHERE, seed)
+        assert TREES[name].parse(text, WHERE).issues == ()
+        assert admits(grammar(name), text) or name in ("spans", "numbered", "chinese", "events")
+
+    holds()
+
+
+@with_t5
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text(st.sampled_from("ab A Ａéř北京 \u0301\u0335½ﬁ²…。；İß|#=<unk>\u2047"), min_size=1, max_size=30),
+    st.integers(0, 99),
+    st.sampled_from([None, 32128]),
+)
+def test_t5s_own_vocabulary_says_no_mention_that_is_not_found(source: str, seed: int, rows: int | None) -> None:
+    tree = target(spans("t", repeat="number"))
+    guide = t5(rows)[1].guide(tree.grammar({"t": source}))
+    assume(guide.allowed(99).size and not guide.lossy)
+    assert tree.parse(said_by_t5(rows, tree, {"t": source}, seed), {"t": source}).issues == ()
+
+
+@with_t5
+def test_a_name_with_a_character_that_t5_lacks_is_said_and_found() -> None:
+    tokenizer, guides = t5(None)
+    source = "Antonín Dvořák met Ada"
+    tree = target(spans("t"))
+    (ids,) = encode_texts(tokenizer, ["Antonín Dvořák = person"])
+    assert guides.guide(tree.grammar({"t": source})).admits(ids)
+    parsed = tree.parse(decode_text(tokenizer, ids), {"t": source})
+    assert [item["text"].text for item in parsed.value] == ["Antonín Dvořák"]
+    assert parsed.issues == ()
+
+
+@with_t5
+def test_unknown_is_no_text_where_it_would_hold_a_mark() -> None:
+    tokenizer, guides = t5(32128)
+    tree = target({"as": "{a} < {b}", "fields": {"a": {"text": None}, "b": {"span_of": "t"}}})
+    unknown = tokenizer.unk_token_id
+    guide = guides.guide(tree.grammar({"t": "Dvořák"}))
+    assert unknown not in guide.allowed(9)
+    for token in encode_texts(tokenizer, ["x < Dvo"])[0][:-1]:
+        guide.take(token)
+    assert unknown not in guide.allowed(9)
 
 
 def test_a_trie_finds_pieces_by_their_bytes() -> None:
@@ -225,6 +300,40 @@ def test_a_dead_end_ends_its_row_alone() -> None:
     assert first == Output("one", (), "", 0.0, cut=True, constrained=True)
     assert third.cut
     assert not second.cut
+
+
+def t5_engine() -> TorchEngine:
+    torch.manual_seed(0)
+    model = build_from_scratch({**SPEC, "d_model": 16}, 32128)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.5)
+    return TorchEngine(model, t5(None)[0])
+
+
+@with_t5
+def test_what_t5_cannot_say_at_all_is_flagged() -> None:
+    tree = target({"choice": "options", "by": "text", "gold": "x"})
+    ids = encode_texts(t5(None)[0], ["one"])[0]
+    fields = [{"options": ["二", "三"]}, {"options": ["二", "three"]}]
+    requests = [Request(str(n), ids, partial(tree.grammar, record)) for n, record in enumerate(fields)]
+    nothing, three = t5_engine().generate(requests, 20, 500)
+    assert (nothing.text, nothing.unsayable, nothing.cut) == ("<unk>", True, False)
+    assert (three.text, three.unsayable) == ("three", False)
+
+
+@with_t5
+def test_free_rows_with_unknown_are_accepted_where_the_masks_let_them_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, tokenizer = t5_engine(), t5(None)[0]
+    rows = [encode_texts(tokenizer, [text])[0] for text in ("Dvořák = person", "北京 = person", "Dvořák = persons")]
+
+    def said(_self: TorchEngine, input_bs: torch.Tensor, *_rest: object) -> tuple[list[list[int]], list[float]]:
+        return rows, [0.0] * len(rows)
+
+    monkeypatch.setattr(TorchEngine, "_greedy", said)
+    tree, fields = target(spans("t")), {"t": "Dvořák in 北京"}
+    batch = [Request(str(n), rows[0], lambda: tree.grammar(fields)) for n in range(3)]
+    assert engine._strict(batch, engine._batch(batch, 20)) == [True, False, False]
 
 
 def test_requests_without_a_constraint_are_left_alone() -> None:

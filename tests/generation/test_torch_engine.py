@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from t2t.generation import torch_engine
-from t2t.generation.torch_engine import Request, TorchEngine
+from t2t.generation.torch_engine import Output, Request, TorchEngine
 from t2t.model.backbone import build_from_scratch, token_nll
 from t2t.model.tokenizer import train_tokenizer
 
@@ -53,7 +53,7 @@ def by_generate(engine: TorchEngine, request: Request, max_tokens: int) -> list[
     return row[: row.index(1) + 1] if 1 in row else row
 
 
-@pytest.mark.parametrize("budget", [12, 100, 10_000])
+@pytest.mark.parametrize("budget", [12, 400, 10_000])
 def test_greedy_equals_transformers_row_by_row_in_the_order_of_the_input(engine: TorchEngine, budget: int) -> None:
     asked = requests()
     outputs = engine.generate(asked, LIMIT, budget)
@@ -73,7 +73,7 @@ def test_ended_rows_leave_the_batch_without_a_trace(engine: TorchEngine, share: 
 
 @pytest.mark.parametrize("beams", [1, 3])
 def test_the_score_is_the_mean_log_probability_with_eos(engine: TorchEngine, beams: int) -> None:
-    for request, output in zip(requests(12), engine.generate(requests(12), LIMIT, 60, num_beams=beams), strict=True):
+    for request, output in zip(requests(12), engine.generate(requests(12), LIMIT, 600, num_beams=beams), strict=True):
         ids = torch.tensor([list(request.prompt_ids)])
         labels = torch.tensor([list(output.ids)])
         batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
@@ -143,3 +143,19 @@ def test_a_gpu_gives_what_the_cpu_gives() -> None:
     expected = engine.generate(requests(), LIMIT, 1000)
     outputs = TorchEngine(engine.model, TOKENIZER, "cuda").generate(requests(), LIMIT, 1000)
     assert [output.ids for output in outputs] == [output.ids for output in expected]
+
+
+@pytest.mark.parametrize("beams", [1, 2])
+def test_rows_with_prompt_and_output_stay_within_the_budget(
+    engine: TorchEngine, beams: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    decode = TorchEngine._batch
+
+    def sized(self: TorchEngine, batch: list[Request], max_tokens: int, num_beams: int = 1) -> list[Output]:
+        sizes.append(len(batch) * num_beams * (max(len(one.prompt_ids) for one in batch) + max_tokens))
+        return decode(self, batch, max_tokens, num_beams)
+
+    monkeypatch.setattr(TorchEngine, "_batch", sized)
+    engine.generate(requests(), LIMIT, 600, num_beams=beams)
+    assert 500 < max(sizes) <= 600

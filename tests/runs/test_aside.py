@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from t2t.errors import DataError
-from t2t.runs.aside import count_bad, set_aside
+from t2t.runs.aside import bad_places, count_bad, set_aside
 from t2t.tasks.task import Task, load_task
 
 TEMPLATE = """\
@@ -45,7 +45,7 @@ BAD = {
 
 def test_every_kind_of_bad_record_is_set_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = task(tmp_path, row().encode() + b"".join(BAD.values()) + row(mood="glad").encode())
-    assert count_bad(tmp_path / "run", [(found, None)]) == {"mood/line": len(BAD)}
+    assert count_bad(tmp_path / "run", [(found, None)], {}) == {"mood/line": len(BAD)}
     lines = [json.loads(line) for line in (tmp_path / "run" / "bad_records.jsonl").read_text().splitlines()]
     assert [line["where"] for line in lines] == list(BAD)
     assert {line["task"] for line in lines} == {"mood/line"}
@@ -59,7 +59,7 @@ def test_reading_again_replaces_the_lines_of_the_same_split_only(tmp_path: Path)
     with set_aside(tmp_path, found, "test") as bad:
         bad.add(DataError("x:1", "odd", "mend it"))
     for _ in range(2):
-        count_bad(tmp_path, [(found, None)])
+        count_bad(tmp_path, [(found, None)], {})
     lines = [json.loads(line) for line in (tmp_path / "bad_records.jsonl").read_text().splitlines()]
     assert [(line["split"], line["where"]) for line in lines] == [("test", "x:1"), ("train", "data:1")]
 
@@ -67,15 +67,15 @@ def test_reading_again_replaces_the_lines_of_the_same_split_only(tmp_path: Path)
 @pytest.mark.parametrize("cut", ["{}", "[]", '{"task": "mo'])
 def test_a_cut_listing_is_made_anew(tmp_path: Path, cut: str) -> None:
     found = task(tmp_path, row() + "{broken\n")
-    count_bad(tmp_path, [(found, None)])
+    count_bad(tmp_path, [(found, None)], {})
     whole = (tmp_path / "bad_records.jsonl").read_text()
     (tmp_path / "bad_records.jsonl").write_text(whole + cut)
-    count_bad(tmp_path, [(found, None)])
+    count_bad(tmp_path, [(found, None)], {})
     assert (tmp_path / "bad_records.jsonl").read_text() == whole
 
 
 def test_without_bad_records_there_is_no_file(tmp_path: Path) -> None:
-    assert count_bad(tmp_path, [(task(tmp_path, row()), None)]) == {"mood/line": 0}
+    assert count_bad(tmp_path, [(task(tmp_path, row()), None)], {}) == {"mood/line": 0}
     assert not (tmp_path / "bad_records.jsonl").exists()
 
 
@@ -116,3 +116,11 @@ def test_a_bad_line_takes_its_sentence_or_its_aligned_lines_along(tmp_path: Path
     aligned = build_source({"format": "parallel", "train": {"p": "p", "q": "q"}}, tmp_path, "t")
     assert [record.data for record in aligned.records("train", bad)] == [{"p": "1", "q": "x"}, {"p": "3", "q": "z"}]
     assert bad.count == 2
+
+
+def test_what_could_not_be_encoded_is_set_aside_with_the_others(tmp_path: Path) -> None:
+    found = task(tmp_path, b"{broken\n" + row().encode())
+    unfit = {"mood/line": [DataError("data:2", "too long", "raise it")]}
+    assert count_bad(tmp_path, [(found, None)], unfit) == {"mood/line": 2}
+    assert bad_places(tmp_path, "mood/line", "train") == {"data:1", "data:2"}
+    assert bad_places(tmp_path, "mood/line", "test") == frozenset()

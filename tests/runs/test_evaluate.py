@@ -15,6 +15,8 @@ from t2t import __version__
 from t2t.errors import DataError, RunDirectoryError, TemplateError
 from t2t.linear.parsed import Issue, Parsed
 from t2t.runs.evaluate import evaluate, table
+from t2t.runs.judge import judge
+from t2t.runs.run_files import read_lines
 from t2t.runs.worst import WORST
 from t2t.structures import Example, Json, Value
 
@@ -261,3 +263,28 @@ def test_a_wrong_metric_is_told_with_its_line(tmp_path: Path) -> None:
     task.metrics = ("accuracee",)
     with pytest.raises(TemplateError, match=r"^colour\.yaml:9: unknown metric 'accuracee'"):
         evaluate(tmp_path, [task], ["test"])
+
+
+def test_lines_in_the_order_of_the_examples_are_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Line(dict[str, Json]):
+        """A line that can be counted."""
+
+    alive: WeakSet[Line] = WeakSet()
+    Line.__hash__ = object.__hash__  # type: ignore[method-assign,assignment]
+
+    def tracked(path: Path) -> Iterator[tuple[str, Json]]:
+        for where, data in read_lines(path):
+            line = Line(data)
+            alive.add(line)
+            yield where, line
+            del line
+
+    monkeypatch.setattr("t2t.runs.judge.read_lines", tracked)
+    task = Colours()
+    task.golds = ("red",) * 500  # type: ignore[assignment]
+    predict(tmp_path, {f"test{number}": "red" for number in range(500)})
+    most = 0
+    for _ in judge(tmp_path, task, "test"):
+        most = max(most, len(alive))
+    assert most <= 3
+    assert evaluate(tmp_path, [task], ["test"])[0].n == 500

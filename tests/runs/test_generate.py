@@ -5,11 +5,12 @@ import pytest
 
 from t2t.config import run as config
 from t2t.engine.distributed import device_name
-from t2t.errors import InputError, RunDirectoryError, RunFileError
+from t2t.errors import DataError, InputError, RunDirectoryError, RunFileError
 from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import build_from_scratch, save_model
 from t2t.model.tokenizer import train_tokenizer
 from t2t.runs import generate as runs
+from t2t.runs.evaluate import evaluate
 from t2t.runs.generate import generate, generate_run, prediction_file
 from t2t.tasks.task import Task, load_task
 
@@ -187,3 +188,25 @@ def test_what_is_missing_is_said(run: Path, task: Task, tmp_path: Path) -> None:
         generate(run, [task], ["dev"])
     with pytest.raises(RunDirectoryError, match="no model/config"):
         generate(tmp_path / "nothing", [task], ["test"])
+
+
+def test_a_prompt_that_does_not_fit_stops_or_is_set_aside(run: Path, task: Task, tmp_path: Path, capsys) -> None:
+    (tmp_path / "mood" / "test.tsv").write_text("glad\tthe sun\nsad\t" + "it rains " * 200 + "\nsad\tthe port\n")
+    template = TEMPLATE.replace("shorten: {field: text, keep: start}\n", "")
+    task.template.path.write_text(template)
+    with pytest.raises(DataError, match=r"test\.tsv:2: mood/line: the prompt is longer than 64 tokens"):
+        generate(run, [load_task(str(task.template.path))], ["test"], target_limit=3, prompt_limit=64)
+    assert not prediction_file(run, "mood/line", "test").exists()
+    task.template.path.write_text(template + "on_bad: skip\n")
+    skips = load_task(str(task.template.path))
+    assert generate(run, [skips], ["test"], target_limit=3, prompt_limit=64) == {"mood/line": 2}
+    kept = [example.id for example in skips.examples("test") if len(example.fields["text"]) < 99]
+    assert [line["id"] for line in lines(prediction_file(run, "mood/line", "test"))] == kept
+    (bad,) = lines(run / "bad_records.jsonl")
+    assert (bad["task"], bad["split"], bad["where"].rpartition("/")[2]) == ("mood/line", "test", "test.tsv:2")
+    assert "nothing left to shorten" in bad["found"]
+    assert "mood/line test: 1 bad records were set aside" in capsys.readouterr().out
+    assert {row.n for row in evaluate(run, [skips], ["test"])} == {2}
+    (run / "bad_records.jsonl").unlink()
+    with pytest.raises(DataError, match="no prediction for example"):
+        evaluate(run, [skips], ["test"])

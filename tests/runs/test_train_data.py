@@ -15,7 +15,7 @@ from t2t.data.cache import encode_split
 from t2t.data.encode import Counts, Encoded, Encoder
 from t2t.engine.checkpoint import Position
 from t2t.model.tokenizer import train_tokenizer
-from t2t.runs.train import Prepared, _data_by_epoch, _task_facts
+from t2t.runs.train import Prepared, _data_by_epoch, _in_place, _task_facts
 from t2t.tasks.mixture import Mixture
 from t2t.tasks.task import Task
 
@@ -79,3 +79,11 @@ def test_an_epoch_is_what_encoding_it_anew_gives(tmp_path: Path, more: str) -> N
         seen.add(str([row.input_ids.tolist() for row in found]))
     assert len(seen) == 3
     assert len(task.in_each_wording()) == (0 if more else 3)
+
+
+def test_a_wording_that_does_not_fit_gives_place_to_the_first() -> None:
+    def rows(*named: tuple[str, int]) -> list[Encoded]:
+        return [Encoded(name, 0, np.array([number]), np.array([1])) for name, number in named]
+
+    first, other = rows(("a", 1), ("b", 2), ("a", 3), ("c", 4)), rows(("a", 11), ("a", 13), ("d", 15), ("c", 14))
+    assert [row.input_ids.tolist() for row in _in_place(first, other)] == [[11], [2], [13], [14]]
