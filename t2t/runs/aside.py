@@ -54,7 +54,7 @@ def _lines(path: Path) -> Iterator[Json]:
             for text in file:
                 with suppress(ValueError):
                     line = json.loads(text)
-                    if isinstance(line, dict) and {"task", "split"} <= line.keys():
+                    if isinstance(line, dict) and {"task", "split", "where"} <= line.keys():
                         yield line
 
 
