@@ -129,4 +129,4 @@ def test_the_example_of_the_language_page_gives_what_it_says(tmp_path: Path) -> 
         example for example in task.examples("train") if example.fields["text"].strip() == "play techno on lastfm"
     )
     assert task.target_text(example) == "genre = techno ; service = lastfm @ play music"
-    assert "`play music @ genre = techno ; service = lastfm`" in PAGE
+    assert "`genre = techno ; service = lastfm @ play music`" in PAGE
