@@ -128,5 +128,5 @@ def test_the_example_of_the_language_page_gives_what_it_says(tmp_path: Path) -> 
     example = next(
         example for example in task.examples("train") if example.fields["text"].strip() == "play techno on lastfm"
     )
-    assert task.target_text(example) == "genre = techno ; service = lastfm @ play music"
-    assert "`genre = techno ; service = lastfm @ play music`" in PAGE
+    assert task.target_text(example) == "play music @ genre = techno ; service = lastfm"
+    assert "`play music @ genre = techno ; service = lastfm`" in PAGE
