@@ -27,7 +27,7 @@ class RoleScaledAdamW:
         self,
         model: T5ForConditionalGeneration,
         settings: OptimizerSettings,
-        device: torch.device = torch.device("cpu"),  # noqa: B008
+        device: torch.device | str = "cpu",
     ) -> None:
         self.settings, self.device = settings, device
         self.roles = [
@@ -59,7 +59,7 @@ class RoleScaledAdamW:
         return [fmean(islice(values, len(role))) for values in [iter(rms)] for role in self.roles]
 
 
-def _squares(parameters: list[nn.Parameter], device: torch.device) -> Tensor:
+def _squares(parameters: list[nn.Parameter], device: torch.device | str) -> Tensor:
     """The sum of squares of each whole parameter; at ZeRO-3 the ranks add up those of their partitions.
 
     Under ZeRO-3 with offload partitions lie on the host, small ones (which every rank keeps whole) on the GPU; NCCL
