@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from t2t.config.library import is_unverified, metric_names
+from t2t.config.mentions import Chance, MentionSettings, MentionsSection, read_mentions
 from t2t.config.mistakes import first_mistake
 from t2t.config.token_task import TokenTask, TokenTaskSection, read_token_task
 from t2t.config.variants import Where, line_finder, of_variant, variants
@@ -47,13 +48,10 @@ class _FewShot(_Strict):
     between: str = " ; "
 
 
-_Chance = Annotated[float, Field(gt=0, le=1)]
-
-
 class _Types(_Strict):
     node: str | None = None
-    keep: _Chance = 0.8
-    negatives: _Chance = 0.5
+    keep: Chance = 0.8
+    negatives: Chance = 0.5
 
 
 class _TemplateFile(_Strict):
@@ -71,6 +69,7 @@ class _TemplateFile(_Strict):
     shorten: _Shorten | None = None
     few_shot: _Shots | _FewShot | None = None
     types: Literal["sampled"] | _Types | None = None
+    replace_mentions: Chance | MentionsSection | None = None
     window: WindowSection | None = None
     token_task: TokenTaskSection | None = None
     target: dict[str, Any] | None = None
@@ -131,6 +130,7 @@ class Template:
     shorten: Shorten | None
     few_shot: FewShot | None
     types: Types | None
+    replace_mentions: MentionSettings | None
     window: WindowSettings | None
     token_task: TokenTask | None
     target: Mapping[str, Any]
@@ -152,7 +152,7 @@ class Template:
         content["references"] = self.references
         if self.few_shot is not None:
             content["few_shot"] = asdict(self.few_shot)
-        for name in ("types", "window", "token_task"):
+        for name in ("types", "replace_mentions", "window", "token_task"):
             if (settings := getattr(self, name)) is not None:
                 content[name] = asdict(settings)
         return json.dumps(content, ensure_ascii=False, default=str)
@@ -210,6 +210,7 @@ def _frozen(parsed: _TemplateFile, variant: str | None, path: Path, where: Where
         shorten=shorten,
         few_shot=_few_shot(parsed, where),
         types=_types(parsed.types),
+        replace_mentions=None if parsed.replace_mentions is None else read_mentions(parsed.replace_mentions),
         window=None if parsed.window is None else read_window(parsed.window, where),
         token_task=token_task,
         target=target,
@@ -266,7 +267,12 @@ def _known_keys(path: tuple[str | int, ...]) -> list[str]:
     if len(path) == 1:
         return [*_TemplateFile.model_fields, "for"]
     inner: dict[str | int, type[BaseModel]] = {"shorten": _Shorten, "prompts": _WeightedPrompt, "few_shot": _FewShot}
-    inner |= {"types": _Types, "window": WindowSection, "token_task": TokenTaskSection}
+    inner |= {
+        "types": _Types,
+        "replace_mentions": MentionsSection,
+        "window": WindowSection,
+        "token_task": TokenTaskSection,
+    }
     return [field.alias or name for name, field in inner[path[0]].model_fields.items()] if path[0] in inner else []
 
 

@@ -27,6 +27,7 @@ from t2t.tasks.bad_records import BadRecords, OnBad
 from t2t.tasks.few_shot import Exemplars
 from t2t.tasks.fields import SideFile, compile_fields
 from t2t.tasks.label_sets import has_open_sets, resolve_sets
+from t2t.tasks.mentions import Mentions
 from t2t.tasks.sources import RawRecord, Source, build_source
 from t2t.tasks.wanted_types import WantedTypes, with_set
 from t2t.tasks.windows import Windows
@@ -59,6 +60,7 @@ class Task:
 
     def compile(self) -> list[Prompt]:
         """The prompts, with all of the template tried: TemplateError for what is wrong in target or prompts."""
+        _ = self._mentions
         return self.prompts
 
     @cached_property
@@ -116,6 +118,14 @@ class Task:
                 found = "types: are sampled, but the prompt does not list them"
                 raise TemplateError(self._prompt_line(index), found, f"write {{{varying}}} into it")
         return prompts
+
+    @cached_property
+    def _mentions(self) -> Mentions | None:
+        settings = self.template.replace_mentions
+        if settings is None:
+            return None
+        where = self.template.where(("replace_mentions",))
+        return Mentions(settings, self.target, self.name, where, lambda: self.examples("train"))
 
     def _few_shot(self) -> Exemplars | None:
         settings = self.template.few_shot
@@ -220,6 +230,11 @@ class Task:
             gold = self.types.only(gold, list(self.types.words))
         return Example(raw.id, fields, gold, raw.where)
 
+    def drawn(self, example: Example, *, seed: int = 0, epoch: int | None = None) -> Example:
+        """The example as an epoch sees it: with ``replace_mentions:`` some of its mentions are others, as a function of
+        (seed, epoch, id); without ``epoch`` itself. Prompt and target of the epoch are those of this example."""
+        return example if self._mentions is None or epoch is None else self._mentions.drawn(example, seed, epoch)
+
     def prompt(self, example: Example, *, seed: int = 0, epoch: int | None = None, keep: int | None = None) -> str:
         """The prompt. With ``epoch`` one of the wordings is drawn by weight as a function of (seed, epoch, id),
         without it the first is taken; so are the exemplars of ``few_shot``. ``keep``: how many characters of the
@@ -270,16 +285,19 @@ class Task:
     @property
     def prompts_vary(self) -> bool:
         """True if the prompt or target of an example may differ from epoch to epoch."""
-        template = self.template
-        drawn = (self._exemplars, template.types, template.token_task)
-        return len(template.prompts) > 1 or any(one is not None for one in drawn)
+        return len(self.template.prompts) > 1 or self._draws_more
 
     def in_each_wording(self) -> list[Task]:
         """This task in each of its wordings alone; empty where more than the wording may differ from epoch to epoch."""
-        template = self.template
-        if any(one is not None for one in (self._exemplars, template.types, template.token_task)):
+        if self._draws_more:
             return []
-        return [Task(replace(template, prompts=(variant,))) for variant in template.prompts]
+        return [Task(replace(self.template, prompts=(variant,))) for variant in self.template.prompts]
+
+    @property
+    def _draws_more(self) -> bool:
+        template = self.template
+        drawn = (self._exemplars, template.types, template.replace_mentions, template.token_task)
+        return any(one is not None for one in drawn)
 
     def target_text(self, example: Example, *, seed: int = 0, epoch: int | None = None) -> str:
         """The target string of the gold value; with ``epoch``, of its part that the prompt asks for."""

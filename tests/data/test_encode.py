@@ -44,6 +44,9 @@ class Storms:
     def windowed(self, examples: Iterable[Example]) -> Iterator[Example]:
         return iter(examples)
 
+    def drawn(self, example: Example, *, seed: int = 0, epoch: int | None = None) -> Example:
+        return example
+
     def shorten_length(self, example: Example) -> int | None:
         return len(example.fields["text"]) if self.shortens else None
 

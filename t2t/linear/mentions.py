@@ -1,0 +1,111 @@
+"""Mentions of a text: the lists of a target that hold them, and a text with other mentions in their places."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import accumulate
+
+from t2t.linear.branches import Each, Record
+from t2t.linear.inline import Inline
+from t2t.linear.leaves import SpanOf
+from t2t.linear.node import Node
+from t2t.structures import Span, Value
+
+Place = tuple[int, int]
+
+
+def lists_of_mentions(root: Node) -> dict[str, Each | Inline]:
+    """The lists of a target, by their path, whose items have exactly one span; only those that no list holds."""
+    if isinstance(root, Record):
+        return {name: node for child in root.fields.nodes.values() for name, node in lists_of_mentions(child).items()}
+    if isinstance(root, Each | Inline) and len(_span_names(root)) == 1:
+        return {root.place.name: root}
+    return {}
+
+
+def span_name(node: Each | Inline) -> str:
+    """Which field of the items of a list of mentions is the span."""
+    return _span_names(node)[0]
+
+
+def _span_names(node: Each | Inline) -> list[str]:
+    return [name for name, child in node.fields.nodes.items() if isinstance(child, SpanOf)]
+
+
+def spans_in(node: Node, value: Value, field: str) -> Iterator[Span]:
+    """All spans of ``field`` in a gold value."""
+    found: list[Span] = []
+
+    def keep(span: Span) -> Span:
+        found.append(span)
+        return span
+
+    with_spans(node, value, field, keep)
+    yield from found
+
+
+def with_spans(node: Node, value: Value, field: str, change: Callable[[Span], Span]) -> Value:
+    """A gold value with each span of ``field`` changed, in lists inside lists too."""
+    if isinstance(value, Span):
+        return change(value) if isinstance(node, SpanOf) and node.field == field else value
+    if isinstance(node, Each | Inline) and isinstance(value, list):
+        return [_with_spans(node.fields.nodes, node, item, field, change) for item in value]
+    if isinstance(node, Record):
+        return _with_spans(node.fields.nodes, node, value, field, change)
+    return value
+
+
+def _with_spans(
+    nodes: Mapping[str, Node], node: Node, item: Value, field: str, change: Callable[[Span], Span]
+) -> Value:
+    if isinstance(item, dict):
+        return {name: with_spans(nodes[name], value, field, change) for name, value in item.items()}
+    return with_spans(nodes[node.plain], item, field, change) if isinstance(node, Each) and node.plain else item
+
+
+def place_of(span: Span) -> Place | None:
+    """Where a span stands, None if it does not say."""
+    if span.start is None:
+        return None
+    return span.start, span.start + len(span.text) if span.end is None else span.end
+
+
+def apart(places: list[Place]) -> set[Place]:
+    """Those of the places that touch no other one's characters; a place that is there twice touches itself."""
+    places = sorted(places)
+    furthest = [0, *accumulate((end for _, end in places), max)]
+    return {
+        place
+        for number, place in enumerate(places)
+        if furthest[number] <= place[0] < place[1] and (number + 1 == len(places) or place[1] <= places[number + 1][0])
+    }
+
+
+def replaced(text: str, edits: Mapping[Place, str]) -> tuple[str, Callable[[Span], Span]]:
+    """``text`` with other words in some places, none of which touch, and how spans move in it.
+
+    A span that stands in such a place is what now stands there; all others, which must not touch one, keep their text.
+    """
+    places = sorted(edits)
+    parts: list[str] = []
+    grown: list[int] = []
+    end = 0
+    for place in places:
+        parts += (text[end : place[0]], edits[place])
+        grown.append(len(edits[place]) - (place[1] - place[0]))
+        end = place[1]
+    shifts, ends = [0, *accumulate(grown)], [place[1] for place in places]
+
+    def move(span: Span) -> Span:
+        place = place_of(span)
+        if place is None:
+            return span
+        start = place[0] + shifts[bisect_right(ends, place[0])]
+        words = edits.get(place)
+        if words is not None:
+            return replace(span, text=words, start=start, end=start + len(words))
+        return replace(span, start=start, end=start + place[1] - place[0])
+
+    return "".join([*parts, text[end:]]), move

@@ -1,0 +1,138 @@
+"""Mention replacement (Dai and Adel 2020): an epoch sees an example with other mentions of the training split."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from random import Random
+from typing import TypeAlias
+
+from t2t.config.mentions import MentionSettings
+from t2t.errors import DataError, TemplateError
+from t2t.linear.branches import Each, Record
+from t2t.linear.inline import Inline
+from t2t.linear.leaves import Label, Labels, SpanOf
+from t2t.linear.mentions import Place, apart, lists_of_mentions, place_of, replaced, span_name, spans_in, with_spans
+from t2t.linear.target import Target
+from t2t.registry import did_you_mean
+from t2t.structures import Example, Span, Value
+
+Kind: TypeAlias = tuple[str, ...]
+
+
+class Mentions:
+    """Exchanges the mentions of examples.
+
+    Args:
+        settings: which mentions, how often, and for which others.
+        target: of the task.
+        name: of the task; part of what the draw depends on.
+        where: FILE:LINE of the section.
+        pool: gives the examples whose mentions are drawn from; read once, when first needed. Their mentions are held
+            in memory, each as often as it stands there, so that frequent ones stay frequent.
+
+    Raises:
+        TemplateError: the target has no such list, or its items no such fields.
+    """
+
+    def __init__(
+        self, settings: MentionSettings, target: Target, name: str, where: str, pool: Callable[[], Iterable[Example]]
+    ) -> None:
+        self.settings = settings
+        self.target = target
+        self.name = name
+        self._read = pool
+        self.list = _the_list(settings, target, where)
+        self._span = span_name(self.list)
+        node = self.list.fields.nodes[self._span]
+        assert isinstance(node, SpanOf)
+        self.field = node.field
+        self.alike = self._alike(where)
+
+    def _alike(self, where: str) -> tuple[str, ...]:
+        items = self.list.fields.nodes
+        if self.settings.alike is None:
+            return tuple(name for name, n in items.items() if isinstance(n, Label) and not isinstance(n, Labels))
+        root = self.target.root
+        known = {**(root.fields.nodes if isinstance(root, Record) else {}), **items}
+        for name in self.settings.alike:
+            if name not in known:
+                found = f"replace_mentions: alike: {name!r} is no field of the list or of the target"
+                raise TemplateError(where, found, did_you_mean(name, known))
+        return self.settings.alike
+
+    @cached_property
+    def _pool(self) -> Mapping[Kind, list[str]]:
+        pool: dict[Kind, list[str]] = {}
+        for example in self._read():
+            for kind, span in self._mentions(example.gold):
+                if span.text.strip():
+                    pool.setdefault(kind, []).append(span.text)
+        return pool
+
+    def _mentions(self, gold: Value) -> Iterator[tuple[Kind, Span]]:
+        """The mentions of a gold value, each with what one in its place must share."""
+        whole = gold if isinstance(gold, dict) else {}
+        value = gold
+        for key in self.list.place.name.split(".") if self.list.place.name else ():
+            value = value.get(key) if isinstance(value, dict) else None
+        for item in value if isinstance(value, list) else ():
+            fields = item if isinstance(item, dict) else {self._span: item}
+            span = fields.get(self._span)
+            if isinstance(span, Span):
+                yield tuple(repr(fields[name] if name in fields else whole.get(name)) for name in self.alike), span
+
+    def drawn(self, example: Example, seed: int, epoch: int) -> Example:
+        """The example with some mentions exchanged, a function of (seed, epoch, id).
+
+        A mention that shares characters with another one, or whose place is unknown, stays; so does the whole example
+        where a span of the field has no place, or the target cannot say what would come out.
+        """
+        text = example.fields.get(self.field)
+        places = [place_of(span) for span in spans_in(self.target.root, example.gold, self.field)]
+        if not isinstance(text, str) or not places or None in places:
+            return example
+        edits = self._edits(example, text, apart([place for place in places if place is not None]), seed, epoch)
+        if not edits:
+            return example
+        new, move = replaced(text, edits)
+        changed = replace(
+            example,
+            fields={**example.fields, self.field: new},
+            gold=with_spans(self.target.root, example.gold, self.field, move),
+        )
+        try:
+            self.target.render(changed.gold, changed.fields, changed.where)
+        except DataError:
+            return example
+        return changed
+
+    def _edits(self, example: Example, text: str, free: set[Place], seed: int, epoch: int) -> dict[Place, str]:
+        key = f"{seed}/{epoch}/{self.name}/{example.id}/mentions"
+        draw = Random(hashlib.blake2b(key.encode(), digest_size=8).digest())
+        edits: dict[Place, str] = {}
+        for kind, span in self._mentions(example.gold):
+            place = place_of(span)
+            if draw.random() >= self.settings.chance or place not in free or text[slice(*place)] != span.text:
+                continue
+            if kind in self._pool:
+                edits[place] = draw.choice(self._pool[kind])
+        return edits
+
+
+def _the_list(settings: MentionSettings, target: Target, where: str) -> Each | Inline:
+    lists = lists_of_mentions(target.root)
+    if settings.list is None and len(lists) == 1:
+        return next(iter(lists.values()))
+    if settings.list in lists:
+        return lists[settings.list]
+    if not lists:
+        found, todo = "replace_mentions: the target has no list whose items have one span", "leave it out"
+    elif settings.list is None:
+        found, todo = f"replace_mentions: the target has the lists {', '.join(lists)}", "say which: list: PATH"
+    else:
+        found = f"replace_mentions: list: {settings.list!r} is no list whose items have one span"
+        todo = did_you_mean(settings.list, lists)
+    raise TemplateError(where, found, todo)

@@ -1,0 +1,187 @@
+"""Mention replacement: an epoch sees other mentions of the same kind, with offsets that fit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from t2t.config.template import read_template
+from t2t.errors import TemplateError
+from t2t.linear.mentions import apart, place_of, replaced
+from t2t.structures import Span
+from t2t.tasks.task import Task
+
+TEMPLATE = """\
+task: demo/slots
+version: 1
+source: {format: jsonl, train: train.jsonl}
+prompt: "slots: {text}"
+replace_mentions: {chance: 0.5, alike: [type, intent]}
+target:
+  as: "{intent} @ {slots}"
+  fields:
+    intent: {label: {go: travel, eat: eat}}
+    slots:
+      each: slots
+      as: "{text} = {type}"
+      fields: {text: {span_of: text}, type: {label: {city: city, dish: dish}}}
+metrics: [exact_match]
+"""
+
+
+def record(text: str, intent: str, **mentions: str) -> dict[str, Any]:
+    slots = [{"text": {"text": said, "start": text.index(said)}, "type": kind} for said, kind in mentions.items()]
+    return {"text": text, "intent": intent, "slots": slots}
+
+
+RECORDS = [
+    record("from Rome to Oslo", "go", Rome="city", Oslo="city"),
+    record("去 北京 吧", "go", 北京="city"),
+    record("pasta in Rome Rome", "eat", pasta="dish"),
+    record("soup in Bergen", "eat", soup="dish", Bergen="city"),
+    record("hello", "go"),
+]
+
+
+def make(folder: Path, template: str = TEMPLATE, records: list[dict[str, Any]] = RECORDS) -> Task:
+    path = folder / "demo" / "slots.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(template)
+    (path.parent / "train.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records))
+    return Task(read_template(path))
+
+
+def fail_of(folder: Path, template: str) -> str:
+    with pytest.raises(TemplateError) as error:
+        make(folder, template).compile()
+    return str(error.value)
+
+
+def test_an_epoch_sees_other_mentions_of_the_same_kind_where_they_stand(tmp_path: Path) -> None:
+    task = make(tmp_path)
+    seen: dict[str, set[str]] = {}
+    for example in task.examples("train"):
+        for epoch in range(200):
+            drawn = task.drawn(example, seed=1, epoch=epoch)
+            seen.setdefault(example.id, set()).add(task.prompt(drawn, seed=1, epoch=epoch))
+            assert task.parse(task.target_text(drawn, seed=1, epoch=epoch), drawn).value == drawn.gold
+            for slot in drawn.gold["slots"]:
+                span = slot["text"]
+                assert drawn.fields["text"][span.start : span.end] == span.text
+    first, second, third, fourth, fifth = seen.values()
+    cities = ["Rome", "Oslo", "北京"]
+    assert first == {f"slots: from {one} to {other}" for one in cities for other in cities}
+    assert second == {f"slots: 去 {city} 吧" for city in cities}
+    assert third == {f"slots: {dish} in Rome Rome" for dish in ("pasta", "soup")}
+    assert fourth == {"slots: soup in Bergen", "slots: pasta in Bergen"}  # only this one is a city of eating
+    assert fifth == {"slots: hello"}
+
+
+def test_the_draw_is_a_function_of_seed_epoch_and_id(tmp_path: Path) -> None:
+    task, again = make(tmp_path), make(tmp_path)
+    example = next(iter(task.examples("train")))
+    draws = [task.drawn(example, seed=seed, epoch=epoch) for seed in (1, 2) for epoch in range(30)]
+    assert draws == [again.drawn(example, seed=seed, epoch=epoch) for seed in (1, 2) for epoch in range(30)]
+    assert draws[:30] != draws[30:]
+    assert task.drawn(example) is example
+
+
+def test_mentions_are_drawn_as_often_as_they_stand_in_training(tmp_path: Path) -> None:
+    records = [record("to Rome", "go", Rome="city")] * 9 + [record("to Oslo", "go", Oslo="city")]
+    task = make(tmp_path, TEMPLATE.replace("0.5", "1.0"), records)
+    example = next(iter(task.examples("train")))
+    texts = [task.drawn(example, epoch=epoch).fields["text"] for epoch in range(1000)]
+    assert 850 < texts.count("to Rome") < 950
+    assert texts.count("to Rome") + texts.count("to Oslo") == 1000
+
+
+def test_a_number_is_the_chance_and_labels_of_the_item_are_what_is_shared(tmp_path: Path) -> None:
+    task = make(tmp_path, TEMPLATE.replace("{chance: 0.5, alike: [type, intent]}", "1"))
+    example = list(task.examples("train"))[1]
+    texts = {task.drawn(example, epoch=epoch).fields["text"] for epoch in range(200)}
+    assert texts == {"去 Rome 吧", "去 Oslo 吧", "去 北京 吧", "去 Bergen 吧"}
+
+
+def test_what_varies_is_encoded_anew_in_each_epoch(tmp_path: Path) -> None:
+    task = make(tmp_path)
+    assert task.prompts_vary
+    assert task.in_each_wording() == []
+    plain = make(tmp_path, TEMPLATE.replace("replace_mentions", "# replace_mentions"))
+    assert not plain.prompts_vary
+    assert plain.fingerprint != task.fingerprint
+
+
+def test_nested_mentions_stay_and_move_along(tmp_path: Path) -> None:
+    template = TEMPLATE.replace("chance: 0.5, alike: [type, intent]", "chance: 1.0, list: slots")
+    texts = [
+        record("x Bank of Oslo y Rome z", "go", **{"Bank of Oslo": "city", "Oslo": "city", "Rome": "city"}),
+        record("Trondheim", "go", Trondheim="city"),
+    ]
+    task = make(tmp_path, template, texts)
+    example = next(iter(task.examples("train")))
+    found = {task.drawn(example, epoch=epoch).fields["text"] for epoch in range(100)}
+    assert found == {f"x Bank of Oslo y {one} z" for one in ("Bank of Oslo", "Oslo", "Rome", "Trondheim")}
+    inner = {"text": {"text": "Oslo", "start": 15}, "type": "city"}
+    texts[0] = record("Rome z Bank of Oslo", "go", Rome="city", **{"Bank of Oslo": "city"})
+    texts[0]["slots"].append(inner)
+    task = make(tmp_path, template, texts)
+    example = next(iter(task.examples("train")))
+    for epoch in range(100):
+        drawn = task.drawn(example, epoch=epoch)
+        assert drawn.fields["text"].endswith(" z Bank of Oslo")
+        places = [place_of(slot["text"]) for slot in drawn.gold["slots"]]
+        assert [drawn.fields["text"][slice(*place)] for place in places if place][1:] == ["Bank of Oslo", "Oslo"]
+
+
+def test_what_the_target_cannot_say_is_left_as_it_was(tmp_path: Path) -> None:
+    template = TEMPLATE.replace("0.5, alike: [type, intent]", "1.0")
+    unplaced = record("to Rome", "go", Rome="city")
+    del unplaced["slots"][0]["text"]["start"]
+    task = make(tmp_path, template, [unplaced, record("to Oslo", "go", Oslo="city")])
+    for example in task.examples("train"):
+        for epoch in range(20):
+            drawn = task.drawn(example, epoch=epoch)
+            assert drawn.fields["text"] in ("to Rome", "to Oslo")
+            assert task.parse(task.target_text(drawn), drawn).issues == ()
+
+
+def test_mistakes_are_one_sentence(tmp_path: Path) -> None:
+    section = "{chance: 0.5, alike: [type, intent]}"
+    assert "alike: 'typ' is no field of the list or of the target; did you mean 'type'" in fail_of(
+        tmp_path, TEMPLATE.replace("[type,", "[typ,")
+    )
+    assert "list: 'slot' is no list whose items have one span; did you mean 'slots'" in fail_of(
+        tmp_path, TEMPLATE.replace(section, "{list: slot}")
+    )
+    assert "unknown key 'chanse'; did you mean 'chance'" in fail_of(tmp_path, TEMPLATE.replace("chance", "chanse"))
+    assert "replace_mentions" in fail_of(tmp_path, TEMPLATE.replace(section, "1.5"))
+    without = TEMPLATE[: TEMPLATE.index("target:")] + "target: {span_of: text, gold: text}\nmetrics: [exact_match]\n"
+    assert "has no list whose items have one span" in fail_of(tmp_path, without)
+    two = TEMPLATE.replace('"{intent} @ {slots}"', '"{intent} @ {slots} @ {more}"').replace(
+        "    slots:\n", "    more: {each: slots, as: '{it}', fields: {it: {span_of: text, gold: text}}}\n    slots:\n"
+    )
+    assert "the target has the lists slots, more" in fail_of(tmp_path, two)
+
+
+@given(st.text(max_size=40), st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=6), st.data())
+def test_places_move_with_their_texts(text: str, raw: list[tuple[int, int]], data: st.DataObject) -> None:
+    places = [(min(pair), max(pair)) for pair in raw if max(pair) <= len(text)]
+    free = apart(places)
+    for place in free:
+        others = list(places)
+        others.remove(place)
+        assert place[0] < place[1]
+        assert all(other[1] <= place[0] or place[1] <= other[0] for other in others)
+    edits: Mapping[tuple[int, int], str] = {
+        place: data.draw(st.text(min_size=1, max_size=5)) for place in sorted(free) if data.draw(st.booleans())
+    }
+    new, move = replaced(text, edits)
+    for place in places:
+        span = move(Span(text[slice(*place)], *place))
+        assert new[span.start : span.end] == span.text == edits.get(place, text[slice(*place)])
