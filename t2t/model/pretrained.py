@@ -70,6 +70,7 @@ def read_weights(source: str, revision: str | None, config: T5Config, dtype: tor
             raise InputError(source, "it has no weights as safetensors, and pickles are not read", _CONVERT) from error
         raise InputError(source, f"no T5 could be loaded ({error})", _NAME_ONE) from error
     _check_complete(source, found)
+    _check_head(source, revision, model)
     return model
 
 
@@ -83,6 +84,14 @@ def _check_complete(source: str, found: Mapping[str, Collection[Any]]) -> None:
     if told:
         found_there = f"its weights are not those of its config: they {'; they '.join(told)}"
         raise InputError(source, found_there, "name a whole checkpoint of a T5, with its own config.json")
+
+
+def _check_head(source: str, revision: str | None, model: T5ForConditionalGeneration) -> None:
+    """InputError where the config says that the head is a matrix of its own and there is none: transformers ties it."""
+    raw, _ = PreTrainedConfig.get_config_dict(source, revision=revision)
+    if raw.get("tie_word_embeddings") is False and model.lm_head.weight is model.shared.weight:
+        found = "its weights are not those of its config: they lack lm_head.weight (tie_word_embeddings is false)"
+        raise InputError(source, found, "name a whole checkpoint of a T5, with its own config.json")
 
 
 def _few(names: list[str]) -> str:

@@ -78,6 +78,18 @@ def test_a_t5_1_1_saved_again_keeps_its_logits(tmp_path: Path) -> None:
     assert torch.equal(logits(load_pretrained(saved(model, tmp_path))), logits(model))
 
 
+def test_a_t5_1_1_without_its_head_is_refused(tmp_path: Path) -> None:
+    model = T5ForConditionalGeneration(T5Config(**SIZES, tie_word_embeddings=False, feed_forward_proj="gated-gelu"))
+    untie_head(model, torch.randn(50, 16))
+    folder = saved(model, tmp_path)
+    raw = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(raw | {"tie_word_embeddings": False}))  # as the hub's have it
+    assert torch.equal(logits(load_pretrained(folder)), logits(model))
+    change(folder, lambda w: {name: one for name, one in w.items() if name != "lm_head.weight"})
+    with pytest.raises(InputError, match=r"they lack lm_head.weight"):
+        load_pretrained(folder)
+
+
 @pytest.mark.parametrize(
     ("model", "kind"),
     [
