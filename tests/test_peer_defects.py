@@ -186,6 +186,9 @@ class Question:
     def windowed(self, examples: Json) -> Json:
         raise NotImplementedError
 
+    def drawn(self, example: Json, *, seed: int = 0, epoch: int | None = None) -> Json:
+        return example
+
     def prompt(self, example: Json, *, seed: int = 0, epoch: int | None = None, keep: int | None = None) -> str:
         return f"{example.fields['text'][:keep]} ; who closed it"
 
