@@ -36,7 +36,7 @@ def _check(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     from t2t.runs.show import show
 
-    print(show(arguments.task, arguments.split, arguments.id, arguments.tokenizer))
+    print(show(arguments.task, arguments.split, arguments.id, arguments.tokenizer, arguments.epoch))
     return 0
 
 
@@ -103,6 +103,12 @@ def _trust_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trust-python", action="store_true", help="run the Python nodes of templates")
 
 
+def _epoch(given: str) -> int:
+    if not given.isdecimal():
+        raise argparse.ArgumentTypeError(f"{given!r} is no epoch, write 0, 1, 2, ..")
+    return int(given)
+
+
 def _tokenizer_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tokenizer", type=Path, metavar="DIR", help="count and show tokens of this tokenizer (or a hub name)"
@@ -129,6 +135,7 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument("task", help="a task name or a template file")
     show.add_argument("--split", help="the split to look in; by default the first")
     show.add_argument("--id", help="the id of the example; by default the first that is not empty")
+    show.add_argument("--epoch", type=_epoch, metavar="N", help="as training draws it in epoch N (0, 1, ..) of seed 0")
     _tokenizer_argument(show)
     _trust_argument(show)
     new = add("new", _new, "propose a template for data files, write it and check it")

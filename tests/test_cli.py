@@ -10,7 +10,7 @@ from t2t.cli import build_parser, main
 
 FLAGS = {
     "check": ["--json", "--tokenizer", "--trust-python", "template"],
-    "show": ["--id", "--split", "--tokenizer", "--trust-python", "task"],
+    "show": ["--epoch", "--id", "--split", "--tokenizer", "--trust-python", "task"],
     "new": ["--from", "--out"],
     "list": [],
     "train": ["--allow-unverified", "--config", "--set", "--trust-python"],

@@ -127,14 +127,14 @@ class Encoder:
         with the id what a token task hides.
 
         A prompt that is too long keeps as many characters of the template's ``shorten`` field as fit; a target that
-        is too long keeps its beginning and EOS. A prompt that does not fit with nothing left to shorten is a bad
-        record: it raises DataError, or is left out and kept in ``bad`` if the task skips such. There what does not
-        fit as ``epoch`` draws it, but fits without, is encoded without.
+        is too long keeps its beginning and EOS. A prompt that does not fit with nothing left to shorten, as ``epoch``
+        draws it, is encoded as evaluation sees it; one that does not fit so either is a bad record: it raises
+        DataError, or is left out and kept in ``bad`` if the task skips such.
         """
         pending = iter(examples)
         while batch := list(islice(pending, _BATCH)):
             for example, found in zip(batch, self._batch(task, batch, task_index, seed, epoch), strict=True):
-                if isinstance(found, DataError) and task.on_bad == "skip" and epoch is not None:
+                if isinstance(found, DataError) and epoch is not None:
                     (found,) = self._batch(task, [example], task_index, seed, None)
                 if not isinstance(found, DataError):
                     yield found[0]

@@ -51,18 +51,15 @@ def with_spans(node: Node, value: Value, field: str, change: Callable[[Span], Sp
     if isinstance(value, Span):
         return change(value) if isinstance(node, SpanOf) and node.field == field else value
     if isinstance(node, Each | Inline) and isinstance(value, list):
-        return [_with_spans(node.fields.nodes, node, item, field, change) for item in value]
-    if isinstance(node, Record):
-        return _with_spans(node.fields.nodes, node, value, field, change)
-    return value
+        return [_with_spans(node, item, field, change) for item in value]
+    return _with_spans(node, value, field, change) if isinstance(node, Record) else value
 
 
-def _with_spans(
-    nodes: Mapping[str, Node], node: Node, item: Value, field: str, change: Callable[[Span], Span]
-) -> Value:
+def _with_spans(node: Record | Each | Inline, item: Value, field: str, change: Callable[[Span], Span]) -> Value:
     if isinstance(item, dict):
-        return {name: with_spans(nodes[name], value, field, change) for name, value in item.items()}
-    return with_spans(nodes[node.plain], item, field, change) if isinstance(node, Each) and node.plain else item
+        return {name: with_spans(node.fields.nodes[name], value, field, change) for name, value in item.items()}
+    plain = node.plain if isinstance(node, Each) else None
+    return with_spans(node.fields.nodes[plain], item, field, change) if plain else item
 
 
 def place_of(span: Span) -> Place | None:

@@ -12,7 +12,13 @@ from t2t.structures import Example, Json, Span
 from t2t.tasks.task import Task, load_task
 
 
-def show(name: str, split: str | None = None, id_: str | None = None, tokenizer: Path | None = None) -> str:
+def show(
+    name: str,
+    split: str | None = None,
+    id_: str | None = None,
+    tokenizer: Path | None = None,
+    epoch: int | None = None,
+) -> str:
     """The stages of one example as text.
 
     Args:
@@ -20,6 +26,7 @@ def show(name: str, split: str | None = None, id_: str | None = None, tokenizer:
         split: the split to look in; by default the first that the source has.
         id_: the id of the example; by default the first with a gold that is not empty.
         tokenizer: a directory with a tokenizer, to show token ids and pieces too.
+        epoch: whose wording, exemplars, types and mentions are shown (of a run with seed 0); None: as evaluation asks.
 
     Raises:
         DataError: there is no such example.
@@ -27,30 +34,32 @@ def show(name: str, split: str | None = None, id_: str | None = None, tokenizer:
     task = load_task(name)
     whole = _find(task, split or task.splits()[0], id_)
     if task.token_task is not None:
-        return "\n".join(_stage(title, body) for title, body in _token_stages(task, whole, tokenizer))
+        return "\n".join(_stage(title, body) for title, body in _token_stages(task, whole, tokenizer, epoch))
     windows = task.windows(whole)
     example = next((window for window in windows if window.gold not in ([], None)), windows[0])
-    rendered = task.render(example)
-    parsed = task.parse(rendered.target, example)
+    example = task.drawn(example, epoch=epoch)
+    gold = task.asked(example, epoch=epoch)
+    prompt, target = task.prompt(example, epoch=epoch), task.target_text(example, epoch=epoch)
+    parsed = task.parse(target, example)
     stages = [
         ("task", f"{task.name} (version {task.version}) from {task.template.path}"),
         ("record", f"{whole.id} at {example.where}"),
         *([("window", f"{example.id}, one of {len(windows)}")] if len(windows) > 1 else []),
         ("fields", _pretty(example.fields)),
-        ("gold", _pretty(example.gold)),
-        ("prompt", rendered.prompt),
-        ("target", rendered.target),
-        *(_tokens(tokenizer, rendered.prompt, rendered.target) if tokenizer else []),
+        ("gold", _pretty(gold)),
+        ("prompt", prompt),
+        ("target", target),
+        *(_tokens(tokenizer, prompt, target) if tokenizer else []),
         ("parsed", _pretty(parsed.value)),
         ("issues", ", ".join(f"{issue.kind} {issue.path} {issue.text!r}" for issue in parsed.issues) or "none"),
-        ("round trip", "equal" if parsed.value == example.gold else "DIFFERS from gold"),
+        ("round trip", "equal" if parsed.value == gold else "DIFFERS from gold"),
         *([("all windows", _pretty(task.parse_gold(whole).value))] if len(windows) > 1 else []),
     ]
     return "\n".join(_stage(title, body) for title, body in stages)
 
 
-def _token_stages(task: Task, example: Example, folder: Path | None) -> list[tuple[str, str]]:
-    """The stages of a token task: the text and, with a tokenizer, the rows that epoch 0 makes of it."""
+def _token_stages(task: Task, example: Example, folder: Path | None, epoch: int | None) -> list[tuple[str, str]]:
+    """The stages of a token task: the text and, with a tokenizer, the rows that an epoch (0) makes of it."""
     stages = [
         ("task", f"{task.name} (version {task.version}) from {task.template.path}"),
         ("what", str(task.token_task)),
@@ -64,7 +73,7 @@ def _token_stages(task: Task, example: Example, folder: Path | None) -> list[tup
     from t2t.model.tokenizer import load_tokenizer
 
     tokenizer, limits = load_tokenizer(str(folder)), LengthsSection()
-    row, _ = Encoder(tokenizer, limits.prompt, limits.target).encode(task, example, epoch=0)
+    row, _ = Encoder(tokenizer, limits.prompt, limits.target).encode(task, example, epoch=epoch or 0)
     for title, ids in (("prompt ids", row.input_ids.tolist()), ("target ids", row.labels.tolist())):
         pieces = tokenizer.convert_ids_to_tokens(ids)
         stages.append((title, " ".join(f"{piece}:{number}" for piece, number in zip(pieces, ids, strict=True))))

@@ -10,11 +10,12 @@ from random import Random
 from typing import TypeAlias
 
 from t2t.config.mentions import MentionSettings
-from t2t.errors import DataError, TemplateError
+from t2t.errors import TemplateError
 from t2t.linear.branches import Each, Record
 from t2t.linear.inline import Inline
 from t2t.linear.leaves import Label, Labels, SpanOf
 from t2t.linear.mentions import Place, apart, lists_of_mentions, place_of, replaced, span_name, spans_in, with_spans
+from t2t.linear.python_node import PythonNode
 from t2t.linear.target import Target
 from t2t.registry import did_you_mean
 from t2t.structures import Example, Span, Value
@@ -34,7 +35,8 @@ class Mentions:
             in memory, each as often as it stands there, so that frequent ones stay frequent.
 
     Raises:
-        TemplateError: the target has no such list, or its items no such fields.
+        TemplateError: the target has no such list, its items no such fields, or it has a Python node, whose values may
+            hold places or mentions that nobody can move.
     """
 
     def __init__(
@@ -45,6 +47,10 @@ class Mentions:
         self.name = name
         self._read = pool
         self.list = _the_list(settings, target, where)
+        for name_, python in target.nodes.items():
+            if isinstance(python, PythonNode):
+                found = f"replace_mentions: nobody can move mentions in the Python node {name_!r}"
+                raise TemplateError(where, found, "leave replace_mentions: out")
         self._span = span_name(self.list)
         node = self.list.fields.nodes[self._span]
         assert isinstance(node, SpanOf)
@@ -87,8 +93,8 @@ class Mentions:
     def drawn(self, example: Example, seed: int, epoch: int) -> Example:
         """The example with some mentions exchanged, a function of (seed, epoch, id).
 
-        A mention that shares characters with another one, or whose place is unknown, stays; so does the whole example
-        where a span of the field has no place, or the target cannot say what would come out.
+        A mention that shares characters with another one stays; so does the whole example where a span of the field has
+        no place.
         """
         text = example.fields.get(self.field)
         places = [place_of(span) for span in spans_in(self.target.root, example.gold, self.field)]
@@ -98,16 +104,8 @@ class Mentions:
         if not edits:
             return example
         new, move = replaced(text, edits)
-        changed = replace(
-            example,
-            fields={**example.fields, self.field: new},
-            gold=with_spans(self.target.root, example.gold, self.field, move),
-        )
-        try:
-            self.target.render(changed.gold, changed.fields, changed.where)
-        except DataError:
-            return example
-        return changed
+        gold = with_spans(self.target.root, example.gold, self.field, move)
+        return replace(example, fields={**example.fields, self.field: new}, gold=gold)
 
     def _edits(self, example: Example, text: str, free: set[Place], seed: int, epoch: int) -> dict[Place, str]:
         key = f"{seed}/{epoch}/{self.name}/{example.id}/mentions"

@@ -301,10 +301,13 @@ class Task:
 
     def target_text(self, example: Example, *, seed: int = 0, epoch: int | None = None) -> str:
         """The target string of the gold value; with ``epoch``, of its part that the prompt asks for."""
-        gold = example.gold
-        if self.types is not None and epoch is not None:
-            gold = self.types.only(gold, self.types.wanted(gold, example.id, seed, epoch))
-        return self.target.render(gold, example.fields, example.where)
+        return self.target.render(self.asked(example, seed=seed, epoch=epoch), example.fields, example.where)
+
+    def asked(self, example: Example, *, seed: int = 0, epoch: int | None = None) -> Value:
+        """The gold value; with ``epoch`` and ``types:``, its part that the prompt asks for."""
+        if self.types is None or epoch is None:
+            return example.gold
+        return self.types.only(example.gold, self.types.wanted(example.gold, example.id, seed, epoch))
 
     def render(self, example: Example) -> Rendered:
         """Prompt and target as evaluation sees them."""

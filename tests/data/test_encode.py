@@ -245,8 +245,9 @@ def test_what_does_not_fit_is_left_out_and_kept_where_bad_records_are_skipped(tm
         encode_split(first, Storms(task.rows, shortens=False), "train")
 
 
-def test_what_does_not_fit_as_an_epoch_draws_it_is_encoded_without(tmp_path) -> None:
-    task = Storms([("a", "b"), ("c", "d")], shortens=False, on_bad="skip", prompts_vary=True)
+@pytest.mark.parametrize("on_bad", ["stop", "skip"])
+def test_what_does_not_fit_as_an_epoch_draws_it_is_encoded_without(on_bad: Literal["stop", "skip"]) -> None:
+    task = Storms([("a", "b"), ("c", "d")], shortens=False, on_bad=on_bad, prompts_vary=True)
     limit = len(encode_texts(TOKENIZER, [task.prompt(one(task))])[0])
     assert limit < len(encode_texts(TOKENIZER, [task.prompt(one(task), seed=10**30, epoch=1)])[0])
     encoder = Encoder(TOKENIZER, limit + 8, 10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from hypothesis import strategies as st
 from t2t.config.template import read_template
 from t2t.errors import TemplateError
 from t2t.linear.mentions import apart, place_of, replaced
+from t2t.runs.show import show
 from t2t.structures import Span
 from t2t.tasks.task import Task
+from t2t.trust import VARIABLE
 
 TEMPLATE = """\
 task: demo/slots
@@ -139,19 +142,44 @@ def test_nested_mentions_stay_and_move_along(tmp_path: Path) -> None:
         assert [drawn.fields["text"][slice(*place)] for place in places if place][1:] == ["Bank of Oslo", "Oslo"]
 
 
-def test_what_the_target_cannot_say_is_left_as_it_was(tmp_path: Path) -> None:
-    template = TEMPLATE.replace("0.5, alike: [type, intent]", "1.0")
-    unplaced = record("to Rome", "go", Rome="city")
+def test_an_example_with_a_mention_of_unknown_place_stays(tmp_path: Path) -> None:
+    unplaced = record("to Rome from Oslo", "go", Rome="city", Oslo="city")
     del unplaced["slots"][0]["text"]["start"]
-    task = make(tmp_path, template, [unplaced, record("to Oslo", "go", Oslo="city")])
-    for example in task.examples("train"):
-        for epoch in range(20):
-            drawn = task.drawn(example, epoch=epoch)
-            assert drawn.fields["text"] in ("to Rome", "to Oslo")
-            assert task.parse(task.target_text(drawn), drawn).issues == ()
+    task = make(tmp_path, TEMPLATE.replace("0.5", "1.0"), [unplaced, record("to Bergen", "go", Bergen="city")])
+    first, second = task.examples("train")
+    assert {task.drawn(first, epoch=epoch).fields["text"] for epoch in range(50)} == {"to Rome from Oslo"}
+    texts = {task.drawn(second, epoch=epoch).fields["text"] for epoch in range(50)}
+    assert texts == {"to Rome", "to Oslo", "to Bergen"}
 
 
-def test_mistakes_are_one_sentence(tmp_path: Path) -> None:
+def test_the_how_manieth_is_counted_anew(tmp_path: Path) -> None:
+    template = TEMPLATE.replace("0.5", "1.0").replace("{span_of: text}", "{span_of: text, repeat: number}")
+    records = [record("a Rome to Oslo", "go", Oslo="city"), record("Rome to Bergen", "go", Rome="city", Bergen="city")]
+    task = make(tmp_path, template, records)
+    example = next(iter(task.examples("train")))
+    said = set()
+    for epoch in range(50):
+        drawn = task.drawn(example, epoch=epoch)
+        target = task.target_text(drawn, epoch=epoch)
+        said.add((drawn.fields["text"], target))
+        spans = [slot["text"] for slot in task.parse(target, drawn).value["slots"]]
+        assert [(span.start, span.end) for span in spans] == [place_of(slot["text"]) for slot in drawn.gold["slots"]]
+    assert said == {
+        ("a Rome to Oslo", "travel @ Oslo = city"),
+        ("a Rome to Bergen", "travel @ Bergen = city"),
+        ("a Rome to Rome", "travel @ Rome #2 = city"),
+    }
+
+
+def test_show_prints_an_example_as_an_epoch_draws_it(tmp_path: Path) -> None:
+    make(tmp_path)
+    path = str(tmp_path / "demo" / "slots.yaml")
+    prompts = {line for epoch in range(30) for line in show(path, epoch=epoch).splitlines() if "prompt" in line}
+    assert len(prompts) > 3
+    assert all("round trip  equal" in show(path, epoch=epoch) for epoch in range(30))
+
+
+def test_mistakes_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     section = "{chance: 0.5, alike: [type, intent]}"
     assert "alike: 'typ' is no field of the list or of the target; did you mean 'type'" in fail_of(
         tmp_path, TEMPLATE.replace("[type,", "[typ,")
@@ -163,6 +191,11 @@ def test_mistakes_are_one_sentence(tmp_path: Path) -> None:
     assert "replace_mentions" in fail_of(tmp_path, TEMPLATE.replace(section, "1.5"))
     without = TEMPLATE[: TEMPLATE.index("target:")] + "target: {span_of: text, gold: text}\nmetrics: [exact_match]\n"
     assert "has no list whose items have one span" in fail_of(tmp_path, without)
+    monkeypatch.setenv(VARIABLE, "1")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    (tmp_path / "own_leaf.py").write_text("class Leaf:\n    pass\n")
+    python = TEMPLATE.replace("intent: {label: {go: travel, eat: eat}}", "intent: {python: own_leaf:Leaf}")
+    assert "replace_mentions: nobody can move mentions in the Python node 'intent'" in fail_of(tmp_path, python)
     two = TEMPLATE.replace('"{intent} @ {slots}"', '"{intent} @ {slots} @ {more}"').replace(
         "    slots:\n", "    more: {each: slots, as: '{it}', fields: {it: {span_of: text, gold: text}}}\n    slots:\n"
     )
