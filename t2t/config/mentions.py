@@ -22,7 +22,8 @@ class MentionsSection(BaseModel):
 @dataclass(frozen=True, slots=True)
 class MentionSettings:
     """The list of the target that holds the mentions (None: the only one), the chance that one is exchanged, and
-    the fields, of the item or of the whole target, that the mention in its place must share (None: the item's labels).
+    the fields, of the item or of the whole target, that the mention in its place must share (None: all of the item but
+    the span itself and lists).
     """
 
     list: str | None

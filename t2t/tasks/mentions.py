@@ -13,7 +13,7 @@ from t2t.config.mentions import MentionSettings
 from t2t.errors import TemplateError
 from t2t.linear.branches import Each, Record
 from t2t.linear.inline import Inline
-from t2t.linear.leaves import Label, Labels, SpanOf
+from t2t.linear.leaves import SpanOf
 from t2t.linear.mentions import Place, apart, lists_of_mentions, place_of, replaced, span_name, spans_in, with_spans
 from t2t.linear.python_node import PythonNode
 from t2t.linear.target import Target
@@ -60,7 +60,7 @@ class Mentions:
     def _alike(self, where: str) -> tuple[str, ...]:
         items = self.list.fields.nodes
         if self.settings.alike is None:
-            return tuple(name for name, n in items.items() if isinstance(n, Label) and not isinstance(n, Labels))
+            return tuple(name for name, node in items.items() if not isinstance(node, SpanOf | Each | Inline))
         root = self.target.root
         known = {**(root.fields.nodes if isinstance(root, Record) else {}), **items}
         for name in self.settings.alike:

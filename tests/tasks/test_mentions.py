@@ -104,7 +104,24 @@ def test_mentions_are_drawn_as_often_as_they_stand_in_training(tmp_path: Path) -
     assert texts.count("to Rome") + texts.count("to Oslo") == 1000
 
 
-def test_a_number_is_the_chance_and_labels_of_the_item_are_what_is_shared(tmp_path: Path) -> None:
+def test_without_alike_all_of_the_item_must_be_the_same(tmp_path: Path) -> None:
+    template = (
+        "task: demo/slots\nversion: 1\nsource: {format: jsonl, train: train.jsonl}\nprompt: '{text}'\n"
+        "replace_mentions: 1\ntarget:\n  each: slots\n  as: '{text} = {kinds} ( {id} )'\n"
+        '  fields: {text: {span_of: text}, kinds: {labels: [city, dish], between: " + "}, id: {text: id, gold: id}}\n'
+        "metrics: [exact_match]\n"
+    )
+    kinds = {"Rome": ["city"], "Roma": ["city"], "Romano": ["city", "dish"], "pasta": ["dish"]}
+    records = [
+        {"text": f"to {said}", "slots": [{"text": {"text": said, "start": 3}, "kinds": kinds[said], "id": said[:3]}]}
+        for said in kinds
+    ]
+    task = make(tmp_path, template, records)
+    drawn = [{task.drawn(one, epoch=epoch).fields["text"] for epoch in range(50)} for one in task.examples("train")]
+    assert drawn == [{"to Rome", "to Roma"}, {"to Rome", "to Roma"}, {"to Romano"}, {"to pasta"}]
+
+
+def test_a_number_is_the_chance_and_the_item_alone_says_what_is_shared(tmp_path: Path) -> None:
     task = make(tmp_path, TEMPLATE.replace("{chance: 0.5, alike: [type, intent]}", "1"))
     example = list(task.examples("train"))[1]
     texts = {task.drawn(example, epoch=epoch).fields["text"] for epoch in range(200)}
