@@ -11,7 +11,7 @@ def load_tasks(run: RunConfig) -> list[Task]:
     """The tasks of a run in the order of its file; RunFileError if one stands there twice, by whatever name or path."""
     tasks: dict[str, Task] = {}
     for entry in run.tasks:
-        task = load_task(entry.task, entry.where)
+        task = load_task(entry.task, entry.where, entry.limit)
         if task.name in tasks:
             raise RunFileError(entry.where, f"the task {task.name!r} stands twice", "keep one, with a weight")
         tasks[task.name] = task

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from t2t.config.library import template_files
@@ -36,12 +37,18 @@ from t2t.tasks.windows import Windows
 class Task:
     """A compiled template. Nothing is read from the data before ``examples`` is called.
 
+    Args:
+        template: as its file says it.
+        limit: how many examples of the training split a run trains on (None: all); solved examples and other mentions
+            come from those, so that nothing of the rest is learned.
+
     Raises:
         TemplateError: the template is wrong; the message says FILE:LINE, what was found and what to do.
     """
 
-    def __init__(self, template: Template) -> None:
+    def __init__(self, template: Template, limit: int | None = None) -> None:
         self.template = template
+        self.limit = limit
         self.name = template.task
         self.version = template.version
         self.language = template.languages[0]
@@ -94,7 +101,7 @@ class Task:
             raise RunFileError("--types", f"{self.name} does not sample types", "add types: sampled to its template")
         asked = self.types.asked(words, "--types")
         spec = with_set(self.template.target, self.types.node.place.path, asked)
-        task = Task(replace(self.template, target=spec))
+        task = Task(replace(self.template, target=spec), self.limit)
         task._all_types = self.target
         return task
 
@@ -125,7 +132,10 @@ class Task:
         if settings is None:
             return None
         where = self.template.where(("replace_mentions",))
-        return Mentions(settings, self.target, self.name, where, lambda: self.examples("train"))
+        return Mentions(settings, self.target, self.name, where, lambda: self._drawn_from("train"))
+
+    def _drawn_from(self, split: str) -> Iterator[Example]:
+        return islice(self.examples(split), self.limit if split == "train" else None)
 
     def _few_shot(self) -> Exemplars | None:
         settings = self.template.few_shot
@@ -135,7 +145,7 @@ class Task:
         def render(example: Example, wording: int) -> tuple[str, str]:
             return self._worded(example, example.fields, wording, 0, None), self.target_text(example)
 
-        return Exemplars(settings, self.name, lambda: self.examples(settings.split), render)
+        return Exemplars(settings, self.name, lambda: self._drawn_from(settings.split), render)
 
     def _prompt_line(self, index: int) -> str:
         path = ("prompt",) if len(self.template.prompts) == 1 else ("prompts", index)
@@ -291,7 +301,7 @@ class Task:
         """This task in each of its wordings alone; empty where more than the wording may differ from epoch to epoch."""
         if self._draws_more:
             return []
-        return [Task(replace(self.template, prompts=(variant,))) for variant in self.template.prompts]
+        return [Task(replace(self.template, prompts=(variant,)), self.limit) for variant in self.template.prompts]
 
     @property
     def _draws_more(self) -> bool:
@@ -373,19 +383,19 @@ def named_tasks(name: str) -> list[str]:
     return [f"{name}/{variant}" for variant in found if variant] or [name]
 
 
-def load_task(name: str, where: str = "task") -> Task:
+def load_task(name: str, where: str = "task", limit: int | None = None) -> Task:
     """The task called FAMILY/NAME, or the one in a YAML file; with ``/VARIANT`` behind it where that has ``for:``.
 
-    RunFileError with a hint if there is none.
+    ``limit`` as in ``Task``. RunFileError with a hint if there is none.
     """
     if found := re.fullmatch(r"(.+?\.ya?ml)(?:/(.+))?", name):
         path, variant = Path(found[1]), found[2]
         if not path.is_file():
             raise RunFileError(where, f"there is no file {found[1]!r}", "correct the path")
-        return Task(read_template(path, variant))
+        return Task(read_template(path, variant), limit)
     files = template_files()
     family, _, rest = name.partition("/")
     stem, _, variant = rest.partition("/")
     if f"{family}/{stem}" not in files:
         raise RunFileError(where, f"unknown task {name!r}", did_you_mean(name, files))
-    return Task(read_template(files[f"{family}/{stem}"], variant or None))
+    return Task(read_template(files[f"{family}/{stem}"], variant or None), limit)

@@ -17,3 +17,11 @@ def test_a_task_under_two_names_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(RunFileError, match=r"run\.yaml:4: the task 'atlas/topic_en' stands twice"):
         answering_tasks(load_run(path, []))
+
+
+def test_tasks_know_how_many_examples_the_run_trains_on(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        "run: x\ntasks: [{task: atlas/topic_en, limit: 7}, atlas/ner_zh]\nmodel: {from: x}\nschedule: {steps: 1}\n"
+    )
+    assert [task.limit for task in answering_tasks(load_run(path, []))] == [7, None]

@@ -101,3 +101,16 @@ def test_a_wrong_form_is_told_with_its_line(tmp_path: Path, few_shot: str, messa
         make(tmp_path, TEMPLATE.replace("few_shot: 2", few_shot))
     assert message in str(error.value)
     assert "line.yaml:6: " in str(error.value)
+
+
+def test_a_run_that_trains_on_a_few_draws_from_those_alone(tmp_path: Path) -> None:
+    task = make(tmp_path)
+    limited = Task(task.template, limit=2)
+    _, example = task.examples("test")
+    drawn = {shot for epoch in range(30) for shot in shots(limited.prompt(example, epoch=epoch))}
+    assert {shot.removesuffix(" => glad").removesuffix(" => sad") for shot in drawn} == {
+        "mood of: sun {prompt}",
+        "mood of: rain",
+        "sun {prompt} ?",
+        "rain ?",
+    }

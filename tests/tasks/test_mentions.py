@@ -104,6 +104,14 @@ def test_mentions_are_drawn_as_often_as_they_stand_in_training(tmp_path: Path) -
     assert texts.count("to Rome") + texts.count("to Oslo") == 1000
 
 
+def test_a_run_that_trains_on_a_few_draws_from_those_alone(tmp_path: Path) -> None:
+    task = Task(make(tmp_path).template, limit=1)
+    example = list(task.examples("train"))[1]
+    assert {task.drawn(example, epoch=epoch).fields["text"] for epoch in range(50)} == {
+        f"去 {city} 吧" for city in ("北京", "Rome", "Oslo")
+    }
+
+
 def test_without_alike_all_of_the_item_must_be_the_same(tmp_path: Path) -> None:
     template = (
         "task: demo/slots\nversion: 1\nsource: {format: jsonl, train: train.jsonl}\nprompt: '{text}'\n"
