@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import accumulate
 
@@ -69,14 +69,15 @@ def place_of(span: Span) -> Place | None:
     return span.start, span.start + len(span.text) if span.end is None else span.end
 
 
-def apart(places: list[Place]) -> set[Place]:
-    """Those of the places that touch no other one's characters; a place that is there twice touches itself."""
-    places = sorted(places)
-    furthest = [0, *accumulate((end for _, end in places), max)]
+def apart(places: Collection[Place]) -> set[Place]:
+    """Those of the places that hold characters and share none with a different place."""
+    ordered = sorted(set(places))
+    furthest = [0, *accumulate((end for _, end in ordered), max)]
     return {
         place
-        for number, place in enumerate(places)
-        if furthest[number] <= place[0] < place[1] and (number + 1 == len(places) or place[1] <= places[number + 1][0])
+        for number, place in enumerate(ordered)
+        if furthest[number] <= place[0] < place[1]
+        and (number + 1 == len(ordered) or place[1] <= ordered[number + 1][0])
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -93,14 +94,16 @@ class Mentions:
     def drawn(self, example: Example, seed: int, epoch: int) -> Example:
         """The example with some mentions exchanged, a function of (seed, epoch, id).
 
-        A mention that shares characters with another one stays; so does the whole example where a span of the field has
-        no place.
+        A mention that shares characters with another one stays; spans elsewhere in the gold that stand in the very same
+        place (arguments of relations) are exchanged with it. An example with a span of the field without a place stays.
         """
         text = example.fields.get(self.field)
         places = [place_of(span) for span in spans_in(self.target.root, example.gold, self.field)]
         if not isinstance(text, str) or not places or None in places:
             return example
-        edits = self._edits(example, text, apart([place for place in places if place is not None]), seed, epoch)
+        listed = Counter(place_of(span) for _, span in self._mentions(example.gold))
+        free = {place for place in apart([place for place in places if place is not None]) if listed[place] == 1}
+        edits = self._edits(example, text, free, seed, epoch)
         if not edits:
             return example
         new, move = replaced(text, edits)
@@ -130,6 +133,8 @@ def _the_list(settings: MentionSettings, target: Target, where: str) -> Each | I
         found, todo = "replace_mentions: the target has no list whose items have one span", "leave it out"
     elif settings.list is None:
         found, todo = f"replace_mentions: the target has the lists {', '.join(lists)}", "say which: list: PATH"
+    elif "" in lists:
+        found, todo = "replace_mentions: list: names one, but the whole target is the list", "leave list: out"
     else:
         found = f"replace_mentions: list: {settings.list!r} is no list whose items have one span"
         todo = did_you_mean(settings.list, lists)

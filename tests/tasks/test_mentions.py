@@ -177,6 +177,31 @@ def test_an_example_with_a_mention_of_unknown_place_stays(tmp_path: Path) -> Non
     assert texts == {"to Rome", "to Oslo", "to Bergen"}
 
 
+def test_arguments_of_relations_change_with_their_mention(tmp_path: Path) -> None:
+    template = (
+        "task: demo/slots\nversion: 1\nsource: {format: jsonl, train: train.jsonl}\nprompt: '{text}'\n"
+        "replace_mentions: 1\ntarget:\n  as: '{slots} @ {links}'\n  fields:\n"
+        "    slots: {each: slots, as: '{text} = {type}', fields: {text: {span_of: text}, type: {label: [man, city]}}}\n"
+        "    links: {each: links, as: '{who} ~ {place}', fields: {who: {span_of: text}, place: {span_of: text}}}\n"
+        "metrics: [exact_match]\n"
+    )
+    records = [record("Al is in Rome", "go", Al="man", Rome="city"), record("Bo, Oslo", "go", Bo="man", Oslo="city")]
+    for one in records:
+        who, place = (slot["text"] for slot in one["slots"])
+        one["links"] = [{"who": who, "place": place}]
+    records.append(record("Al of Al", "go", Al="man"))
+    records[2]["slots"] *= 2  # the same place twice in the list: which kind would it be?
+    records[2]["links"] = []
+    task = make(tmp_path, template, records)
+    first, _, third = task.examples("train")
+    drawn = [task.drawn(first, epoch=epoch) for epoch in range(50)]
+    assert {task.target_text(one) for one in drawn} == {
+        f"{who} = man ; {place} = city @ {who} ~ {place}" for who in ("Al", "Bo") for place in ("Rome", "Oslo")
+    }
+    assert all(task.parse(task.target_text(one), one).value == one.gold for one in drawn)
+    assert {task.drawn(third, epoch=epoch).fields["text"] for epoch in range(50)} == {"Al of Al"}
+
+
 def test_the_how_manieth_is_counted_anew(tmp_path: Path) -> None:
     template = TEMPLATE.replace("0.5", "1.0").replace("{span_of: text}", "{span_of: text, repeat: number}")
     records = [record("a Rome to Oslo", "go", Oslo="city"), record("Rome to Bergen", "go", Rome="city", Bergen="city")]
@@ -216,6 +241,10 @@ def test_mistakes_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "replace_mentions" in fail_of(tmp_path, TEMPLATE.replace(section, "1.5"))
     without = TEMPLATE[: TEMPLATE.index("target:")] + "target: {span_of: text, gold: text}\nmetrics: [exact_match]\n"
     assert "has no list whose items have one span" in fail_of(tmp_path, without)
+    root = TEMPLATE[: TEMPLATE.index("target:")].replace(section, "{list: slots}") + (
+        "target: {each: slots, as: '{text}', fields: {text: {span_of: text}}}\nmetrics: [exact_match]\n"
+    )
+    assert "list: names one, but the whole target is the list; leave list: out" in fail_of(tmp_path, root)
     monkeypatch.setenv(VARIABLE, "1")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     (tmp_path / "own_leaf.py").write_text("class Leaf:\n    pass\n")
@@ -232,8 +261,7 @@ def test_places_move_with_their_texts(text: str, raw: list[tuple[int, int]], dat
     places = [(min(pair), max(pair)) for pair in raw if max(pair) <= len(text)]
     free = apart(places)
     for place in free:
-        others = list(places)
-        others.remove(place)
+        others = set(places) - {place}
         assert place[0] < place[1]
         assert all(other[1] <= place[0] or place[1] <= other[0] for other in others)
     edits: Mapping[tuple[int, int], str] = {
