@@ -35,9 +35,10 @@ def encode_split(
 
     They are read from ``folder`` if they were encoded alike before. The file's name is a hash of task (template and
     data), version of t2t, vocabulary, length limits, split and ``limit``, and of seed and epoch where the
-    task's prompts vary with them. ``encoder.counts`` and ``encoder.bad`` are the same either way.
+    task's prompts vary (exemplars do by seed even without an epoch). ``encoder.counts`` and ``encoder.bad`` are the
+    same either way.
     """
-    varies = (seed, epoch) if task.prompts_vary and epoch is not None else None
+    varies = (seed, epoch) if task.prompts_vary else None
     content = json.dumps([__version__, task.name, task.fingerprint, encoder.fingerprint, split, limit, varies])
     file = None if folder is None else folder / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.npz"
     kept = None if file is None else _read(file, task_index)

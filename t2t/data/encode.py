@@ -126,10 +126,11 @@ class Encoder:
         """The examples in their order. ``seed`` and ``epoch`` choose prompts and types (None: the first, and all), and
         with the id what a token task hides.
 
-        A prompt that is too long keeps as many characters of the template's ``shorten`` field as fit; a target that
-        is too long keeps its beginning and EOS. A prompt that does not fit with nothing left to shorten, as ``epoch``
-        draws it, is encoded as evaluation sees it; one that does not fit so either is a bad record: it raises
-        DataError, or is left out and kept in ``bad`` if the task skips such.
+        A prompt that is too long keeps as many characters of the template's ``shorten`` field as fit; a target that is
+        too long keeps its beginning and EOS. An example that would be cut with the mentions drawn for it keeps its own.
+        A prompt that does not fit with nothing left to shorten, as ``epoch`` draws it, is encoded as without; one that
+        does not fit so either is a bad record: it raises DataError, or is left out and kept in ``bad`` if the task
+        skips such.
         """
         pending = iter(examples)
         while batch := list(islice(pending, _BATCH)):
@@ -166,10 +167,30 @@ class Encoder:
     ) -> list[_Row | DataError]:
         if task.token_task is not None:
             return self._corrupted(task, task.token_task, examples, task_index, f"{seed}/{epoch}/{task.name}")
-        examples = [task.drawn(example, seed=seed, epoch=epoch) for example in examples]
+        drawn = [task.drawn(example, seed=seed, epoch=epoch) for example in examples]
+        rows = self._fitted(task, drawn, task_index, seed, epoch)
+        over = [
+            place
+            for place, row in enumerate(rows)
+            if drawn[place] is not examples[place] and (isinstance(row, DataError) or row[1] is not None)
+        ]  # too long as drawn: a cut would take what the target names, so these stay as they were
+        undrawn = self._fitted(task, [examples[place] for place in over], task_index, seed, epoch)
+        for place, row in zip(over, undrawn, strict=True):
+            rows[place] = row
+        counts = self.counts.setdefault(task.name, Counts())
+        for row in rows:
+            if not isinstance(row, DataError):
+                counts.add(row[1])
+        return rows
+
+    def _fitted(
+        self, task: EncodableTask, examples: Sequence[Example], task_index: int, seed: int, epoch: int | None
+    ) -> list[_Row | DataError]:
+        """The rows of examples within the limits, or why they do not fit. Nothing is counted."""
+        if not examples:
+            return []
         prompts = self._ids([task.prompt(example, seed=seed, epoch=epoch) for example in examples])
         targets = self._ids([task.target_text(example, seed=seed, epoch=epoch) for example in examples])
-        counts = self.counts.setdefault(task.name, Counts())
         rows: list[_Row | DataError] = []
         for example, prompt, target in zip(examples, prompts, targets, strict=True):
             characters = 0
@@ -183,7 +204,6 @@ class Encoder:
             over = max(0, len(target) - self.target_limit)
             labels = [*target[: self.target_limit - 1], self._eos] if over else target
             cut = Cut(characters, over) if characters or over else None
-            counts.add(cut)
             rows.append((Encoded(example.id, task_index, _int32(prompt), _int32(labels)), cut))
         return rows
 

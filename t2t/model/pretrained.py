@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from transformers import MT5Config, PreTrainedConfig, PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, cached_file
 
 from t2t.errors import InputError
 from t2t.model.tokenizer import DAMAGED
@@ -22,8 +25,9 @@ _CONVERT = (
     "save it as safetensors once, if you trust it: "
     "AutoModelForSeq2SeqLM.from_pretrained(NAME, use_safetensors=False).save_pretrained(FOLDER)"
 )
+_HEAD = "lm_head.weight"
 # Beside each other in a checkpoint or not, these are one matrix (the head: where it is tied).
-_SHARED = frozenset({"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"})
+_SHARED = frozenset({"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", _HEAD})
 # Old checkpoints of T5 hold a relative bias of the cross-attention, which no T5 uses.
 _UNUSED = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
 
@@ -87,11 +91,24 @@ def _check_complete(source: str, found: Mapping[str, Collection[Any]]) -> None:
 
 
 def _check_head(source: str, revision: str | None, model: T5ForConditionalGeneration) -> None:
-    """InputError where the config says that the head is a matrix of its own and there is none: transformers ties it."""
+    """InputError where the config says that the head is a matrix of its own and none is stored: transformers ties it,
+    as it does one that equals the embedding, so the files are asked."""
     raw, _ = PreTrainedConfig.get_config_dict(source, revision=revision)
-    if raw.get("tie_word_embeddings") is False and model.lm_head.weight is model.shared.weight:
-        found = "its weights are not those of its config: they lack lm_head.weight (tie_word_embeddings is false)"
+    tied = model.lm_head.weight is model.shared.weight
+    if raw.get("tie_word_embeddings") is False and tied and _HEAD not in _stored(source, revision):
+        found = f"its weights are not those of its config: they lack {_HEAD} (tie_word_embeddings is false)"
         raise InputError(source, found, "name a whole checkpoint of a T5, with its own config.json")
+
+
+def _stored(source: str, revision: str | None) -> Collection[str]:
+    """The names of the weights that the safetensors of a model hold."""
+    single = cached_file(source, SAFE_WEIGHTS_NAME, revision=revision, _raise_exceptions_for_missing_entries=False)
+    if single is not None:
+        with safe_open(single, "pt") as file:
+            return list(file.keys())
+    index = cached_file(source, SAFE_WEIGHTS_INDEX_NAME, revision=revision)
+    names: dict[str, str] = json.loads(Path(index).read_text(encoding="utf-8"))["weight_map"]
+    return names
 
 
 def _few(names: list[str]) -> str:

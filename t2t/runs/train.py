@@ -159,7 +159,7 @@ def _data_by_epoch(config: RunConfig, prepared: Prepared) -> Callable[[int], lis
     """The encoded examples of an epoch: what varies by epoch is a function of (seed, epoch, id).
 
     Wordings are encoded once each and drawn for an epoch; tasks where more varies are encoded anew. Where bad records
-    are skipped and a wording does not fit, the first one stands in its place.
+    are skipped and a wording or a draw does not fit, the prepared row stands in its place; one set aside stays so.
     """
     encoder = Encoder(prepared.tokenizer, config.lengths.prompt, config.lengths.target)
 
@@ -182,7 +182,8 @@ def _data_by_epoch(config: RunConfig, prepared: Prepared) -> Callable[[int], lis
             drawn = (task.wording(config.seed, epoch, row.id) for row in prepared.data[index])
             return [variants[wording][place] for place, wording in enumerate(drawn)]
         limit = config.tasks[index].limit
-        return encode_split(encoder, task, "train", task_index=index, seed=config.seed, epoch=epoch, limit=limit)
+        anew = encode_split(encoder, task, "train", task_index=index, seed=config.seed, epoch=epoch, limit=limit)
+        return _in_place(prepared.data[index], anew)
 
     held: dict[int, list[list[Encoded]]] = {}
 

@@ -68,6 +68,9 @@ class Mentions:
             if name not in known:
                 found = f"replace_mentions: alike: {name!r} is no field of the list or of the target"
                 raise TemplateError(where, found, did_you_mean(name, known))
+            if isinstance(known[name], SpanOf | Each | Inline):
+                found = f"replace_mentions: alike: {name!r} holds places, which no two mentions share"
+                raise TemplateError(where, found, "name labels, or other fields without spans")
         return self.settings.alike
 
     @cached_property
@@ -75,8 +78,8 @@ class Mentions:
         pool: dict[Kind, list[str]] = {}
         for example in self._read():
             for kind, span in self._mentions(example.gold):
-                if span.text.strip():
-                    pool.setdefault(kind, []).append(span.text)
+                if span.text.strip() and self._stands(span, example):
+                    pool.setdefault(kind, []).append(span.text.strip())
         return pool
 
     def _mentions(self, gold: Value) -> Iterator[tuple[Kind, Span]]:
@@ -91,6 +94,11 @@ class Mentions:
             if isinstance(span, Span):
                 yield tuple(repr(fields[name] if name in fields else whole.get(name)) for name in self.alike), span
 
+    def _stands(self, span: Span, example: Example) -> bool:
+        """True unless the span says that it stands where the text says something else."""
+        text, place = example.fields.get(self.field), place_of(span)
+        return place is None or (isinstance(text, str) and text[slice(*place)] == span.text)
+
     def drawn(self, example: Example, seed: int, epoch: int) -> Example:
         """The example with some mentions exchanged, a function of (seed, epoch, id).
 
@@ -103,23 +111,23 @@ class Mentions:
             return example
         listed = Counter(place_of(span) for _, span in self._mentions(example.gold))
         free = {place for place in apart([place for place in places if place is not None]) if listed[place] == 1}
-        edits = self._edits(example, text, free, seed, epoch)
+        edits = self._edits(example, free, seed, epoch)
         if not edits:
             return example
         new, move = replaced(text, edits)
         gold = with_spans(self.target.root, example.gold, self.field, move)
         return replace(example, fields={**example.fields, self.field: new}, gold=gold)
 
-    def _edits(self, example: Example, text: str, free: set[Place], seed: int, epoch: int) -> dict[Place, str]:
+    def _edits(self, example: Example, free: set[Place], seed: int, epoch: int) -> dict[Place, str]:
         key = f"{seed}/{epoch}/{self.name}/{example.id}/mentions"
         draw = Random(hashlib.blake2b(key.encode(), digest_size=8).digest())
         edits: dict[Place, str] = {}
         for kind, span in self._mentions(example.gold):
-            place = place_of(span)
-            if draw.random() >= self.settings.chance or place not in free or text[slice(*place)] != span.text:
+            place, words = place_of(span), span.text.strip()
+            if draw.random() >= self.settings.chance or place not in free or not self._stands(span, example):
                 continue
-            if kind in self._pool:
-                edits[place] = draw.choice(self._pool[kind])
+            if words and kind in self._pool:
+                edits[place] = span.text.replace(words, draw.choice(self._pool[kind]), 1)  # blanks at its edges stay
         return edits
 
 

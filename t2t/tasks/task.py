@@ -40,7 +40,7 @@ class Task:
     Args:
         template: as its file says it.
         limit: how many examples of the training split a run trains on (None: all); solved examples and other mentions
-            come from those, so that nothing of the rest is learned.
+            come from those. Label sets that are read from the data come from all of it.
 
     Raises:
         TemplateError: the template is wrong; the message says FILE:LINE, what was found and what to do.
@@ -67,7 +67,6 @@ class Task:
 
     def compile(self) -> list[Prompt]:
         """The prompts, with all of the template tried: TemplateError for what is wrong in target or prompts."""
-        _ = self._mentions
         return self.prompts
 
     @cached_property
@@ -120,6 +119,7 @@ class Task:
         ]
         self._check_shorten(prompts)
         self._check_window(prompts)
+        _ = self._mentions
         for index, prompt in enumerate(prompts):
             if varying and varying not in prompt.names:
                 found = "types: are sampled, but the prompt does not list them"

@@ -85,6 +85,12 @@ def test_a_t5_1_1_without_its_head_is_refused(tmp_path: Path) -> None:
     raw = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(raw | {"tie_word_embeddings": False}))  # as the hub's have it
     assert torch.equal(logits(load_pretrained(folder)), logits(model))
+    change(folder, lambda w: w | {"lm_head.weight": w["shared.weight"].clone()})
+    assert is_tied(load_pretrained(folder))  # it is there, and equal
+    load_pretrained(folder).save_pretrained(tmp_path / "parts", max_shard_size="20KB")
+    (tmp_path / "parts" / "config.json").write_text((folder / "config.json").read_text())
+    with pytest.raises(InputError, match=r"they lack lm_head.weight"):
+        load_pretrained(tmp_path / "parts")
     change(folder, lambda w: {name: one for name, one in w.items() if name != "lm_head.weight"})
     with pytest.raises(InputError, match=r"they lack lm_head.weight"):
         load_pretrained(folder)

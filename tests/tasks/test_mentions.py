@@ -12,14 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from t2t.config.run import load_run
 from t2t.config.template import read_template
+from t2t.data.cache import encode_split
+from t2t.data.encode import Encoder
 from t2t.errors import TemplateError
 from t2t.linear.mentions import apart, place_of, replaced
+from t2t.model.tokenizer import decode_text, train_tokenizer
 from t2t.runs.show import show
+from t2t.runs.train import Prepared, _data_by_epoch
 from t2t.structures import Span
+from t2t.tasks.mixture import Mixture
 from t2t.tasks.task import Task
 from t2t.trust import VARIABLE
 
+TOKENIZER = train_tokenizer(["slots: from Rome to Oslo travel @ Bergen = city 北京 pasta dish eat"] * 20, 600)
 TEMPLATE = """\
 task: demo/slots
 version: 1
@@ -41,6 +48,10 @@ metrics: [exact_match]
 def record(text: str, intent: str, **mentions: str) -> dict[str, Any]:
     slots = [{"text": {"text": said, "start": text.index(said)}, "type": kind} for said, kind in mentions.items()]
     return {"text": text, "intent": intent, "slots": slots}
+
+
+def slot(said: str, start: int) -> dict[str, Any]:
+    return {"text": {"text": said, "start": start}, "type": "city"}
 
 
 RECORDS = [
@@ -177,6 +188,85 @@ def test_an_example_with_a_mention_of_unknown_place_stays(tmp_path: Path) -> Non
     assert texts == {"to Rome", "to Oslo", "to Bergen"}
 
 
+def lengths(task: Task) -> list[int]:
+    """The tokens of the prompts of the records as they are."""
+    return [len(TOKENIZER(task.prompt(one))["input_ids"]) for one in task.examples("train")]
+
+
+def test_training_reads_what_the_epoch_draws(tmp_path: Path) -> None:
+    task, encoder = make(tmp_path), Encoder(TOKENIZER, 100, 100)
+
+    def read(seed: int, epoch: int | None) -> list[tuple[str, str]]:
+        rows = encode_split(encoder, task, "train", seed=seed, epoch=epoch)
+        return [(decode_text(TOKENIZER, row.input_ids), decode_text(TOKENIZER, row.labels)) for row in rows]
+
+    def said(seed: int, epoch: int | None) -> list[tuple[str, str]]:
+        drawn = [task.drawn(one, seed=seed, epoch=epoch) for one in task.examples("train")]
+        return [(task.prompt(one), task.target_text(one)) for one in drawn]
+
+    asked = [(seed, epoch) for seed in (1, 2) for epoch in (None, 0, 1, 2)]
+    assert [read(*one) for one in asked] == [said(*one) for one in asked]
+    assert read(1, 0) != read(1, 1)
+    assert read(1, 0) != read(2, 0)
+    assert [prompt for prompt, _ in read(1, None)] == [f"slots: {one['text']}" for one in RECORDS]
+
+
+def test_what_would_be_cut_as_it_is_drawn_stays_undrawn(tmp_path: Path) -> None:
+    name = "Llanfairpwllgwyngyll"
+    template = TEMPLATE.replace("0.5", "1.0") + "shorten: {field: text}\n"
+    records = [record(f"to {one}", "go", **{one: "city"}) for one in ("Rome", "Oslo", name)]
+    task = make(tmp_path, template, records)
+    *short, longest = lengths(task)
+    assert longest > max(short)
+    encoder = Encoder(TOKENIZER, longest - 1, 100)
+    for epoch in range(20):
+        for row in encode_split(encoder, task, "train", epoch=epoch)[:2]:
+            target = decode_text(TOKENIZER, row.labels)
+            assert decode_text(TOKENIZER, row.input_ids).removeprefix("slots: to ") == target.split(" ")[2]
+    assert encoder.counts[task.name].prompts_cut <= 20  # the long record, where it is not drawn shorter
+
+
+def test_a_record_set_aside_is_in_no_epoch_and_the_others_keep_their_places(tmp_path: Path) -> None:
+    name = "Llanfairpwllgwyngyll"
+    template = TEMPLATE.replace("0.5", "0.7") + "on_bad: skip\n"
+    records = [record(f"to {one} {n}", "go", **{one: "city"}) for n, one in enumerate(("Rome", "Oslo", name, "Bergen"))]
+    task = make(tmp_path, template, records)
+    *_, longest, last = lengths(task)
+    assert longest > last
+    encoder = Encoder(TOKENIZER, longest - 1, 100)
+    data = encode_split(encoder, task, "train")
+    (tmp_path / "run.yaml").write_text(
+        f"run: x\ntasks: [{tmp_path}/demo/slots.yaml]\nmodel: {{from: x}}\nschedule: {{steps: 1}}\n"
+        f"lengths: {{prompt: {longest - 1}, target: 100}}\n"
+    )
+    prepared = Prepared([task], TOKENIZER, encoder, [data], Mixture([len(data)], [1.0], 0))
+    by_epoch = _data_by_epoch(load_run(tmp_path / "run.yaml", []), prepared)
+    assert [row.id for row in data] == ["train:0", "train:1", "train:3"]
+    texts = set()
+    for epoch in range(10):
+        (rows,) = by_epoch(epoch)
+        assert [row.id for row in rows] == [row.id for row in data]
+        texts |= {decode_text(TOKENIZER, row.input_ids) for row in rows}
+    assert len(texts) > 3
+
+
+def test_blanks_at_the_edges_stay_and_wrong_places_give_no_mentions(tmp_path: Path) -> None:
+    blank = {"text": "from Rome to Oslo", "intent": "go", "slots": [slot("Rome ", 5), slot(" Oslo", 12)]}
+    wrong = {"text": "to Rome now", "intent": "go", "slots": [slot("ome n", 3)]}
+    task = make(tmp_path, TEMPLATE.replace("0.5", "1.0"), [blank, wrong])
+    first, second = task.examples("train")
+    texts = {task.drawn(first, epoch=epoch).fields["text"] for epoch in range(50)}
+    assert texts == {f"from {one} to {other}" for one in ("Rome", "Oslo") for other in ("Rome", "Oslo")}
+    assert {task.drawn(second, epoch=epoch).fields["text"] for epoch in range(50)} == {"to Rome now"}
+
+
+def test_check_refuses_it_where_a_label_set_is_open_too(tmp_path: Path) -> None:
+    template = TEMPLATE.replace("intent: {label: {go: travel, eat: eat}}", "intent: {label: {from: train}}")
+    task = make(tmp_path, template.replace("[type,", "[typ,"))
+    with pytest.raises(TemplateError, match="'typ' is no field"):
+        task.prompt(next(iter(task.examples("train"))))
+
+
 def test_arguments_of_relations_change_with_their_mention(tmp_path: Path) -> None:
     template = (
         "task: demo/slots\nversion: 1\nsource: {format: jsonl, train: train.jsonl}\nprompt: '{text}'\n"
@@ -233,6 +323,9 @@ def test_mistakes_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     section = "{chance: 0.5, alike: [type, intent]}"
     assert "alike: 'typ' is no field of the list or of the target; did you mean 'type'" in fail_of(
         tmp_path, TEMPLATE.replace("[type,", "[typ,")
+    )
+    assert "alike: 'text' holds places, which no two mentions share" in fail_of(
+        tmp_path, TEMPLATE.replace("[type,", "[text,")
     )
     assert "list: 'slot' is no list whose items have one span; did you mean 'slots'" in fail_of(
         tmp_path, TEMPLATE.replace(section, "{list: slot}")
