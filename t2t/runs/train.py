@@ -26,7 +26,7 @@ from t2t.config.deepspeed import read_deepspeed
 from t2t.config.run import RunConfig
 from t2t.data.batch import Plan
 from t2t.data.cache import encode_split
-from t2t.data.encode import Encoded, Encoder
+from t2t.data.encode import Counts, Encoded, Encoder
 from t2t.engine import checkpoint, distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import Engine
@@ -49,8 +49,11 @@ from t2t.tasks.task import Task
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What the loop needs: model, tokenizer, encoded data and how they are mixed; ``bad``: bad records by task, filled
-    on the first rank."""
+    """What the loop needs: model, tokenizer, encoded data and how they are mixed.
+
+    ``bad``: bad records by task, filled on the first rank. ``drawn``: of what epochs draw, how much was encoded and cut
+    by task, since this process began.
+    """
 
     tasks: list[Task]
     tokenizer: PreTrainedTokenizerFast
@@ -58,6 +61,7 @@ class Prepared:
     data: list[list[Encoded]]
     mixture: Mixture
     bad: dict[str, int] = field(default_factory=dict)
+    drawn: dict[str, Counts] = field(default_factory=dict)
 
 
 def train(config: RunConfig, device: torch.device) -> Path:
@@ -92,6 +96,7 @@ def train(config: RunConfig, device: torch.device) -> Path:
     end = Loop(engine, plan, config, config.directory).run(start)
     # model/ comes last: it says that the run is finished
     on_first(lambda: _write_facts(config, prepared, plan, model, end))
+    _print_drawn(prepared)
     _save_model(config, engine, model, prepared.tokenizer)
     return config.directory
 
@@ -162,6 +167,7 @@ def _data_by_epoch(config: RunConfig, prepared: Prepared) -> Callable[[int], lis
     are skipped and a wording or a draw does not fit, the prepared row stands in its place; one set aside stays so.
     """
     encoder = Encoder(prepared.tokenizer, config.lengths.prompt, config.lengths.target)
+    encoder.counts = prepared.drawn
 
     @cache
     def wordings(index: int) -> list[list[Encoded]]:
@@ -275,6 +281,15 @@ def _print_data(prepared: Prepared) -> None:
         print(f"{task.name:<28} {len(rows):>8} examples  {share:6.1%}  {', '.join(cuts)}".rstrip(), flush=True)
 
 
+def _print_drawn(prepared: Prepared) -> None:
+    for name, counts in prepared.drawn.items():
+        if not distributed.rank() and (counts.prompts_cut or counts.targets_cut):
+            told = (
+                f"of {counts.n} rows that epochs drew {counts.prompts_cut} prompts and {counts.targets_cut} targets cut"
+            )
+            print(f"{name}: {told}", flush=True)
+
+
 def _build_model(config: RunConfig, tokenizer: PreTrainedTokenizerFast) -> T5ForConditionalGeneration:
     torch.manual_seed(config.seed)
     if config.model.source is not None:
@@ -330,13 +345,16 @@ def _write_facts(
     write_json(config.directory / "facts.json", facts)
 
 
-def _task_facts(prepared: Prepared, plan: Plan, end: Position) -> dict[str, Json]:
+def _task_facts(prepared: Prepared, plan: Plan, end: Position) -> dict[str, dict[str, Json]]:
     before, last = prepared.mixture.drawn_before(end.epoch), plan.taken(end.epoch, end.step_in_epoch)
     drawn = [int(count) + last[task] for task, count in enumerate(before)]
-    facts: dict[str, Json] = {}
+    facts: dict[str, dict[str, Json]] = {}
     for index, task in enumerate(prepared.tasks):
         counts = asdict(prepared.encoder.counts[task.name])
         shares = {"requested": float(prepared.mixture.shares[index]), "realised": drawn[index] / max(1, sum(drawn))}
         bad = {"bad_records": prepared.bad.get(task.name, 0)}
         facts[task.name] = {"version": task.version, "fingerprint": task.fingerprint, **counts, **bad, **shares}
+        if task.name in prepared.drawn:
+            drawn_counts = asdict(prepared.drawn[task.name])
+            facts[task.name] |= {f"drawn_{name}": count for name, count in drawn_counts.items()}
     return facts

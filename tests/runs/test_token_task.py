@@ -88,6 +88,7 @@ def test_a_mixture_with_token_tasks_is_trained_and_the_others_are_generated(fold
     assert {name: facts[name]["n"] for name in facts} == {"demo/colour": 40, "demo/spans": 40, "demo/prefix": 40}
     assert facts["demo/spans"]["realised"] > 0.2
     assert facts["demo/spans"]["prompts_cut"] == 40
+    assert facts["demo/spans"]["drawn_prompts_cut"] == facts["demo/spans"]["drawn_n"] >= 40
     assert generate_run(load_run("run.yaml")) == {"demo/colour": 40}
 
 

@@ -248,6 +248,8 @@ def test_a_record_set_aside_is_in_no_epoch_and_the_others_keep_their_places(tmp_
         assert [row.id for row in rows] == [row.id for row in data]
         texts |= {decode_text(TOKENIZER, row.input_ids) for row in rows}
     assert len(texts) > 3
+    counts = prepared.drawn[task.name]
+    assert (counts.n >= 30, counts.prompts_cut) == (True, 0)
 
 
 def test_blanks_at_the_edges_stay_and_wrong_places_give_no_mentions(tmp_path: Path) -> None:
