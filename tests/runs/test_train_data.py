@@ -42,7 +42,7 @@ def test_the_realised_shares_are_those_of_the_steps_that_were_taken() -> None:
     plan = Plan(lambda epoch: data, mixture, 200, 2, 100)
     tasks = [SimpleNamespace(name=name, version=1, fingerprint="") for name in ("short", "long")]
     encoder = SimpleNamespace(counts={task.name: Counts() for task in tasks})
-    prepared = SimpleNamespace(tasks=tasks, mixture=mixture, encoder=encoder, bad={})
+    prepared = Prepared(tasks, None, encoder, data, mixture)
     rows = [row for step in islice(plan.steps(0), 2) for unit in step.units for row in unit]
     early = _task_facts(prepared, plan, Position(2, 0, 2))["long"]["realised"]
     assert early == sum(row.task_index for row in rows) / len(rows)
