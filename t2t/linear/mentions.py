@@ -34,6 +34,13 @@ def _span_names(node: Each | Inline) -> list[str]:
     return [name for name, child in node.fields.nodes.items() if isinstance(child, SpanOf)]
 
 
+def holds_spans(node: Node) -> bool:
+    """True if a node is a span or has one below it: its values say where they stand."""
+    if isinstance(node, Record | Each | Inline):
+        return isinstance(node, Inline) or any(map(holds_spans, node.fields.nodes.values()))
+    return isinstance(node, SpanOf)
+
+
 def spans_in(node: Node, value: Value, field: str) -> Iterator[Span]:
     """All spans of ``field`` in a gold value."""
     found: list[Span] = []

@@ -37,7 +37,8 @@ def show(
         return "\n".join(_stage(title, body) for title, body in _token_stages(task, whole, tokenizer, epoch))
     windows = task.windows(whole)
     example = next((window for window in windows if window.gold not in ([], None)), windows[0])
-    example = task.drawn(example, epoch=epoch)
+    recorded, example = example, task.drawn(example, epoch=epoch)
+    exchanged = {name: value for name, value in example.fields.items() if value != recorded.fields[name]}
     gold = task.asked(example, epoch=epoch)
     prompt, target = task.prompt(example, epoch=epoch), task.target_text(example, epoch=epoch)
     parsed = task.parse(target, example)
@@ -45,7 +46,8 @@ def show(
         ("task", f"{task.name} (version {task.version}) from {task.template.path}"),
         ("record", f"{whole.id} at {example.where}"),
         *([("window", f"{example.id}, one of {len(windows)}")] if len(windows) > 1 else []),
-        ("fields", _pretty(example.fields)),
+        ("fields", _pretty(recorded.fields)),
+        *([("exchanged", _pretty(exchanged))] if exchanged else []),
         ("gold", _pretty(gold)),
         ("prompt", prompt),
         ("target", target),

@@ -15,7 +15,18 @@ from t2t.errors import TemplateError
 from t2t.linear.branches import Each, Record
 from t2t.linear.inline import Inline
 from t2t.linear.leaves import SpanOf
-from t2t.linear.mentions import Place, apart, lists_of_mentions, place_of, replaced, span_name, spans_in, with_spans
+from t2t.linear.mentions import (
+    Place,
+    apart,
+    holds_spans,
+    lists_of_mentions,
+    place_of,
+    replaced,
+    span_name,
+    spans_in,
+    with_spans,
+)
+from t2t.linear.node import Node
 from t2t.linear.python_node import PythonNode
 from t2t.linear.target import Target
 from t2t.registry import did_you_mean
@@ -36,8 +47,8 @@ class Mentions:
             in memory, each as often as it stands there, so that frequent ones stay frequent.
 
     Raises:
-        TemplateError: the target has no such list, its items no such fields, or it has a Python node, whose values may
-            hold places or mentions that nobody can move.
+        TemplateError: the target has no such list, its items no such fields, or it has a node that would go on saying
+            the old mentions: a Python node, or one whose gold is the text itself.
     """
 
     def __init__(
@@ -56,19 +67,23 @@ class Mentions:
         node = self.list.fields.nodes[self._span]
         assert isinstance(node, SpanOf)
         self.field = node.field
+        for leaf in _leaves(target.root):
+            if leaf.expression.text == self.field and not isinstance(leaf, SpanOf):
+                found = f"replace_mentions: exchanges mentions in {self.field!r}, the gold of {leaf.place.name!r} too"
+                raise TemplateError(where, found, "leave replace_mentions: out")
         self.alike = self._alike(where)
 
     def _alike(self, where: str) -> tuple[str, ...]:
         items = self.list.fields.nodes
         if self.settings.alike is None:
-            return tuple(name for name, node in items.items() if not isinstance(node, SpanOf | Each | Inline))
+            return tuple(name for name, node in items.items() if not isinstance(node, Each) and not holds_spans(node))
         root = self.target.root
         known = {**(root.fields.nodes if isinstance(root, Record) else {}), **items}
         for name in self.settings.alike:
             if name not in known:
                 found = f"replace_mentions: alike: {name!r} is no field of the list or of the target"
                 raise TemplateError(where, found, did_you_mean(name, known))
-            if isinstance(known[name], SpanOf | Each | Inline):
+            if isinstance(known[name], Each) or holds_spans(known[name]):
                 found = f"replace_mentions: alike: {name!r} holds places, which no two mentions share"
                 raise TemplateError(where, found, "name labels, or other fields without spans")
         return self.settings.alike
@@ -129,6 +144,15 @@ class Mentions:
             if words and kind in self._pool:
                 edits[place] = span.text.replace(words, draw.choice(self._pool[kind]), 1)  # blanks at its edges stay
         return edits
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    """The leaves of a target whose gold is read from the fields of the record: those outside lists."""
+    if isinstance(node, Record):
+        for child in node.fields.nodes.values():
+            yield from _leaves(child)
+    elif not isinstance(node, Each | Inline):
+        yield node
 
 
 def _the_list(settings: MentionSettings, target: Target, where: str) -> Each | Inline:

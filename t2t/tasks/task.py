@@ -119,7 +119,7 @@ class Task:
         ]
         self._check_shorten(prompts)
         self._check_window(prompts)
-        _ = self._mentions
+        self._check_mentions(prompts)
         for index, prompt in enumerate(prompts):
             if varying and varying not in prompt.names:
                 found = "types: are sampled, but the prompt does not list them"
@@ -175,6 +175,15 @@ class Task:
             if field not in prompt.names:
                 found = f"window: field {field!r} does not stand in the prompt"
                 raise TemplateError(where, found, did_you_mean(field, prompt.names))
+
+    def _check_mentions(self, prompts: list[Prompt]) -> None:
+        if self._mentions is None:
+            return
+        field = self._mentions.field
+        for index, prompt in enumerate(prompts):
+            if field not in prompt.names:
+                found = f"replace_mentions: exchanges mentions in {field!r}, which the prompt does not show"
+                raise TemplateError(self._prompt_line(index), found, f"write {{{field}}} into it")
 
     @cached_property
     def _windows(self) -> Windows | None:

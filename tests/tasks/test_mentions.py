@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from t2t.cli import main
 from t2t.config.run import load_run
 from t2t.config.template import read_template
 from t2t.data.cache import encode_split
@@ -23,7 +25,7 @@ from t2t.runs.show import show
 from t2t.runs.train import Prepared, _data_by_epoch
 from t2t.structures import Span
 from t2t.tasks.mixture import Mixture
-from t2t.tasks.task import Task
+from t2t.tasks.task import Task, load_task
 from t2t.trust import VARIABLE
 
 TOKENIZER = train_tokenizer(["slots: from Rome to Oslo travel @ Bergen = city 北京 pasta dish eat"] * 20, 600)
@@ -193,6 +195,64 @@ def lengths(task: Task) -> list[int]:
     return [len(TOKENIZER(task.prompt(one))["input_ids"]) for one in task.examples("train")]
 
 
+def test_the_limit_holds_for_every_way_to_the_task(tmp_path: Path) -> None:
+    path = make(tmp_path).template.path
+    texts = {f"去 {city} 吧" for city in ("北京", "Rome", "Oslo")}
+    tasks = [load_task(str(path), limit=1)]
+    typed = make(tmp_path, TEMPLATE.replace("slots: {text}", "{type.labels}: {text}") + "types: {node: slots.type}\n")
+    tasks.append(Task(typed.template, limit=1).with_types(["city"]))
+    for task in tasks:
+        example = list(task.examples("train"))[1]
+        assert {task.drawn(example, epoch=epoch).fields["text"] for epoch in range(60)} == texts
+
+
+def test_tasks_and_examples_draw_apart(tmp_path: Path) -> None:
+    """Two tasks on one source, and two examples alike, do not see the same draws."""
+    here = make(tmp_path)
+    other = Task(replace(here.template, task="demo/other"))
+    twins = [replace(next(iter(here.examples("train"))), id=f"train:{n}") for n in range(2)]
+    for pair in [(here.drawn, twins[0], other.drawn, twins[0]), (here.drawn, twins[0], here.drawn, twins[1])]:
+        drawn = [[pair[n](pair[n + 1], epoch=epoch).fields["text"] for epoch in range(40)] for n in (0, 2)]
+        assert drawn[0] != drawn[1]
+
+
+def test_spans_of_another_field_stay(tmp_path: Path) -> None:
+    template = TEMPLATE.replace("slots: {text}", "slots: {text} / {note}").replace("0.5", "1.0")
+    template = template.replace('as: "{intent} @ {slots}"', 'as: "{intent} @ {slots} @ {where}"').replace(
+        "    slots:\n", "    where: {span_of: note, gold: where}\n    slots:\n"
+    )
+    records = [record("Rome", "go", Rome="city"), record("Oslo!", "go", Oslo="city")]
+    for one in records:
+        one |= {"note": "Bonn or Kiel", "where": {"text": "Kiel", "start": 8}}
+    records[1]["where"] = {"text": "Bonn", "start": 0}  # the place that the mention has in its own field
+    task = make(tmp_path, template, records)
+    for example, kept in zip(task.examples("train"), ("Kiel", "Bonn"), strict=True):
+        drawn = [task.drawn(example, epoch=epoch) for epoch in range(20)]
+        assert len({one.fields["text"] for one in drawn}) == 2
+        assert {one.fields["note"] for one in drawn} == {"Bonn or Kiel"}
+        assert {task.target_text(one).split(" @ ")[2] for one in drawn} == {kept}
+
+
+def test_records_inside_items_that_hold_places_do_not_count_as_their_kind(tmp_path: Path) -> None:
+    inner = "at: {as: '< {place} >', fields: {place: {span_of: text, gold: at.place}}}"
+    template = (
+        "task: demo/slots\nversion: 1\nsource: {format: jsonl, train: train.jsonl}\nprompt: '{text}'\n"
+        "replace_mentions: 1\ntarget:\n  each: slots\n  as: '{text} = {at}'\n"
+        f"  fields: {{text: {{span_of: text}}, {inner}}}\nmetrics: [exact_match]\n"
+    )
+    records = [
+        {"text": f"{who} in Rome", "slots": [{"text": {"text": who, "start": 0}, "at": {"place": place}}]}
+        for who, place in (("Al", {"text": "Rome", "start": 6}), ("Bob", {"text": "Rome", "start": 7}))
+    ]
+    task = make(tmp_path, template, records)
+    example = next(iter(task.examples("train")))
+    drawn = [task.drawn(example, epoch=epoch) for epoch in range(30)]
+    assert {task.target_text(one) for one in drawn} == {"Al = < Rome >", "Bob = < Rome >"}
+    assert all(task.parse(task.target_text(one), one).value == one.gold for one in drawn)
+    named = template.replace("replace_mentions: 1", "replace_mentions: {alike: [at]}")
+    assert "alike: 'at' holds places, which no two mentions share" in fail_of(tmp_path, named)
+
+
 def test_training_reads_what_the_epoch_draws(tmp_path: Path) -> None:
     task, encoder = make(tmp_path), Encoder(TOKENIZER, 100, 100)
 
@@ -294,6 +354,30 @@ def test_arguments_of_relations_change_with_their_mention(tmp_path: Path) -> Non
     assert {task.drawn(third, epoch=epoch).fields["text"] for epoch in range(50)} == {"Al of Al"}
 
 
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("{each: slots, as: '{it}', fields: {it: {span_of: text, gold: '@'}}}", "{0} ; {1}"),
+        ("{inline: text, gold: slots, as: '[ {it} ]', fields: {it: {span_of: text, gold: '@'}}}", "[ {0} ] or [ {1} ]"),
+    ],
+)
+def test_plain_lists_and_marked_copies_move_too(tmp_path: Path, target: str, said: str) -> None:
+    template = f"{TEMPLATE[: TEMPLATE.index('target:')]}target: {target}\nmetrics: [exact_match]\n"
+    cities = ("Rome", "Oslo", "Bergen")
+    records = [record(f"{one} or Kiel", "go", **{one: "city", "Kiel": "city"}) for one in cities]
+    for one in records:
+        one["slots"] = [slot["text"] for slot in one["slots"]]
+    task = make(tmp_path, template.replace("{chance: 0.5, alike: [type, intent]}", "1"), records)
+    example = next(iter(task.examples("train")))
+    seen = set()
+    for epoch in range(60):
+        drawn = task.drawn(example, epoch=epoch)
+        first, second = drawn.fields["text"].split(" or ")
+        assert task.target_text(drawn) == said.format(first, second)
+        seen |= {first, second}
+    assert seen == {*cities, "Kiel"}
+
+
 def test_the_how_manieth_is_counted_anew(tmp_path: Path) -> None:
     template = TEMPLATE.replace("0.5", "1.0").replace("{span_of: text}", "{span_of: text, repeat: number}")
     records = [record("a Rome to Oslo", "go", Oslo="city"), record("Rome to Bergen", "go", Rome="city", Bergen="city")]
@@ -313,12 +397,32 @@ def test_the_how_manieth_is_counted_anew(tmp_path: Path) -> None:
     }
 
 
-def test_show_prints_an_example_as_an_epoch_draws_it(tmp_path: Path) -> None:
+def test_show_prints_an_example_as_an_epoch_draws_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make(tmp_path)
     path = str(tmp_path / "demo" / "slots.yaml")
     prompts = {line for epoch in range(30) for line in show(path, epoch=epoch).splitlines() if "prompt" in line}
     assert len(prompts) > 3
     assert all("round trip  equal" in show(path, epoch=epoch) for epoch in range(30))
+    task = make(tmp_path)
+    example = next(iter(task.examples("train")))
+    texts = [task.drawn(example, epoch=epoch).fields["text"] for epoch in range(30)]
+    for epoch, text in enumerate(texts):
+        shown = show(path, epoch=epoch)
+        assert 'text: "from Rome to Oslo"' in shown  # the record as it is
+        assert (f' exchanged  text: "{text}"' in shown) == (text != "from Rome to Oslo")
+    epoch = next(epoch for epoch, text in enumerate(texts) if text != "from Rome to Oslo")
+    assert main(["show", path, "--epoch", str(epoch)]) == 0
+    assert capsys.readouterr().out == show(path, epoch=epoch) + "\n"
+
+
+def test_show_prints_the_types_that_an_epoch_asks_for(tmp_path: Path) -> None:
+    template = TEMPLATE.replace("slots: {text}", "{type.labels}: {text}") + "types: {node: slots.type}\n"
+    task = make(tmp_path, template)
+    example = next(iter(task.examples("train")))
+    for epoch in range(10):
+        shown, drawn = show(str(task.template.path), epoch=epoch), task.drawn(example, epoch=epoch)
+        assert f"    target  {task.target_text(drawn, epoch=epoch)}\n" in shown
+        assert "round trip  equal" in shown
 
 
 def test_mistakes_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,6 +447,14 @@ def test_mistakes_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(VARIABLE, "1")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     (tmp_path / "own_leaf.py").write_text("class Leaf:\n    pass\n")
+    hidden = TEMPLATE.replace("slots: {text}", "slots: {words}")
+    assert "exchanges mentions in 'text', which the prompt does not show; write {text} into it" in fail_of(
+        tmp_path, hidden
+    )
+    copied = TEMPLATE.replace('"{intent} @ {slots}"', '"{intent} @ {slots} @ {again}"').replace(
+        "    slots:\n", "    again: {text: text, gold: text}\n    slots:\n"
+    )
+    assert "exchanges mentions in 'text', the gold of 'again' too; leave" in fail_of(tmp_path, copied)
     python = TEMPLATE.replace("intent: {label: {go: travel, eat: eat}}", "intent: {python: own_leaf:Leaf}")
     assert "replace_mentions: nobody can move mentions in the Python node 'intent'" in fail_of(tmp_path, python)
     two = TEMPLATE.replace('"{intent} @ {slots}"', '"{intent} @ {slots} @ {more}"').replace(
