@@ -40,11 +40,15 @@ def test_scales_are_those_of_t5() -> None:
 def looked_at(ids: list[int], copied: int) -> list[int]:
     """Where the first head of cross-attention of a fresh model looks after each of the first ``copied`` tokens."""
     model = build_from_scratch({**SHAPE, "d_model": 192, "d_kv": 32, "num_heads": 6}, 320, seed=1)
-    model.set_attn_implementation("eager")
+    model.decoder.set_attn_implementation("eager")
     prompt = torch.tensor([ids])
     start = torch.tensor([[0, *ids[:copied]]])
-    found = model(input_ids=prompt, decoder_input_ids=start, output_attentions=True)
-    return found.cross_attentions[0][0, 0, 1:].argmax(dim=-1).tolist()
+    weights: list[torch.Tensor] = []
+    first = model.decoder.block[0].layer[1].EncDecAttention
+    first.register_forward_hook(lambda module, given, found: weights.extend(one for one in found if one is not None))
+    model(input_ids=prompt, decoder_input_ids=start)
+    assert weights[-1].shape == (1, 6, copied + 1, len(ids))
+    return weights[-1][0, 0, 1:].argmax(dim=-1).tolist()
 
 
 def test_the_next_token_is_looked_at_before_any_training() -> None:
