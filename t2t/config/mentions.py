@@ -22,8 +22,8 @@ class MentionsSection(BaseModel):
 @dataclass(frozen=True, slots=True)
 class MentionSettings:
     """The list of the target that holds the mentions (None: the only one), the chance that one is exchanged, and
-    the fields, of the item or of the whole target, that the mention in its place must share (None: all of the item but
-    the span itself and lists).
+    the fields, of the item or by their path in the whole target, that the mention in its place must share (None: all of
+    the item). Spans, and lists that hold some, are never shared.
     """
 
     list: str | None

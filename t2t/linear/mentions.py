@@ -16,13 +16,29 @@ from t2t.structures import Span, Value
 Place = tuple[int, int]
 
 
-def lists_of_mentions(root: Node) -> dict[str, Each | Inline]:
-    """The lists of a target, by their path, whose items have exactly one span; only those that no list holds."""
+Keys = tuple[str, ...]
+
+
+def outside_lists(root: Node) -> dict[Keys, Node]:
+    """The nodes of a target that no list holds, by the keys that lead to their values in a gold value."""
+    found: dict[Keys, Node] = {(): root}
     if isinstance(root, Record):
-        return {name: node for child in root.fields.nodes.values() for name, node in lists_of_mentions(child).items()}
-    if isinstance(root, Each | Inline) and len(_span_names(root)) == 1:
-        return {root.place.name: root}
-    return {}
+        for name, child in root.fields.nodes.items():
+            found |= {(name, *keys): node for keys, node in outside_lists(child).items()}
+    return found
+
+
+def value_at(value: Value, keys: Keys) -> Value:
+    """What stands under ``keys`` in a gold value; None where a record on the way is absent."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def lists_of_mentions(root: Node) -> dict[Keys, Each | Inline]:
+    """The lists of a target whose items have exactly one span; only those that no list holds."""
+    nodes = outside_lists(root).items()
+    return {keys: node for keys, node in nodes if isinstance(node, Each | Inline) and len(_span_names(node)) == 1}
 
 
 def span_name(node: Each | Inline) -> str:
@@ -34,11 +50,22 @@ def _span_names(node: Each | Inline) -> list[str]:
     return [name for name, child in node.fields.nodes.items() if isinstance(child, SpanOf)]
 
 
-def holds_spans(node: Node) -> bool:
-    """True if a node is a span or has one below it: its values say where they stand."""
-    if isinstance(node, Record | Each | Inline):
-        return isinstance(node, Inline) or any(map(holds_spans, node.fields.nodes.values()))
-    return isinstance(node, SpanOf)
+def is_placed(node: Node) -> bool:
+    """True for a span and for a list with one below it: their values say where they stand."""
+    return isinstance(node, SpanOf) or (isinstance(node, Each | Inline) and _holds_spans(node))
+
+
+def _holds_spans(node: Node) -> bool:
+    below = node.fields.nodes.values() if isinstance(node, Record | Each | Inline) else ()
+    return isinstance(node, SpanOf) or any(map(_holds_spans, below))
+
+
+def without_places(node: Node, value: Value) -> Value:
+    """A gold value without the spans, and the lists with spans, of its records: what two mentions can share."""
+    if isinstance(node, Record) and isinstance(value, dict):
+        nodes = node.fields.nodes
+        return {name: without_places(nodes[name], one) for name, one in value.items() if not is_placed(nodes[name])}
+    return value
 
 
 def spans_in(node: Node, value: Value, field: str) -> Iterator[Span]:

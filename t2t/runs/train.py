@@ -51,8 +51,9 @@ from t2t.tasks.task import Task
 class Prepared:
     """What the loop needs: model, tokenizer, encoded data and how they are mixed.
 
-    ``bad``: bad records by task, filled on the first rank. ``drawn``: of what epochs draw, how much was encoded and cut
-    by task, since this process began.
+    ``bad``: bad records by task, filled on the first rank. ``drawn``: of what varies by epoch, how many rows were
+    encoded beside those of ``data`` and what was cut of them, by task, since this process began: each other wording
+    once, what epochs draw once an epoch.
     """
 
     tasks: list[Task]
@@ -284,10 +285,8 @@ def _print_data(prepared: Prepared) -> None:
 def _print_drawn(prepared: Prepared) -> None:
     for name, counts in prepared.drawn.items():
         if not distributed.rank() and (counts.prompts_cut or counts.targets_cut):
-            told = (
-                f"of {counts.n} rows that epochs drew {counts.prompts_cut} prompts and {counts.targets_cut} targets cut"
-            )
-            print(f"{name}: {told}", flush=True)
+            cut = f"{counts.prompts_cut} prompts and {counts.targets_cut} targets cut"
+            print(f"{name}: of {counts.n} rows encoded for what varies by epoch {cut}", flush=True)
 
 
 def _build_model(config: RunConfig, tokenizer: PreTrainedTokenizerFast) -> T5ForConditionalGeneration:

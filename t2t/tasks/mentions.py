@@ -16,15 +16,19 @@ from t2t.linear.branches import Each, Record
 from t2t.linear.inline import Inline
 from t2t.linear.leaves import SpanOf
 from t2t.linear.mentions import (
+    Keys,
     Place,
     apart,
-    holds_spans,
+    is_placed,
     lists_of_mentions,
+    outside_lists,
     place_of,
     replaced,
     span_name,
     spans_in,
+    value_at,
     with_spans,
+    without_places,
 )
 from t2t.linear.node import Node
 from t2t.linear.python_node import PythonNode
@@ -58,7 +62,7 @@ class Mentions:
         self.target = target
         self.name = name
         self._read = pool
-        self.list = _the_list(settings, target, where)
+        self._keys, self.list = _the_list(settings, target, where)
         for name_, python in target.nodes.items():
             if isinstance(python, PythonNode):
                 found = f"replace_mentions: nobody can move mentions in the Python node {name_!r}"
@@ -67,26 +71,28 @@ class Mentions:
         node = self.list.fields.nodes[self._span]
         assert isinstance(node, SpanOf)
         self.field = node.field
-        for leaf in _leaves(target.root):
-            if leaf.expression.text == self.field and not isinstance(leaf, SpanOf):
+        for leaf in _of_the_record(target.root):
+            if leaf.expression.text in (self.field, f"@.{self.field}", f'"{self.field}"'):
                 found = f"replace_mentions: exchanges mentions in {self.field!r}, the gold of {leaf.place.name!r} too"
                 raise TemplateError(where, found, "leave replace_mentions: out")
-        self.alike = self._alike(where)
+        self._alike = self._shared(where)
 
-    def _alike(self, where: str) -> tuple[str, ...]:
-        items = self.list.fields.nodes
+    def _shared(self, where: str) -> list[tuple[Node, Keys, bool]]:
+        """What makes two mentions one kind: the node, where its value stands, and if that is in the item."""
+        items = {name: (node, (name,), True) for name, node in self.list.fields.nodes.items()}
         if self.settings.alike is None:
-            return tuple(name for name, node in items.items() if not isinstance(node, Each) and not holds_spans(node))
-        root = self.target.root
-        known = {**(root.fields.nodes if isinstance(root, Record) else {}), **items}
+            return [one for one in items.values() if not is_placed(one[0])]
+        whole = {".".join(keys): (node, keys, False) for keys, node in outside_lists(self.target.root).items() if keys}
+        known = {**whole, **items}
+        allowed = [name for name, (node, _, _) in known.items() if not is_placed(node)]
         for name in self.settings.alike:
             if name not in known:
                 found = f"replace_mentions: alike: {name!r} is no field of the list or of the target"
-                raise TemplateError(where, found, did_you_mean(name, known))
-            if isinstance(known[name], Each) or holds_spans(known[name]):
+                raise TemplateError(where, found, did_you_mean(name, allowed))
+            if name not in allowed:
                 found = f"replace_mentions: alike: {name!r} holds places, which no two mentions share"
                 raise TemplateError(where, found, "name labels, or other fields without spans")
-        return self.settings.alike
+        return [known[name] for name in self.settings.alike]
 
     @cached_property
     def _pool(self) -> Mapping[Kind, list[str]]:
@@ -99,15 +105,13 @@ class Mentions:
 
     def _mentions(self, gold: Value) -> Iterator[tuple[Kind, Span]]:
         """The mentions of a gold value, each with what one in its place must share."""
-        whole = gold if isinstance(gold, dict) else {}
-        value = gold
-        for key in self.list.place.name.split(".") if self.list.place.name else ():
-            value = value.get(key) if isinstance(value, dict) else None
-        for item in value if isinstance(value, list) else ():
-            fields = item if isinstance(item, dict) else {self._span: item}
+        items = value_at(gold, self._keys)
+        for item in items if isinstance(items, list) else ():
+            fields: dict[str, Value] = item if isinstance(item, dict) else {self._span: item}
             span = fields.get(self._span)
             if isinstance(span, Span):
-                yield tuple(repr(fields[name] if name in fields else whole.get(name)) for name in self.alike), span
+                shared = [(node, value_at(fields if inside else gold, keys)) for node, keys, inside in self._alike]
+                yield tuple(repr(without_places(node, value)) for node, value in shared), span
 
     def _stands(self, span: Span, example: Example) -> bool:
         """True unless the span says that it stands where the text says something else."""
@@ -146,17 +150,17 @@ class Mentions:
         return edits
 
 
-def _leaves(node: Node) -> Iterator[Node]:
-    """The leaves of a target whose gold is read from the fields of the record: those outside lists."""
+def _of_the_record(node: Node) -> Iterator[Node]:
+    """The nodes of a target that hold no others and read their gold from the fields of the record itself."""
     if isinstance(node, Record):
-        for child in node.fields.nodes.values():
-            yield from _leaves(child)
+        for child in node.fields.nodes.values() if node.expression.text == "@" else ():
+            yield from _of_the_record(child)
     elif not isinstance(node, Each | Inline):
         yield node
 
 
-def _the_list(settings: MentionSettings, target: Target, where: str) -> Each | Inline:
-    lists = lists_of_mentions(target.root)
+def _the_list(settings: MentionSettings, target: Target, where: str) -> tuple[Keys, Each | Inline]:
+    lists = {".".join(keys): (keys, node) for keys, node in lists_of_mentions(target.root).items()}
     if settings.list is None and len(lists) == 1:
         return next(iter(lists.values()))
     if settings.list in lists:

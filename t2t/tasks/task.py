@@ -180,6 +180,9 @@ class Task:
         if self._mentions is None:
             return
         field = self._mentions.field
+        if field in self.template.lists:
+            found = f"replace_mentions: exchanges mentions in {field!r}, which stands under lists:"
+            raise TemplateError(self.template.where(("lists", field)), found, "give the list another name")
         for index, prompt in enumerate(prompts):
             if field not in prompt.names:
                 found = f"replace_mentions: exchanges mentions in {field!r}, which the prompt does not show"
