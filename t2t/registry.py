@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from t2t.errors import InputError
 
 T = TypeVar("T")
+_LISTED = 40  # names in a hint
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -17,6 +18,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
+    if len(names) > _LISTED:
+        return f"use one of: {', '.join(names[:_LISTED])} and {len(names) - _LISTED} more"
     return "use one of: " + ", ".join(names) if names else "leave it out, there is none to name"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -38,6 +39,7 @@ class _Shorten(_Strict):
     keep: Literal["start", "end"] = "start"
 
 
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")  # BCP 47
 _Shots = Annotated[int, Field(ge=1, le=64)]
 
 
@@ -190,6 +192,10 @@ def _read(data: dict[Any, Any], variant: str | None, path: Path, where: Where) -
 
 def _frozen(parsed: _TemplateFile, variant: str | None, path: Path, where: Where) -> Template:
     languages = (parsed.language,) if isinstance(parsed.language, str) else tuple(parsed.language)
+    for language in languages:
+        if not _LANGUAGE.fullmatch(language):
+            todo = "write a code such as en, zh or zh-Hant, or a list of them"
+            raise TemplateError(where(("language",)), f"language: {language!r} is no code of a language", todo)
     shorten = None if parsed.shorten is None else Shorten(parsed.shorten.field, parsed.shorten.keep)
     token_task = None
     if parsed.token_task is not None:

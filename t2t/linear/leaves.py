@@ -363,19 +363,34 @@ class SpanOf(Node):
         if isinstance(raw, str):
             return Span(raw)
         if isinstance(raw, Span):
-            return self._not_nowhere(raw, scope)
-        if isinstance(raw, dict) and isinstance(raw.get("text"), str):
-            start = raw.get("start")
-            if start is None or (isinstance(start, int) and not isinstance(start, bool) and start >= 0):
-                end = None if start is None else start + len(raw["text"])
-                return self._not_nowhere(Span(raw["text"], start, end), scope)
+            return self._there(raw, scope)
         if isinstance(raw, list) or (isinstance(raw, dict) and isinstance(raw.get("text"), list)):
             raise self.data_error(scope, "is a mention in several pieces (discontinuous)", ONE_PIECE)
+        if isinstance(raw, dict) and isinstance(raw.get("text"), str):
+            return self._there(self._span(raw["text"], raw.get("start"), scope), scope)
+        if isinstance(raw, dict):
+            found = f"is a mapping with {', '.join(map(str, raw)) or 'nothing'}, which has no text"
+            raise self.data_error(scope, found, "span_of wants a text, or a mapping with text and start")
         raise self.data_error(scope, f"is {kind_of(raw)}", "span_of wants a text, or a mapping with text and start")
 
-    def _not_nowhere(self, span: Span, scope: Scope) -> Span:
-        if not span.text and span.start is not None:
+    def _span(self, text: str, start: Json, scope: Scope) -> Span:
+        if start is None:
+            return Span(text)
+        if not isinstance(start, int) or isinstance(start, bool) or start < 0:
+            raise self.data_error(scope, f"has the start {start!r}", "give it a number of characters, from 0")
+        return Span(text, start, start + len(text))
+
+    def _there(self, span: Span, scope: Scope) -> Span:
+        """The span, if it stands where it says that it does."""
+        if span.start is None:
+            return span
+        if not span.text:
             raise self.data_error(scope, "is an empty text with a start", "leave the mention out, or its start")
+        text = scope.source(self.field).text
+        if not text.startswith(span.text, span.start):
+            there = text[span.start : span.start + len(span.text)]
+            found = f"says that {span.text!r} stands at {span.start} of {self.field!r}, where {there!r} stands"
+            raise self.data_error(scope, found, "correct the start, or leave it out")
         return span
 
     def write(self, value: Value, scope: Scope) -> str:

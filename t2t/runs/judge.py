@@ -37,6 +37,8 @@ class Scorable(Parser, Protocol):
 
     def target_text(self, example: Example) -> str: ...
 
+    def asks(self, prompt: str, example: Example) -> bool: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -62,6 +64,9 @@ def judge(directory: Path, task: Scorable, split: str, limit: int | None = None)
         line = lines.take(example.id)
         if line is None:
             raise DataError(str(path), f"no prediction for example {example.id!r}", "generate the predictions again")
+        if "prompt" in line and not task.asks(line["prompt"], example):
+            found = f"the prompt of example {example.id!r} is not the one that the task has now"
+            raise DataError(str(path), found, "data or template have changed: generate the predictions again")
         parsed = parse_line(task, line, example)
         cut = tuple(Issue("cut", "", "") for issue in line.get("issues", []) if issue["kind"] == "cut")
         yield Judged(

@@ -274,11 +274,14 @@ def _start_directory(config: RunConfig, prepared: Prepared, trained_on: TrainedO
 
 
 def _print_data(prepared: Prepared) -> None:
+    everything = sum(map(len, prepared.data))
     for task, rows, share in zip(prepared.tasks, prepared.data, prepared.mixture.shares, strict=True):
         counts = prepared.encoder.counts[task.name]
         cuts = [f"{counts.prompts_cut} prompts cut"] if counts.prompts_cut else []
         cuts += [f"{counts.targets_cut} targets cut"] if counts.targets_cut else []
         cuts += [f"{prepared.bad[task.name]} bad records set aside"] if prepared.bad.get(task.name) else []
+        taken = share * everything
+        cuts += [f"an epoch takes only {taken:.0f} of them"] if taken < len(rows) / 100 else []
         print(f"{task.name:<28} {len(rows):>8} examples  {share:6.1%}  {', '.join(cuts)}".rstrip(), flush=True)
 
 

@@ -99,7 +99,7 @@ class Mentions:
         pool: dict[Kind, list[str]] = {}
         for example in self._read():
             for kind, span in self._mentions(example.gold):
-                if span.text.strip() and self._stands(span, example):
+                if span.text.strip():
                     pool.setdefault(kind, []).append(span.text.strip())
         return pool
 
@@ -112,11 +112,6 @@ class Mentions:
             if isinstance(span, Span):
                 shared = [(node, value_at(fields if inside else gold, keys)) for node, keys, inside in self._alike]
                 yield tuple(repr(without_places(node, value)) for node, value in shared), span
-
-    def _stands(self, span: Span, example: Example) -> bool:
-        """True unless the span says that it stands where the text says something else."""
-        text, place = example.fields.get(self.field), place_of(span)
-        return place is None or (isinstance(text, str) and text[slice(*place)] == span.text)
 
     def drawn(self, example: Example, seed: int, epoch: int) -> Example:
         """The example with some mentions exchanged, a function of (seed, epoch, id).
@@ -143,7 +138,7 @@ class Mentions:
         edits: dict[Place, str] = {}
         for kind, span in self._mentions(example.gold):
             place, words = place_of(span), span.text.strip()
-            if draw.random() >= self.settings.chance or place not in free or not self._stands(span, example):
+            if draw.random() >= self.settings.chance or place not in free:
                 continue
             if words and kind in self._pool:
                 edits[place] = span.text.replace(words, draw.choice(self._pool[kind]), 1)  # blanks at its edges stay

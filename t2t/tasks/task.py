@@ -15,7 +15,9 @@ from t2t.config.library import template_files
 from t2t.config.template import Template, read_template, read_templates
 from t2t.config.token_task import TokenTask
 from t2t.errors import DataError, InputError, RunFileError, TemplateError
+from t2t.linear.branches import Each
 from t2t.linear.grammar import Grammar
+from t2t.linear.inline import Inline
 from t2t.linear.leaves import Label
 from t2t.linear.parsed import Parsed
 from t2t.linear.prompt import Prompt, PromptList
@@ -120,6 +122,7 @@ class Task:
         self._check_shorten(prompts)
         self._check_window(prompts)
         self._check_mentions(prompts)
+        self._check_metrics()
         for index, prompt in enumerate(prompts):
             if varying and varying not in prompt.names:
                 found = "types: are sampled, but the prompt does not list them"
@@ -187,6 +190,20 @@ class Task:
             if field not in prompt.names:
                 found = f"replace_mentions: exchanges mentions in {field!r}, which the prompt does not show"
                 raise TemplateError(self._prompt_line(index), found, f"write {{{field}}} into it")
+
+    def _check_metrics(self) -> None:
+        """Where the whole target is a list, metrics read no list of another name."""
+        root = self.target.root
+        if not isinstance(root, Each | Inline):
+            return
+        names = {root.expression.text, root.expression.text.rpartition(".")[2]}
+        for place, spec in enumerate(self.template.metrics):
+            arguments = next(iter(spec.values())) if isinstance(spec, dict) else None
+            over = arguments.get("over") if isinstance(arguments, dict) else None
+            if isinstance(over, str) and over and over.split(".")[0] not in names:
+                found = f"the metric reads {over!r}, but the target is the list {root.expression.text!r}"
+                where = self.template.where(("metrics", place))
+                raise TemplateError(where, found, f"write over: {min(names, key=len)}")
 
     @cached_property
     def _windows(self) -> Windows | None:
@@ -265,6 +282,18 @@ class Task:
         fields = example.fields if keep is None else self._shortened(example.fields, keep)
         prompt = self._worded(example, fields, wording, seed, epoch)
         return prompt if self._exemplars is None else self._exemplars.before(prompt, example, wording, seed, epoch)
+
+    def asks(self, prompt: str, example: Example) -> bool:
+        """False if evaluation never asks for an example, or its first window, by this prompt.
+
+        What is not known without a tokenizer or other examples is let pass: any shorter prompt with ``shorten``, and
+        all with ``few_shot``.
+        """
+        if self._exemplars is not None:
+            return True
+        first = self.windows(example)[0]
+        own = self._worded(first, first.fields, 0, 0, None)
+        return prompt == own or (self.template.shorten is not None and len(prompt) < len(own))
 
     def _worded(self, example: Example, fields: Record, wording: int, seed: int, epoch: int | None) -> str:
         if self.types is not None:

@@ -271,6 +271,36 @@ def test_the_largest_numbers_round_trip() -> None:
     assert whole.parse(whole.render(10**28 - 1, {}), {}).value == 10**28 - 1
 
 
+@pytest.mark.parametrize(
+    ("mention", "message"),
+    [
+        (
+            {"text": "cd", "start": 2},
+            "gold of 't' says that 'cd' stands at 2 of 't', where 'd' stands; correct",
+        ),
+        ({"text": "cd", "start": 70}, "says that 'cd' stands at 70 of 't', where '' stands"),
+        (Span("cd", 2, 4), "says that 'cd' stands at 2 of 't', where 'd' stands"),
+        ({"text": "b", "start": "1"}, "gold of 't' has the start '1'; give it a number of characters, from 0"),
+        ({"text": "b", "start": -2}, "has the start -2; give"),
+        ({"text": "b", "start": True}, "has the start True; give"),
+        (
+            {"txt": "b", "start": 1},
+            "is a mapping with txt, start, which has no text; span_of wants a text",
+        ),
+        ({"text": None}, "is a mapping with text, which has no text; span_of"),
+        (1, "is a number; span_of wants"),
+    ],
+)
+def test_a_mention_stands_where_it_says(mention: Json, message: str) -> None:
+    repeats: list[dict[str, Json]] = [{}, {"repeat": "number"}]
+    for repeat in repeats:
+        node = target({"as": "{t}", "fields": {"t": {"span_of": "t", "gold": "x", **repeat}}})
+        with pytest.raises(DataError) as error:
+            node.gold({"t": "abd", "x": mention}, "data:3")
+        assert str(error.value).startswith("data:3: ")
+        assert message in str(error.value)
+
+
 def test_a_mention_without_text_has_no_place() -> None:
     node = target({"span_of": "t", "gold": "x", "repeat": "number"})
     with pytest.raises(DataError, match="an empty text with a start"):

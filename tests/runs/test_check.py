@@ -43,6 +43,31 @@ def test_a_sound_template_has_neither_errors_nor_notes(tmp_path: Path) -> None:
     assert "note" not in text
 
 
+def test_a_wrong_offset_is_an_error_and_a_span_that_stands_nowhere_is_named(tmp_path: Path) -> None:
+    text, errors = check([write(tmp_path, mentions=[{"text": {"text": "Rome", "start": 6}, "type": "place"}])])
+    assert errors == 1
+    assert "train.jsonl:1: gold of 'text' says that 'Rome' stands at 6 of 'text', where ' Rom' stands" in text
+    text, errors = check([write(tmp_path, mentions=[{"text": "Oslo", "type": "place"}])])
+    assert errors == 0
+    assert "note: train: 1 spans do not stand in their source, 'Oslo' of train.jsonl:1 the first" in text
+
+
+def test_labels_of_marked_copies_are_counted(tmp_path: Path) -> None:
+    inline = TEMPLATE.replace("each: mentions", "inline: text\n  gold: mentions").replace(
+        '"{text} = {type}"', '"[ {text} = {type} ]"'
+    )
+    text, errors = check([write(tmp_path, inline, mentions=MENTIONS[:1])])
+    assert errors == 0
+    assert "note: train: labels of type that never occur: place" in text
+
+
+def test_without_a_record_nothing_is_said_of_labels(tmp_path: Path) -> None:
+    (Path(write(tmp_path)).parent / "train.jsonl").unlink()
+    text, errors = check([str(tmp_path / "task_templates" / "demo" / "ner.yaml")])
+    assert errors == 1
+    assert "never occur" not in text
+
+
 def test_what_the_gold_itself_cannot_reach_is_said(tmp_path: Path) -> None:
     text, errors = check([write(tmp_path, mentions=[{"text": "Rome", "type": "place"}])])  # no offset to compare
     assert errors == 0

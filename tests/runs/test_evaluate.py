@@ -45,6 +45,9 @@ class Colours:
     def target_text(self, example: Example) -> str:
         return str(example.gold)
 
+    def asks(self, prompt: str, example: Example) -> bool:
+        return prompt == f"p {example.id}"
+
 
 def predict(run: Path, texts: dict[str, str], name: str = "colour", issues: tuple[str, ...] = ()) -> None:
     path = run / "predictions" / "toy" / f"{name}.jsonl"
@@ -56,6 +59,17 @@ def predict(run: Path, texts: dict[str, str], name: str = "colour", issues: tupl
 
 
 GOOD = {"test3": "red", "test0": "red", "test1": "blue", "test2": "mauve"}
+
+
+def test_predictions_for_other_prompts_are_refused(tmp_path: Path) -> None:
+    predict(tmp_path, GOOD)
+    path = tmp_path / "predictions" / "toy" / "colour.jsonl"
+    path.write_text(path.read_text().replace('"p test2"', '"p test02"'))
+    with pytest.raises(DataError, match="the prompt of example 'test2' is not the one that the task has now; data or"):
+        evaluate(tmp_path, [Colours()], ["test"])
+    assert not (tmp_path / "scores.json").exists()
+    path.write_text(path.read_text().replace('"prompt": "p test02", ', ""))  # a line of somebody else's
+    assert evaluate(tmp_path, [Colours()], ["test"])[0].value == 0.5
 
 
 def test_scores_are_paired_by_id_and_written(tmp_path: Path) -> None:

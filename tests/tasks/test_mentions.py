@@ -389,16 +389,14 @@ def test_a_record_set_aside_is_in_no_epoch_and_the_others_keep_their_places(tmp_
     assert 30 <= counts.n <= 40  # rows of ten epochs; the record that was set aside counts where its draw fits
 
 
-def test_blanks_at_the_edges_stay_and_wrong_places_give_no_mentions(tmp_path: Path) -> None:
+def test_blanks_at_the_edges_stay_and_mentions_of_blanks_too(tmp_path: Path) -> None:
     blank = {"text": "from Rome to Oslo", "intent": "go", "slots": [slot("Rome ", 5), slot(" Oslo", 12)]}
-    wrong = {"text": "to Rome now", "intent": "go", "slots": [slot("ome n", 3)]}
     nothing = {"text": "to   now", "intent": "go", "slots": [slot(" ", 3)]}
-    task = make(tmp_path, TEMPLATE.replace("0.5", "1.0"), [blank, wrong, nothing])
-    first, second, third = task.examples("train")
-    assert {task.drawn(third, epoch=epoch).fields["text"] for epoch in range(50)} == {"to   now"}
+    task = make(tmp_path, TEMPLATE.replace("0.5", "1.0"), [blank, nothing])
+    first, second = task.examples("train")
     texts = {task.drawn(first, epoch=epoch).fields["text"] for epoch in range(50)}
     assert texts == {f"from {one} to {other}" for one in ("Rome", "Oslo") for other in ("Rome", "Oslo")}
-    assert {task.drawn(second, epoch=epoch).fields["text"] for epoch in range(50)} == {"to Rome now"}
+    assert {task.drawn(second, epoch=epoch).fields["text"] for epoch in range(50)} == {"to   now"}
 
 
 def test_check_refuses_it_where_a_label_set_is_open_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -494,6 +492,17 @@ def test_show_prints_an_example_as_an_epoch_draws_it(tmp_path: Path, capsys: pyt
     epoch = next(epoch for epoch, text in enumerate(texts) if text != "from Rome to Oslo")
     assert main(["show", path, "--epoch", str(epoch)]) == 0
     assert capsys.readouterr().out == show(path, epoch=epoch) + "\n"
+
+
+def test_show_says_equal_where_the_gold_has_no_places(tmp_path: Path) -> None:
+    unplaced = record("Rome to Oslo, Rome", "go", Oslo="city", Rome="city")
+    for one in unplaced["slots"]:
+        one["text"] = one["text"]["text"]
+    task = make(tmp_path, TEMPLATE, [unplaced])
+    assert "round trip  equal" in show(str(task.template.path))
+    unplaced["slots"][1]["text"] = {"text": "Rome", "start": 0}  # grounding takes the one after Oslo
+    make(tmp_path, TEMPLATE, [unplaced])
+    assert "round trip  DIFFERS from gold" in show(str(task.template.path))
 
 
 def test_show_prints_the_types_that_an_epoch_asks_for(tmp_path: Path) -> None:

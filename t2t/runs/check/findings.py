@@ -80,7 +80,7 @@ class Findings:
     spans: int = 0
     ambiguous: int = 0
     offsets_lost: int = 0
-    not_in_source: int = 0
+    not_in_source: Messages = field(default_factory=Messages)
     answers_cut: int = 0
     unshortened: int = 0
     lost_at_seams: int = 0
@@ -99,11 +99,12 @@ class Findings:
         return {name: kinds for name, kinds in self.kinds.items() if len(kinds.keys() - {"null"}) > 1}
 
     def to_json(self) -> Json:
-        plain = ["n", "empty", "spans", "ambiguous", "offsets_lost", "not_in_source", "answers_cut", "unshortened"]
+        plain = ["n", "empty", "spans", "ambiguous", "offsets_lost", "answers_cut", "unshortened"]
         plain.append("lost_at_seams")
         return {
             "split": self.split,
             **{name: getattr(self, name) for name in plain},
+            "not_in_source": self.not_in_source.to_json(),
             "errors": self.errors.to_json(),
             "bad_records": self.bad.to_json(),
             "prompt": self.prompts.to_json(),

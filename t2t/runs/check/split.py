@@ -15,7 +15,7 @@ from t2t.runs.check.characters import Said, Vocabulary, count_characters
 from t2t.runs.check.duplicates import Duplicates
 from t2t.runs.check.findings import Findings, Lengths
 from t2t.runs.check.values import closed_sets, compatible, count_kinds, labels, spans, surfaces
-from t2t.structures import Example, Rendered, Span
+from t2t.structures import Example, Rendered
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
 
@@ -82,7 +82,7 @@ def _examine_example(task: Task, example: Example, rendered: Rendered, found: Fi
     for path, words in labels(task.target.root, example.gold, example):
         found.labels.setdefault(path, Counter())[words] += 1
     parsed = task.parse(rendered.target, example)
-    _count_spans(list(spans(example.gold)), list(spans(parsed.value)), found)
+    _count_spans(example, parsed, found)
     if not _says_gold(parsed, example):
         found.errors.add(f"{example.where}: the target {rendered.target[:200]!r} does not parse back to the gold")
     return parsed
@@ -92,11 +92,13 @@ def _says_gold(parsed: Parsed, example: Example) -> bool:
     return parsed.ok and (example.gold == parsed.value or surfaces(example.gold) == surfaces(parsed.value))
 
 
-def _count_spans(gold: list[Span], parsed: list[Span], found: Findings) -> None:
+def _count_spans(example: Example, parsed: Parsed, found: Findings) -> None:
+    gold = list(spans(example.gold))
     found.spans += len(gold)
-    for want, got in zip(gold, parsed, strict=False):
+    for want, got in zip(gold, spans(parsed.value), strict=False):
         found.ambiguous += got.ambiguous
-        found.not_in_source += got.found == "absent"
+        if got.found == "absent":
+            found.not_in_source.add(f"{want.text[:80]!r} of {example.where}")
         found.offsets_lost += want.start is not None and (want.start, want.end) != (got.start, got.end)
 
 

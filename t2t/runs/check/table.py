@@ -42,7 +42,7 @@ def _rows(report: Report) -> Iterator[list[str]]:
     yield from if_any("spans", lambda f: f.spans, lambda f: 0)
     yield from if_any("  fit several places", lambda f: f.ambiguous, lambda f: f.spans)
     yield from if_any("  lose their offset", lambda f: f.offsets_lost, lambda f: f.spans)
-    yield from if_any("  not in the source", lambda f: f.not_in_source, lambda f: f.spans)
+    yield from if_any("  not in the source", lambda f: f.not_in_source.count, lambda f: f.spans)
     for path in dict.fromkeys(path for findings in splits for path in findings.labels):
         found = [findings.labels.get(path, Counter()) for findings in splits]
         name = path or "label"
@@ -103,8 +103,8 @@ def _told(kind: str, messages: Messages) -> Iterator[str]:
 def _notes(found: Findings) -> Iterator[str]:
     if found.offsets_lost:
         yield f"{found.offsets_lost / found.spans:.2%} of the spans lose their offset; repeat: number keeps them"
-    if found.not_in_source:
-        yield f"{found.not_in_source} spans do not stand in their source"
+    if count := found.not_in_source.count:
+        yield f"{count} spans do not stand in their source, {found.not_in_source.first[0]} the first"
     if found.unshortened:
         yield f"{found.unshortened} prompts are too long with nothing to shorten; name their long field under shorten:"
     if found.answers_cut:
@@ -119,7 +119,7 @@ def _notes(found: Findings) -> Iterator[str]:
         yield f"field {name} is of several kinds: {shown}"
     for path, used in found.labels.items():
         never = [word for word, count in used.items() if not count]
-        if never and found.split == "train":
+        if never and found.n and found.split == "train":
             more = f" and {len(never) - _MOST} more" if len(never) > _MOST else ""
             yield f"labels of {path or 'the target'} that never occur: {', '.join(never[:_MOST])}{more}"
     for does, places in (("cannot say", found.characters), ("normalises", found.normalised)):

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from t2t.linear.branches import Each, Record
+from t2t.linear.inline import Inline
 from t2t.linear.leaves import Choice, Label, Labels
 from t2t.linear.node import Node
 from t2t.linear.scope import Scope, kind_of
@@ -61,9 +62,10 @@ def labels(node: Node, value: Value, example: Example) -> Iterator[tuple[str, st
     elif isinstance(node, Record) and isinstance(value, dict):
         for name, child in node.fields.nodes.items():
             yield from labels(child, value.get(name), example)
-    elif isinstance(node, Each) and isinstance(value, list):
+    elif isinstance(node, Each | Inline) and isinstance(value, list):
+        plain = node.plain if isinstance(node, Each) else None
         for item in value:
-            record = {node.plain: item} if node.plain else item
+            record = {plain: item} if plain else item
             for name, child in node.fields.nodes.items():
                 yield from labels(child, record.get(name) if isinstance(record, dict) else None, example)
 
@@ -72,7 +74,7 @@ def closed_sets(node: Node) -> Iterator[tuple[str, list[str]]]:
     """The path and all words of each closed set of a tree."""
     if isinstance(node, Label):
         yield node.place.name, node.words()
-    elif isinstance(node, Record | Each):
+    elif isinstance(node, Record | Each | Inline):
         for child in node.fields.nodes.values():
             yield from closed_sets(child)
 
