@@ -3,11 +3,13 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from t2t.cli import build_parser, main
 
+ROOT = Path(__file__).resolve().parents[1]
 FLAGS = {
     "check": ["--json", "--tokenizer", "--trust-python", "template"],
     "show": ["--epoch", "--id", "--split", "--tokenizer", "--trust-python", "task"],
@@ -84,3 +86,21 @@ def test_a_terminal_without_chinese_still_gets_the_list() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
     assert done.stdout == "\\u4e2d\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("schedule.stepz=3", "unknown key 'stepz'; did you mean 'steps'?"),
+        ("tasks=[snips/jont]", "unknown task 'snips/jont'; did you mean 'snips/joint'?"),
+        ("deepspeed=nix.json", "nix.json cannot be read"),
+    ],
+)
+def test_train_tells_mistakes_before_it_starts_anything(
+    setting: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda *given, **settings: pytest.fail("something was started"))
+    assert main(["train", "--config", str(ROOT / "examples" / "snips.yaml"), "--set", setting]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1

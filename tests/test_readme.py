@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -112,6 +113,38 @@ def test_every_template_of_the_language_page_runs(block: str, tmp_path: Path) ->
             rendered = task.render(example)
             assert rendered.prompt
             assert task.parse(rendered.target, example).ok
+
+
+def test_the_language_page_has_every_format_and_adapter_with_its_arguments() -> None:
+    import t2t.tasks.fields  # noqa: F401  (adapters and formats register)
+    from t2t.tasks.fields.registry import ADAPTERS
+    from t2t.tasks.sources.base import SOURCES
+
+    for name in ADAPTERS.names():
+        told = re.findall(rf"^\| `({name}: .*?)` \|", PAGE, re.MULTILINE)
+        said = re.findall(rf"``({name}: .*?)``", " ".join((ADAPTERS.get(name, "").__doc__ or "").split()))
+        assert len(told) == 1
+        assert told[0] in said
+    formats = PAGE[PAGE.index("Formats: ") : PAGE.index("Files are looked")]
+    assert all(f"`{name}`" in formats for name in SOURCES.names())
+
+
+def test_gold_with_offsets_is_put_together_as_the_language_page_says(tmp_path: Path) -> None:
+    from t2t.config.template import read_template
+    from t2t.tasks.task import Task
+
+    record, expression = re.search(r'here `(\{"triples.*?)`.*?expression: `triples: "(.*?)"`', PAGE, re.DOTALL).groups()
+    (tmp_path / "aspects").mkdir()
+    path = tmp_path / "aspects" / "triples.yaml"
+    path.write_text(
+        "task: aspects/triples\nversion: 1\nsource: {format: jsonl, train: train.jsonl}\n"
+        f'fields: {{text: text, triples: "{expression}"}}\nprompt: "{{text}}"\n'
+        "target: {each: triples, as: '{aspect} = {mood}', fields: {aspect: {span_of: text}, mood: {label: [bad]}}}\n"
+        "metrics: [exact_match]\n"
+    )
+    (path.parent / "train.jsonl").write_text(json.dumps({"text": "the hinge is awful", **json.loads(record)}))
+    (example,) = Task(read_template(path)).examples("train")
+    assert example.gold[0]["aspect"].start == 4
 
 
 def test_the_example_of_the_language_page_gives_what_it_says(tmp_path: Path) -> None:

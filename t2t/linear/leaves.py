@@ -390,7 +390,7 @@ class SpanOf(Node):
         if not text.startswith(span.text, span.start):
             there = text[span.start : span.start + len(span.text)]
             found = f"says that {span.text!r} stands at {span.start} of {self.field!r}, where {there!r} stands"
-            raise self.data_error(scope, found, "correct the start, or leave it out")
+            raise self.data_error(scope, found, "correct the start, or drop wrong ones by the adapter span")
         return span
 
     def write(self, value: Value, scope: Scope) -> str:

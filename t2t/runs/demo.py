@@ -23,7 +23,17 @@ class TrainingFailed(T2TError):
 
 
 def launch(config: Path, overrides: list[str]) -> None:
-    """Train by ``deepspeed launch.sh``. TrainingFailed carries the exit code of the training."""
+    """Train by ``deepspeed launch.sh``. TrainingFailed carries the exit code of the training.
+
+    Mistakes in run file, DeepSpeed file and templates are found before anything is started: InputError.
+    """
+    from t2t.config.deepspeed import read_deepspeed
+    from t2t.config.run import load_run
+    from t2t.runs.run_tasks import load_tasks
+
+    run = load_run(config, overrides)
+    read_deepspeed(run.deepspeed, run)
+    load_tasks(run)
     arguments = ["--config", str(config), *(part for override in overrides for part in ("--set", override))]
     launcher = Path(sys.executable).with_name("deepspeed")
     path = os.pathsep.join([str(launcher.parent), os.environ.get("PATH", "")])

@@ -15,7 +15,7 @@ from t2t.data.cache import encode_split
 from t2t.data.encode import Counts, Encoded, Encoder
 from t2t.engine.checkpoint import Position
 from t2t.model.tokenizer import train_tokenizer
-from t2t.runs.train import Prepared, _data_by_epoch, _in_place, _task_facts
+from t2t.runs.train import Prepared, _data_by_epoch, _in_place, _print_data, _task_facts
 from t2t.tasks.mixture import Mixture
 from t2t.tasks.task import Task
 
@@ -53,6 +53,17 @@ def test_the_realised_shares_are_those_of_the_steps_that_were_taken() -> None:
     assert later == pytest.approx(drawn / (100 + sum(plan.taken(1, 2).values())))
     assert abs(early - 0.5) > 0.1
     assert _task_facts(prepared, plan, Position())["long"]["realised"] == 0
+
+
+def test_a_task_that_an_epoch_hardly_takes_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    data = [[Encoded(str(n), task, *[np.full(4, 5, dtype=np.int32)] * 2) for n in range(500)] for task in range(2)]
+    tasks = [SimpleNamespace(name=name) for name in ("by_size", "by_weight")]
+    encoder = SimpleNamespace(counts={task.name: Counts() for task in tasks})
+    for weight, told in ((1.0, True), (5.0, False), (500.0, False)):
+        _print_data(Prepared(tasks, None, encoder, data, Mixture([500, 500], [500.0, weight], SEED)))
+        first, second = capsys.readouterr().out.splitlines()
+        assert first.endswith("%")
+        assert second.endswith("an epoch takes only 2 of them") == told
 
 
 @pytest.mark.parametrize("more", ["", "few_shot: 1"], ids=["wordings alone", "exemplars too"])

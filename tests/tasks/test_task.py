@@ -94,6 +94,27 @@ def test_a_field_that_the_prompt_needs_is_missed_with_its_line(tmp_path: Path) -
         task.prompt(example)
 
 
+def test_what_evaluation_asked_is_known_again(tmp_path: Path) -> None:
+    task = make(tmp_path, RECORD)
+    (example,) = task.examples("train")
+    assert task.asks(task.prompt(example), example)
+    assert task.asks(task.prompt(example, keep=5), example)  # as many characters as fitted
+    assert not task.asks(task.prompt(example) + "!", example)
+    plain = make(tmp_path, RECORD, template=TEMPLATE.replace("shorten: {field: text, keep: end}\n", ""))
+    assert plain.asks(plain.prompt(example), example)
+    assert not plain.asks(plain.prompt(example)[:-1], example)
+    second = next(epoch for epoch in range(99) if plain.wording(1, epoch, example.id))
+    assert not plain.asks(plain.prompt(example, seed=1, epoch=second), example)
+    window = TEMPLATE.replace("shorten: {field: text, keep: end}", "window: {field: text, characters: 16, stride: 8}")
+    wide = make(tmp_path, RECORD, template=window)
+    (example,) = wide.examples("train")
+    first, *others = wide.windows(example)
+    assert wide.asks(wide.prompt(first), example)
+    assert not wide.asks(wide.prompt(others[0]), example)
+    shots = make(tmp_path, RECORD, RECORD | {"text": "Rome is in Rome now"}, template=TEMPLATE + "few_shot: 1\n")
+    assert shots.asks("whatever was drawn", next(iter(shots.examples("train"))))
+
+
 def test_the_fingerprint_follows_template_and_data(tmp_path: Path) -> None:
     prints = {
         make(tmp_path / "a", RECORD).fingerprint,
