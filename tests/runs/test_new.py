@@ -288,6 +288,22 @@ def test_a_test_part_is_held_out_where_there_is_none(tmp_path: Path, monkeypatch
     assert load_task("task_templates/classification/a.yaml").splits() == ["train", "test"]
 
 
+def test_a_part_is_held_out_where_the_questions_are_few_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = many(
+        lambda i, w: {"question": f"which of {i % 4}?", "options": [f"{w} {i}", f"no {i}"], "answer": "AB"[i % 2],
+                      "rows": [[i]], "source": "x"},
+        200,
+    )  # fmt: skip
+    (tmp_path / "a.jsonl").write_text(jsonl(*rows))
+    monkeypatch.chdir(tmp_path)
+    told, errors = new(["a.jsonl"])
+    assert errors == 0
+    assert "by the hash of the whole record (question has only 4 different values)" in told
+    assert "fields that the template does not read: rows, source\n" in told
+    test = list(load_task("task_templates/multiple_choice/a.yaml").examples("test"))
+    assert 8 <= len(test) <= 40
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,17 @@ def _template(path: Path, files: Files, table: Table, proposal: Proposal) -> tup
         **({"references": proposal.references} if proposal.references else {}),
         "metrics": proposal.metrics,
     }
-    return content, [*proposal.remarks, *remarks]
+    return content, [*proposal.remarks, *_left_out(table, content), *remarks]
+
+
+def _left_out(table: Table, content: Mapping[str, Any]) -> list[str]:
+    """Which fields of the records the template does not read."""
+    read = repr(
+        [content["fields"], content["source"], content.get("lists"), content["target"], content.get("references")]
+    )
+    names = dict.fromkeys(name for record in table.sample for name in record)
+    unread = [name for name in names if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", read)]
+    return [f"fields that the template does not read: {', '.join(unread)}"] if unread else []
 
 
 def _source(path: Path, files: Files, table: Table, proposal: Proposal) -> tuple[dict[str, Any], list[str]]:
@@ -95,9 +105,12 @@ def _source(path: Path, files: Files, table: Table, proposal: Proposal) -> tuple
         return spec, remarks
     if table.n < _FEWEST_TO_SPLIT:
         return spec, [*remarks, f"{table.n} records are too few for a test split; add test: FILE to the source"]
-    shares = {"test": _TEST_SHARE, "by": proposal.split_by}
-    told = f"the file has no test part beside it: a tenth is held out, by the hash of {proposal.split_by}"
-    return {**spec, "split": shares}, [*remarks, told]
+    by, why = proposal.split_by, proposal.split_by
+    values = table.columns[by].values if by in table.columns else None
+    if values is not None and len(values) < _FEWEST_TO_SPLIT:  # a tenth of so few may be none
+        by, why = "@", f"the whole record ({by} has only {len(values)} different values)"
+    told = f"the file has no test part beside it: a tenth is held out, by the hash of {why}"
+    return {**spec, "split": {"test": _TEST_SHARE, "by": by}}, [*remarks, told]
 
 
 def _tell(path: Path, proposal: Proposal, remarks: list[str]) -> tuple[str, int]:
