@@ -25,7 +25,8 @@ class TrainingFailed(T2TError):
 def launch(config: Path, overrides: list[str]) -> None:
     """Train by ``deepspeed launch.sh``. TrainingFailed carries the exit code of the training.
 
-    Mistakes in run file, DeepSpeed file and templates are found before anything is started: InputError.
+    Mistakes in run file, DeepSpeed file and templates, as far as no data are needed to see them, are found before
+    anything is started: InputError.
     """
     from t2t.config.deepspeed import read_deepspeed
     from t2t.config.run import load_run

@@ -281,7 +281,7 @@ def _print_data(prepared: Prepared) -> None:
         cuts += [f"{counts.targets_cut} targets cut"] if counts.targets_cut else []
         cuts += [f"{prepared.bad[task.name]} bad records set aside"] if prepared.bad.get(task.name) else []
         taken = share * everything
-        cuts += [f"an epoch takes only {taken:.0f} of them"] if taken < len(rows) / 100 else []
+        cuts += [f"an epoch takes only about {taken:.1g} examples"] if taken < len(rows) / 100 else []
         print(f"{task.name:<28} {len(rows):>8} examples  {share:6.1%}  {', '.join(cuts)}".rstrip(), flush=True)
 
 

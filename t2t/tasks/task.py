@@ -196,14 +196,16 @@ class Task:
         root = self.target.root
         if not isinstance(root, Each | Inline):
             return
-        names = {root.expression.text, root.expression.text.rpartition(".")[2]}
+        if not re.fullmatch(r"[\w.-]+", root.expression.text):
+            return  # an expression gives the list no name
+        name = root.expression.text.rpartition(".")[2]
         for place, spec in enumerate(self.template.metrics):
             arguments = next(iter(spec.values())) if isinstance(spec, dict) else None
             over = arguments.get("over") if isinstance(arguments, dict) else None
-            if isinstance(over, str) and over and over.split(".")[0] not in names:
-                found = f"the metric reads {over!r}, but the target is the list {root.expression.text!r}"
+            if isinstance(over, str) and over and over.split(".")[0] != name:
+                found = f"the metric reads {over!r}, but the whole target is the list {name!r}"
                 where = self.template.where(("metrics", place))
-                raise TemplateError(where, found, f"write over: {min(names, key=len)}")
+                raise TemplateError(where, found, f"write over: {name}, or leave over: out")
 
     @cached_property
     def _windows(self) -> Windows | None:
@@ -286,14 +288,18 @@ class Task:
     def asks(self, prompt: str, example: Example) -> bool:
         """False if evaluation never asks for an example, or its first window, by this prompt.
 
-        What is not known without a tokenizer or other examples is let pass: any shorter prompt with ``shorten``, and
-        all with ``few_shot``.
+        With ``shorten`` it may be cut to any length. With ``few_shot`` this is not known: True.
         """
         if self._exemplars is not None:
             return True
         first = self.windows(example)[0]
         own = self._worded(first, first.fields, 0, 0, None)
-        return prompt == own or (self.template.shorten is not None and len(prompt) < len(own))
+        length = self.shorten_length(first)
+        if prompt == own or not length:
+            return prompt == own
+        shortest = len(self.prompt(first, keep=0))
+        keep, rest = divmod(len(prompt) - shortest, (len(own) - shortest) // length)
+        return not rest and 0 <= keep < length and prompt == self.prompt(first, keep=keep)
 
     def _worded(self, example: Example, fields: Record, wording: int, seed: int, epoch: int | None) -> str:
         if self.types is not None:

@@ -57,7 +57,12 @@ def test_a_template_is_read(tmp_path: Path) -> None:
         ("version: 1", "version: 1\nlanguage: []", 3, "language: "),
         ("version: 1", "version: 1\nlanguage: chinese", 3, "language: 'chinese' is no code of a language; write"),
         ("version: 1", "version: 1\nlanguage: [en, zh Hant]", 3, "language: 'zh Hant' is no code of a language"),
-        ("over: mentions", "over: mention", 11, "reads 'mention', but the target is the list 'mentions'; write over"),
+        (
+            "over: mentions",
+            "over: mention",
+            11,
+            "reads 'mention', but the whole target is the list 'mentions'; write over",
+        ),
         ("version: 1", "version: 1\nlanguage: 3", 3, "language: 3 is not a valid string or a valid list"),
         ("version: 1", "version: 1\ndescription: a\x01b", 3, "the character '\\x01'"),
         ("version: 1", f"version: {'9' * 5000}", 2, "a number of 5000 digits"),

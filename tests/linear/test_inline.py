@@ -146,6 +146,12 @@ def test_gold_that_cannot_be_marked_is_told(mentions: Json, message: str) -> Non
     assert message in str(error.value)
 
 
+def test_a_value_that_stands_elsewhere_is_not_written() -> None:
+    tree = Target(SPEC, lambda path: "t.yaml:1")
+    with pytest.raises(DataError, match="'Bob' stands at 0; correct its start"):
+        tree.render([{"text": Span("Bob", 0, 3), "type": "per"}], {"text": "Ada lived"}, "data:3")
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [

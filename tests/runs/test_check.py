@@ -50,6 +50,9 @@ def test_a_wrong_offset_is_an_error_and_a_span_that_stands_nowhere_is_named(tmp_
     text, errors = check([write(tmp_path, mentions=[{"text": "Oslo", "type": "place"}])])
     assert errors == 0
     assert "note: train: 1 spans do not stand in their source, 'Oslo' of train.jsonl:1 the first" in text
+    text, _ = check([str(tmp_path / "task_templates" / "demo" / "ner.yaml")], as_json=True)
+    (found,) = json.loads(text)["tasks"][0]["splits"]
+    assert (found["not_in_source"], found["not_in_source_first"]) == (1, ["'Oslo' of train.jsonl:1"])
 
 
 def test_labels_of_marked_copies_are_counted(tmp_path: Path) -> None:

@@ -290,7 +290,7 @@ def test_a_test_part_is_held_out_where_there_is_none(tmp_path: Path, monkeypatch
 
 def test_a_part_is_held_out_where_the_questions_are_few_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = many(
-        lambda i, w: {"question": f"which of {i % 4}?", "options": [f"{w} {i}", f"no {i}"], "answer": "AB"[i % 2],
+        lambda i, w: {"question": f"what is {i % 4}?", "options": [f"{w} {i}", f"no {i}"], "answer": "AB"[i % 2],
                       "rows": [[i]], "source": "x"},
         200,
     )  # fmt: skip
@@ -298,10 +298,44 @@ def test_a_part_is_held_out_where_the_questions_are_few_too(tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     told, errors = new(["a.jsonl"])
     assert errors == 0
-    assert "by the hash of the whole record (question has only 4 different values)" in told
+    assert "by the hash of the whole record (question has only 4 different values, and the same ones stand" in told
     assert "fields that the template does not read: rows, source\n" in told
     test = list(load_task("task_templates/multiple_choice/a.yaml").examples("test"))
     assert 8 <= len(test) <= 40
+
+
+def test_few_inputs_with_many_outputs_are_not_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "write a long and careful story about it, in many more words than any label has, with a happy end: {}"
+    rows = many(lambda i, w: {"source": long.format(f"number {i % 3}"), "target": f"{w}, answer {i}"}, 120)
+    (tmp_path / "a.jsonl").write_text(jsonl(*rows))
+    monkeypatch.chdir(tmp_path)
+    told, errors = new(["a.jsonl"])
+    assert errors == 0
+    assert "source has only 3 different values, too few for a test split; add test: FILE to the source" in told
+    task = load_task("task_templates/text_to_text/a.yaml")
+    assert task.splits() == ["train"]
+    example = next(iter(task.examples("train")))
+    assert task.references(example) == [example.gold]
+
+
+def test_equal_questions_stay_on_one_side_where_that_leaves_a_test_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = many(
+        lambda i, w: {"question": f"which of {i % 30}?", "options": [f"{w} {i}", f"no {i}"], "answer": "AB"[i % 2]}, 300
+    )
+    (tmp_path / "a.jsonl").write_text(jsonl(*rows))
+    tagged_rows = many(lambda i, w: {"tokens": [w, f"{i}"], "tags": ["B-x", "O"]}, 80)
+    (tmp_path / "b.jsonl").write_text(jsonl(*tagged_rows))
+    monkeypatch.chdir(tmp_path)
+    told, errors = new(["a.jsonl"])
+    assert (errors, "by the hash of question" in told) == (0, True)
+    task = load_task("task_templates/multiple_choice/a.yaml")
+    test, train = ({one.fields["question"] for one in task.examples(split)} for split in ("test", "train"))
+    assert test
+    assert not test & train
+    told, errors = new(["b.jsonl"])
+    assert (errors, "by the hash of tokens" in told) == (0, True)
 
 
 @pytest.mark.parametrize(

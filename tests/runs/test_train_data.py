@@ -63,7 +63,7 @@ def test_a_task_that_an_epoch_hardly_takes_is_told(capsys: pytest.CaptureFixture
         _print_data(Prepared(tasks, None, encoder, data, Mixture([500, 500], [500.0, weight], SEED)))
         first, second = capsys.readouterr().out.splitlines()
         assert first.endswith("%")
-        assert second.endswith("an epoch takes only 2 of them") == told
+        assert second.endswith("an epoch takes only about 2 examples") == told
 
 
 @pytest.mark.parametrize("more", ["", "few_shot: 1"], ids=["wordings alone", "exemplars too"])

@@ -99,7 +99,13 @@ def test_what_evaluation_asked_is_known_again(tmp_path: Path) -> None:
     (example,) = task.examples("train")
     assert task.asks(task.prompt(example), example)
     assert task.asks(task.prompt(example, keep=5), example)  # as many characters as fitted
-    assert not task.asks(task.prompt(example) + "!", example)
+    assert all(task.asks(task.prompt(example, keep=keep), example) for keep in range(len(example.fields["text"])))
+    for other in ("", "!", task.prompt(example) + "!", task.prompt(example)[:-1], task.prompt(example, keep=5)[1:]):
+        assert not task.asks(other, example)
+    assert not task.asks(task.prompt(example, keep=5).replace("Rome", "Oslo"), example)
+    twice = make(tmp_path, RECORD, template=TEMPLATE.replace("find: {text}", "find: {text} in {text}"))
+    assert all(twice.asks(twice.prompt(example, keep=keep), example) for keep in range(len(example.fields["text"])))
+    assert not twice.asks(twice.prompt(example, keep=5)[:-1], example)
     plain = make(tmp_path, RECORD, template=TEMPLATE.replace("shorten: {field: text, keep: end}\n", ""))
     assert plain.asks(plain.prompt(example), example)
     assert not plain.asks(plain.prompt(example)[:-1], example)

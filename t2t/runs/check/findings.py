@@ -104,7 +104,8 @@ class Findings:
         return {
             "split": self.split,
             **{name: getattr(self, name) for name in plain},
-            "not_in_source": self.not_in_source.to_json(),
+            "not_in_source": self.not_in_source.count,
+            "not_in_source_first": self.not_in_source.first,
             "errors": self.errors.to_json(),
             "bad_records": self.bad.to_json(),
             "prompt": self.prompts.to_json(),

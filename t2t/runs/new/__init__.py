@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from t2t.runs.new.formats import Files, guess_source
 from t2t.runs.new.proposal import Proposal
 from t2t.runs.new.wording import prompts
 from t2t.runs.run_files import write_text
+from t2t.tasks.sources.build import side_of
 
 _FEWEST_TO_SPLIT = 50
 _TEST_SHARE = 0.1
@@ -79,17 +80,23 @@ def _template(path: Path, files: Files, table: Table, proposal: Proposal) -> tup
         **({"references": proposal.references} if proposal.references else {}),
         "metrics": proposal.metrics,
     }
-    return content, [*proposal.remarks, *_left_out(table, content), *remarks]
+    return content, [*proposal.remarks, *_left_out(table, proposal), *remarks]
 
 
-def _left_out(table: Table, content: Mapping[str, Any]) -> list[str]:
+def _left_out(table: Table, proposal: Proposal) -> list[str]:
     """Which fields of the records the template does not read."""
-    read = repr(
-        [content["fields"], content["source"], content.get("lists"), content["target"], content.get("references")]
-    )
+    read = " ".join(_texts([proposal.fields, proposal.source_fields, proposal.group_by]))
     names = dict.fromkeys(name for record in table.sample for name in record)
     unread = [name for name in names if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", read)]
     return [f"fields that the template does not read: {', '.join(unread)}"] if unread else []
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts inside mappings and lists, without the keys."""
+    if isinstance(value, str):
+        yield value
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(item)
 
 
 def _source(path: Path, files: Files, table: Table, proposal: Proposal) -> tuple[dict[str, Any], list[str]]:
@@ -105,12 +112,17 @@ def _source(path: Path, files: Files, table: Table, proposal: Proposal) -> tuple
         return spec, remarks
     if table.n < _FEWEST_TO_SPLIT:
         return spec, [*remarks, f"{table.n} records are too few for a test split; add test: FILE to the source"]
-    by, why = proposal.split_by, proposal.split_by
+    by, shares = proposal.split_by, {"test": _TEST_SHARE}
     values = table.columns[by].values if by in table.columns else None
-    if values is not None and len(values) < _FEWEST_TO_SPLIT:  # a tenth of so few may be none
-        by, why = "@", f"the whole record ({by} has only {len(values)} different values)"
-    told = f"the file has no test part beside it: a tenth is held out, by the hash of {why}"
-    return {**spec, "split": {"test": _TEST_SHARE, "by": by}}, [*remarks, told]
+    if values and all(side_of(value, shares) == "train" for value in values):
+        few = f"{by} has only {len(values)} different values"
+        if proposal.group_by:
+            spec.pop("group")
+            return spec, [*remarks, f"{few}, too few for a test split; add test: FILE to the source"]
+        told = f"a tenth is held out, by the hash of the whole record ({few}, and the same ones stand in train)"
+        return {**spec, "split": {**shares, "by": "@"}}, [*remarks, f"the file has no test part beside it: {told}"]
+    told = f"the file has no test part beside it: a tenth is held out, by the hash of {by}"
+    return {**spec, "split": {**shares, "by": by}}, [*remarks, told]
 
 
 def _tell(path: Path, proposal: Proposal, remarks: list[str]) -> tuple[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -159,16 +159,20 @@ class HashSplit(Wrapper):
                 )
             return self.inner.records(split, bad)
         whole = self.inner.records(self.whole, bad)
-        return bad.each(whole, lambda record: record if self._side(evaluate(self.key, record)) == split else None)
+        return bad.each(
+            whole, lambda record: record if side_of(evaluate(self.key, record), self.shares) == split else None
+        )
 
-    def _side(self, key: Any) -> str:
-        text = json.dumps(key, sort_keys=True, ensure_ascii=False)
-        point = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
-        for name, share in self.shares.items():
-            if point < share:
-                return name
-            point -= share
-        return "train"
+
+def side_of(key: Any, shares: Mapping[str, float]) -> str:
+    """The split, of those with ``shares`` and train, that the hash of a key chooses."""
+    text = json.dumps(key, sort_keys=True, ensure_ascii=False)
+    point = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+    for name, share in shares.items():
+        if point < share:
+            return name
+        point -= share
+    return "train"
 
 
 def _split_by_hash(source: Source, spec: dict[str, Any], where: str) -> Source:
