@@ -14,8 +14,6 @@ from t2t.linear.node import Node
 from t2t.structures import Span, Value
 
 Place = tuple[int, int]
-
-
 Keys = tuple[str, ...]
 
 

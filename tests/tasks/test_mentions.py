@@ -2,81 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from t2t.cli import main
-from t2t.config.run import load_run
-from t2t.config.template import read_template
-from t2t.data.cache import encode_split
-from t2t.data.encode import Encoder
-from t2t.errors import TemplateError
 from t2t.linear.mentions import apart, place_of, replaced
-from t2t.model.tokenizer import decode_text, train_tokenizer
-from t2t.runs.show import show
-from t2t.runs.train import Prepared, _data_by_epoch
 from t2t.structures import Span
-from t2t.tasks.mixture import Mixture
 from t2t.tasks.task import Task, load_task
 from t2t.trust import VARIABLE
-
-TOKENIZER = train_tokenizer(["slots: from Rome to Oslo travel @ Bergen = city 北京 pasta dish eat"] * 20, 600)
-TEMPLATE = """\
-task: demo/slots
-version: 1
-source: {format: jsonl, train: train.jsonl}
-prompt: "slots: {text}"
-replace_mentions: {chance: 0.5, alike: [type, intent]}
-target:
-  as: "{intent} @ {slots}"
-  fields:
-    intent: {label: {go: travel, eat: eat}}
-    slots:
-      each: slots
-      as: "{text} = {type}"
-      fields: {text: {span_of: text}, type: {label: {city: city, dish: dish}}}
-metrics: [exact_match]
-"""
-
-
-def record(text: str, intent: str, **mentions: str) -> dict[str, Any]:
-    slots = [{"text": {"text": said, "start": text.index(said)}, "type": kind} for said, kind in mentions.items()]
-    return {"text": text, "intent": intent, "slots": slots}
-
-
-def slot(said: str, start: int) -> dict[str, Any]:
-    return {"text": {"text": said, "start": start}, "type": "city"}
-
-
-RECORDS = [
-    record("from Rome to Oslo", "go", Rome="city", Oslo="city"),
-    record("去 北京 吧", "go", 北京="city"),
-    record("pasta in Rome Rome", "eat", pasta="dish"),
-    record("soup in Bergen", "eat", soup="dish", Bergen="city"),
-    record("hello", "go"),
-]
-
-
-def make(folder: Path, template: str = TEMPLATE, records: list[dict[str, Any]] = RECORDS) -> Task:
-    path = folder / "demo" / "slots.yaml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(template)
-    (path.parent / "train.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records))
-    return Task(read_template(path))
-
-
-def fail_of(folder: Path, template: str) -> str:
-    with pytest.raises(TemplateError) as error:
-        make(folder, template).compile()
-    return str(error.value)
+from tests.tasks.mention_samples import TEMPLATE, fail_of, make, record, slot
 
 
 def test_an_epoch_sees_other_mentions_of_the_same_kind_where_they_stand(tmp_path: Path) -> None:
@@ -87,8 +26,8 @@ def test_an_epoch_sees_other_mentions_of_the_same_kind_where_they_stand(tmp_path
             drawn = task.drawn(example, seed=1, epoch=epoch)
             seen.setdefault(example.id, set()).add(task.prompt(drawn, seed=1, epoch=epoch))
             assert task.parse(task.target_text(drawn, seed=1, epoch=epoch), drawn).value == drawn.gold
-            for slot in drawn.gold["slots"]:
-                span = slot["text"]
+            for one in drawn.gold["slots"]:
+                span = one["text"]
                 assert drawn.fields["text"][span.start : span.end] == span.text
     first, second, third, fourth, fifth = seen.values()
     cities = ["Rome", "Oslo", "北京"]
@@ -125,39 +64,6 @@ def test_a_run_that_trains_on_a_few_draws_from_those_alone(tmp_path: Path) -> No
     }
 
 
-def test_without_alike_all_of_the_item_must_be_the_same(tmp_path: Path) -> None:
-    template = (
-        "task: demo/slots\nversion: 1\nsource: {format: jsonl, train: train.jsonl}\nprompt: '{text}'\n"
-        "replace_mentions: 1\ntarget:\n  each: slots\n  as: '{text} = {kinds} ( {id} )'\n"
-        '  fields: {text: {span_of: text}, kinds: {labels: [city, dish], between: " + "}, id: {text: id, gold: id}}\n'
-        "metrics: [exact_match]\n"
-    )
-    kinds = {"Rome": ["city"], "Roma": ["city"], "Romano": ["city", "dish"], "pasta": ["dish"]}
-    records = [
-        {"text": f"to {said}", "slots": [{"text": {"text": said, "start": 3}, "kinds": kinds[said], "id": said[:3]}]}
-        for said in kinds
-    ]
-    task = make(tmp_path, template, records)
-    drawn = [{task.drawn(one, epoch=epoch).fields["text"] for epoch in range(50)} for one in task.examples("train")]
-    assert drawn == [{"to Rome", "to Roma"}, {"to Rome", "to Roma"}, {"to Romano"}, {"to pasta"}]
-
-
-def test_a_number_is_the_chance_and_the_item_alone_says_what_is_shared(tmp_path: Path) -> None:
-    task = make(tmp_path, TEMPLATE.replace("{chance: 0.5, alike: [type, intent]}", "1"))
-    example = list(task.examples("train"))[1]
-    texts = {task.drawn(example, epoch=epoch).fields["text"] for epoch in range(200)}
-    assert texts == {"去 Rome 吧", "去 Oslo 吧", "去 北京 吧", "去 Bergen 吧"}
-
-
-def test_what_varies_is_encoded_anew_in_each_epoch(tmp_path: Path) -> None:
-    task = make(tmp_path)
-    assert task.prompts_vary
-    assert task.in_each_wording() == []
-    plain = make(tmp_path, TEMPLATE.replace("replace_mentions", "# replace_mentions"))
-    assert not plain.prompts_vary
-    assert plain.fingerprint != task.fingerprint
-
-
 def test_nested_mentions_stay_and_move_along(tmp_path: Path) -> None:
     template = TEMPLATE.replace("chance: 0.5, alike: [type, intent]", "chance: 1.0, list: slots")
     texts = [
@@ -188,11 +94,6 @@ def test_an_example_with_a_mention_of_unknown_place_stays(tmp_path: Path) -> Non
     assert {task.drawn(first, epoch=epoch).fields["text"] for epoch in range(50)} == {"to Rome from Oslo"}
     texts = {task.drawn(second, epoch=epoch).fields["text"] for epoch in range(50)}
     assert texts == {"to Rome", "to Oslo", "to Bergen"}
-
-
-def lengths(task: Task) -> list[int]:
-    """The tokens of the prompts of the records as they are."""
-    return [len(TOKENIZER(task.prompt(one))["input_ids"]) for one in task.examples("train")]
 
 
 def test_the_limit_holds_for_every_way_to_the_task(tmp_path: Path) -> None:
@@ -233,85 +134,6 @@ def test_spans_of_another_field_stay(tmp_path: Path) -> None:
         assert {task.target_text(one).split(" @ ")[2] for one in drawn} == {kept}
 
 
-ITEMS = (
-    "task: demo/slots\nversion: 1\nsource: {format: jsonl, train: train.jsonl}\nprompt: '{text}'\n"
-    "replace_mentions: 1\ntarget:\n  each: slots\n  as: '{text} = {more}'\n"
-    "  fields: {text: {span_of: text}, more: MORE}\nmetrics: [exact_match]\n"
-)
-
-
-@pytest.mark.parametrize(
-    ("more", "values"),
-    [
-        (
-            "{as: '< {kind} ~ {place} >', gold: more, fields: {kind: {label: [man, city]}, place: {span_of: text}}}",
-            [{"kind": kind, "place": {"text": "in", "start": 5}} for kind in ("man", "man", "city")],
-        ),
-        (
-            "{each: more, as: '{it}', between: ',', fields: {it: {label: [a, b], gold: '@'}}}",
-            [["a"], ["a"], ["a", "b"]],
-        ),
-    ],
-)
-@pytest.mark.parametrize("alike", ["", "alike: [more], "])
-def test_all_of_an_item_but_its_places_says_its_kind(tmp_path: Path, more: str, values: list[Any], alike: str) -> None:
-    template = ITEMS.replace("MORE", more).replace("replace_mentions: 1", f"replace_mentions: {{{alike}chance: 1}}")
-    names = ["Alma", "Bodo", "Rome"]
-    records = [
-        {"text": f"{name} in x", "slots": [{"text": {"text": name, "start": 0}, "more": value}]}
-        for name, value in zip(names, values, strict=True)
-    ]
-    task = make(tmp_path, template, records)
-    seen = []
-    for example in task.examples("train"):
-        drawn = [task.drawn(example, epoch=epoch) for epoch in range(30)]
-        assert all(task.parse(task.target_text(one), one).value == one.gold for one in drawn)
-        seen.append({one.fields["text"][:4] for one in drawn})
-    assert seen == [{"Alma", "Bodo"}, {"Alma", "Bodo"}, {"Rome"}]
-
-
-def test_records_of_places_alone_and_lists_of_places_say_no_kind(tmp_path: Path) -> None:
-    place = "place: {span_of: text}"
-    records = [
-        {"text": f"{who} in Rome", "slots": [{"text": {"text": who, "start": 0}, "more": {"place": place}}]}
-        for who, place in (("Al", {"text": "Rome", "start": 6}), ("Bob", {"text": "Rome", "start": 7}))
-    ]
-    task = make(tmp_path, ITEMS.replace("MORE", f"{{as: '< {{place}} >', gold: more, fields: {{{place}}}}}"), records)
-    example = next(iter(task.examples("train")))
-    drawn = [task.drawn(example, epoch=epoch) for epoch in range(30)]
-    assert {task.target_text(one) for one in drawn} == {"Al = < Rome >", "Bob = < Rome >"}
-    assert all(task.parse(task.target_text(one), one).value == one.gold for one in drawn)
-    for record_ in records:
-        record_["slots"][0]["more"] = [record_["slots"][0]["more"]]
-    listed = ITEMS.replace("MORE", f"{{each: more, as: '{{place}}', between: ',', fields: {{{place}}}}}")
-    task = make(tmp_path, listed, records)
-    example = next(iter(task.examples("train")))
-    assert {task.target_text(task.drawn(example, epoch=epoch)) for epoch in range(30)} == {"Al = Rome", "Bob = Rome"}
-    named = listed.replace("replace_mentions: 1", "replace_mentions: {alike: [more]}")
-    assert "alike: 'more' holds places, which no two mentions share" in fail_of(tmp_path, named)
-
-
-def test_a_list_in_records_shares_fields_by_their_paths(tmp_path: Path) -> None:
-    template = (
-        "task: demo/slots\nversion: 1\nsource: {format: jsonl, train: train.jsonl}\nprompt: '{text}'\n"
-        "replace_mentions: {chance: 1, list: what.v.1.slots, alike: [what.v.1.kind]}\n"
-        "target:\n  as: '{what}'\n  fields:\n    what:\n      as: '{v.1}'\n      fields:\n        v.1:\n"
-        "          as: '{kind} @ {slots}'\n"
-        "          fields:\n            kind: {label: [a, b]}\n"
-        "            slots: {each: slots, as: '{it}', fields: {it: {span_of: text, gold: '@'}}}\n"
-        "metrics: [exact_match]\n"
-    )
-    records = [
-        {"text": f"to {said}", "kind": kind, "slots": [{"text": said, "start": 3}]}
-        for said, kind in (("Rome", "a"), ("Oslo", "a"), ("Bonn", "b"))
-    ]
-    task = make(tmp_path, template, records)
-    drawn = [{task.drawn(one, epoch=epoch).fields["text"] for epoch in range(30)} for one in task.examples("train")]
-    assert drawn == [{"to Rome", "to Oslo"}, {"to Rome", "to Oslo"}, {"to Bonn"}]
-    said = fail_of(tmp_path, template.replace("alike: [what.v.1.kind]", "alike: [kind]"))
-    assert "alike: 'kind' is no field of the list or of the target; use one of: what, what.v.1, what.v.1.kind" in said
-
-
 def test_mentions_side_by_side(tmp_path: Path) -> None:
     records = [
         record("去北京上海吧", "go", 北京="city", 上海="city"),
@@ -329,66 +151,6 @@ def test_mentions_side_by_side(tmp_path: Path) -> None:
     assert texts == {f"去{first}{second}吧" for first in names for second in names}
 
 
-def test_training_reads_what_the_epoch_draws(tmp_path: Path) -> None:
-    task, encoder = make(tmp_path), Encoder(TOKENIZER, 100, 100)
-
-    def read(seed: int, epoch: int | None) -> list[tuple[str, str]]:
-        rows = encode_split(encoder, task, "train", seed=seed, epoch=epoch)
-        return [(decode_text(TOKENIZER, row.input_ids), decode_text(TOKENIZER, row.labels)) for row in rows]
-
-    def said(seed: int, epoch: int | None) -> list[tuple[str, str]]:
-        drawn = [task.drawn(one, seed=seed, epoch=epoch) for one in task.examples("train")]
-        return [(task.prompt(one), task.target_text(one)) for one in drawn]
-
-    asked = [(seed, epoch) for seed in (1, 2) for epoch in (None, 0, 1, 2)]
-    assert [read(*one) for one in asked] == [said(*one) for one in asked]
-    assert read(1, 0) != read(1, 1)
-    assert read(1, 0) != read(2, 0)
-    assert [prompt for prompt, _ in read(1, None)] == [f"slots: {one['text']}" for one in RECORDS]
-
-
-def test_what_would_be_cut_as_it_is_drawn_stays_undrawn(tmp_path: Path) -> None:
-    name = "Llanfairpwllgwyngyll"
-    template = TEMPLATE.replace("0.5", "1.0") + "shorten: {field: text}\n"
-    records = [record(f"to {one}", "go", **{one: "city"}) for one in ("Rome", "Oslo", name)]
-    task = make(tmp_path, template, records)
-    *short, longest = lengths(task)
-    assert longest > max(short)
-    encoder = Encoder(TOKENIZER, longest - 1, 100)
-    for epoch in range(20):
-        for row in encode_split(encoder, task, "train", epoch=epoch)[:2]:
-            target = decode_text(TOKENIZER, row.labels)
-            assert decode_text(TOKENIZER, row.input_ids).removeprefix("slots: to ") == target.split(" ")[2]
-    assert encoder.counts[task.name].prompts_cut <= 20  # the long record, where it is not drawn shorter
-
-
-def test_a_record_set_aside_is_in_no_epoch_and_the_others_keep_their_places(tmp_path: Path) -> None:
-    name = "Llanfairpwllgwyngyll"
-    template = TEMPLATE.replace("0.5", "0.7") + "on_bad: skip\n"
-    records = [record(f"to {one} {n}", "go", **{one: "city"}) for n, one in enumerate(("Rome", "Oslo", name, "Bergen"))]
-    task = make(tmp_path, template, records)
-    *_, longest, last = lengths(task)
-    assert longest > last
-    encoder = Encoder(TOKENIZER, longest - 1, 100)
-    data = encode_split(encoder, task, "train")
-    (tmp_path / "run.yaml").write_text(
-        f"run: x\ntasks: [{tmp_path}/demo/slots.yaml]\nmodel: {{from: x}}\nschedule: {{steps: 1}}\n"
-        f"lengths: {{prompt: {longest - 1}, target: 100}}\n"
-    )
-    prepared = Prepared([task], TOKENIZER, encoder, [data], Mixture([len(data)], [1.0], 0))
-    by_epoch = _data_by_epoch(load_run(tmp_path / "run.yaml", []), prepared)
-    assert [row.id for row in data] == ["train:0", "train:1", "train:3"]
-    texts = set()
-    for epoch in range(10):
-        (rows,) = by_epoch(epoch)
-        assert [row.id for row in rows] == [row.id for row in data]
-        texts |= {decode_text(TOKENIZER, row.input_ids) for row in rows}
-    assert len(texts) > 3
-    counts = prepared.drawn[task.name]
-    assert counts.prompts_cut == 0
-    assert 30 <= counts.n <= 40  # rows of ten epochs; the record that was set aside counts where its draw fits
-
-
 def test_blanks_at_the_edges_stay_and_mentions_of_blanks_too(tmp_path: Path) -> None:
     blank = {"text": "from Rome to Oslo", "intent": "go", "slots": [slot("Rome ", 5), slot(" Oslo", 12)]}
     nothing = {"text": "to   now", "intent": "go", "slots": [slot(" ", 3)]}
@@ -397,15 +159,6 @@ def test_blanks_at_the_edges_stay_and_mentions_of_blanks_too(tmp_path: Path) -> 
     texts = {task.drawn(first, epoch=epoch).fields["text"] for epoch in range(50)}
     assert texts == {f"from {one} to {other}" for one in ("Rome", "Oslo") for other in ("Rome", "Oslo")}
     assert {task.drawn(second, epoch=epoch).fields["text"] for epoch in range(50)} == {"to   now"}
-
-
-def test_check_refuses_it_where_a_label_set_is_open_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    template = TEMPLATE.replace("intent: {label: {go: travel, eat: eat}}", "intent: {label: {from: train}}")
-    task = make(tmp_path, template.replace("[type,", "[typ,"))
-    with pytest.raises(TemplateError, match="'typ' is no field"):
-        task.prompt(next(iter(task.examples("train"))))
-    assert main(["check", str(task.template.path)]) == 2
-    assert "'typ' is no field" in capsys.readouterr().out
 
 
 def test_arguments_of_relations_change_with_their_mention(tmp_path: Path) -> None:
@@ -474,45 +227,6 @@ def test_the_how_manieth_is_counted_anew(tmp_path: Path) -> None:
         ("a Rome to Bergen", "travel @ Bergen = city"),
         ("a Rome to Rome", "travel @ Rome #2 = city"),
     }
-
-
-def test_show_prints_an_example_as_an_epoch_draws_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    make(tmp_path)
-    path = str(tmp_path / "demo" / "slots.yaml")
-    prompts = {line for epoch in range(30) for line in show(path, epoch=epoch).splitlines() if "prompt" in line}
-    assert len(prompts) > 3
-    assert all("round trip  equal" in show(path, epoch=epoch) for epoch in range(30))
-    task = make(tmp_path)
-    example = next(iter(task.examples("train")))
-    texts = [task.drawn(example, epoch=epoch).fields["text"] for epoch in range(30)]
-    for epoch, text in enumerate(texts):
-        shown = show(path, epoch=epoch)
-        assert 'text: "from Rome to Oslo"' in shown  # the record as it is
-        assert (f' exchanged  text: "{text}"' in shown) == (text != "from Rome to Oslo")
-    epoch = next(epoch for epoch, text in enumerate(texts) if text != "from Rome to Oslo")
-    assert main(["show", path, "--epoch", str(epoch)]) == 0
-    assert capsys.readouterr().out == show(path, epoch=epoch) + "\n"
-
-
-def test_show_says_equal_where_the_gold_has_no_places(tmp_path: Path) -> None:
-    unplaced = record("Rome to Oslo, Rome", "go", Oslo="city", Rome="city")
-    for one in unplaced["slots"]:
-        one["text"] = one["text"]["text"]
-    task = make(tmp_path, TEMPLATE, [unplaced])
-    assert "round trip  equal" in show(str(task.template.path))
-    unplaced["slots"][1]["text"] = {"text": "Rome", "start": 0}  # grounding takes the one after Oslo
-    make(tmp_path, TEMPLATE, [unplaced])
-    assert "round trip  DIFFERS from gold" in show(str(task.template.path))
-
-
-def test_show_prints_the_types_that_an_epoch_asks_for(tmp_path: Path) -> None:
-    template = TEMPLATE.replace("slots: {text}", "{type.labels}: {text}") + "types: {node: slots.type}\n"
-    task = make(tmp_path, template)
-    example = next(iter(task.examples("train")))
-    for epoch in range(10):
-        shown, drawn = show(str(task.template.path), epoch=epoch), task.drawn(example, epoch=epoch)
-        assert f"    target  {task.target_text(drawn, epoch=epoch)}\n" in shown
-        assert "round trip  equal" in shown
 
 
 def test_mistakes_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
