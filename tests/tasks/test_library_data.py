@@ -18,6 +18,7 @@ NO_EXAMPLES = {
     r"metric_gold/.*|squad_dev/predictions/.*|wnut17/submissions/.*": "outputs of systems, which test the metrics",
     r"commongen/unilm_predictions.*|dialogsum/test_output\.txt|humaneval/example_.*": "outputs of systems",
     r"sentencepiece_models/.*": "vocabularies",
+    r"exports/.*": "forms of annotation tools, which `t2t new` writes templates for",
     r"sentence_polarity/.*\.xml|deepke_instructkgc_zh/.*/schema\.json": "what stands in the records too",
     r"chinese_nre/SanWen/relation2id\.txt": "the labels, which the template words in Chinese",
     r"clinc150/domains\.json": "which intents belong together, for stages",
