@@ -1,8 +1,9 @@
 """Checkpoints that are whole or not there.
 
 DeepSpeed writes into TAG.tmp, every rank adds its random state; after a barrier and a sync the folder is renamed,
-and only then the file ``latest`` is replaced, atomically. The mark of completeness, complete.json, holds the size of
-every file; a folder that lacks it or a file, or has one of another size, is skipped.
+and only then the file ``latest`` is replaced, atomically. The mark of completeness, complete.json, holds size and
+XXH3 hash of every file; a folder that lacks it or a file, or has one of other content, is skipped. A checkpoint is
+called ``step`` and eight digits: whatever else lies beside them is the user's, never loaded and never removed.
 DeepSpeed's files are pickles: load only your own.
 """
 
@@ -10,9 +11,11 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +23,12 @@ import numpy as np
 import torch
 
 from t2t.engine import distributed
-from t2t.engine.disk import file_sizes, sync, sync_folder
+from t2t.engine.disk import file_hash, file_sizes, sync, sync_folder
 from t2t.errors import RunDirectoryError
 
 _MARK = "complete.json"
+_TAG = re.compile(r"step[0-9]{8}")
+_PART = re.compile(rf"{_TAG.pattern}\.tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +66,13 @@ def save(engine: Any, folder: Path, position: Position, keep: int) -> Path:
     torch.save(_random_state(), part / _random_file(distributed.rank()))
     distributed.barrier()
     if first:
-        mark = {"world_size": distributed.world_size(), "position": asdict(position), "files": file_sizes(part)}
+        mark = {"world_size": distributed.world_size(), "position": asdict(position), "files": _content(part)}
         (part / _MARK).write_text(json.dumps(mark))
         sync(part)
         part.rename(whole)
         sync_folder(folder)
         _replace(folder / "latest", tag)
-        _remove_all_but(folder, keep)
+        _remove_all_but(folder, keep, whole)
     distributed.barrier()
     return whole
 
@@ -79,7 +84,7 @@ def newest(folder: Path, say: Callable[[str], object] = lambda line: None) -> Sa
     """
     faults = []
     for path in reversed(_completed(folder)):
-        saved = _read(path)
+        saved = _read(path, hashes=True)
         if isinstance(saved, Saved):
             return saved
         faults.append(saved)
@@ -97,7 +102,7 @@ def load_latest(engine: Any, folder: Path, seed: int, say: Callable[[str], objec
     """
     if distributed.rank():
         say = _silent
-    for left in sorted(folder.glob("step*.tmp")):
+    for left in _called(folder, _PART):
         say(f"{left}: half-written checkpoint, skipped")
     saved = newest(folder, say)
     if saved is None:
@@ -118,33 +123,54 @@ def _silent(line: str) -> None:
     """Says nothing: the first rank speaks for all."""
 
 
+def _called(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
+    """The folders of a name, in the order of their steps."""
+    return sorted(path for path in folder.glob("step*") if pattern.fullmatch(path.name) and path.is_dir())
+
+
 def _completed(folder: Path) -> list[Path]:
     """The folders that took their name, which they do when they are whole, by step; later damage is not looked for."""
-    return sorted(path for path in folder.glob("step*") if path.suffix != ".tmp")
+    return _called(folder, _TAG)
 
 
-def _read(path: Path) -> Saved | str:
-    """A checkpoint, or in a few words why it is damaged."""
+def _content(folder: Path) -> dict[str, list[int | str]]:
+    """Size and hash of every file."""
+    return {name: [size, file_hash(folder / name)] for name, size in file_sizes(folder).items()}
+
+
+def _read(path: Path, *, hashes: bool = False) -> Saved | str:
+    """A checkpoint, or in a few words why it is damaged. ``hashes``: look at every byte, else at the sizes alone."""
     try:
         mark = json.loads((path / _MARK).read_text())
         saved = Saved(path, int(mark["world_size"]), Position(**mark["position"]))
-        files: dict[str, int] = dict(mark["files"])
+        files = {str(name): (int(size), str(digest)) for name, (size, digest) in mark["files"].items()}
     except (OSError, ValueError, KeyError, TypeError):
         return f"{_MARK} is missing or unreadable"
     found = file_sizes(path)
-    for name, size in files.items():
+    for name, (size, digest) in files.items():
         if name not in found:
             return f"{name} is missing"
         if found[name] != size:
             return f"{name} has {found[name]:,} bytes instead of {size:,}"
+        if hashes and _hash_as_read(path / name, size, (path / name).stat().st_mtime_ns) != digest:
+            return f"{name} has other bytes than were written"
     return saved
 
 
-def _remove_all_but(folder: Path, keep: int) -> None:
-    """Keep the last ``keep`` whole checkpoints; what is damaged or half-written goes as well."""
-    kept = [path for path in _completed(folder) if isinstance(_read(path), Saved)][-keep:]
-    for path in folder.glob("step*"):
-        if path not in kept:
+@cache
+def _hash_as_read(path: Path, size: int, modified: int) -> str:
+    """The hash of a file of a checkpoint, read once a process: a start looks for the newest one several times."""
+    return file_hash(path)
+
+
+def _remove_all_but(folder: Path, keep: int, written: Path) -> None:
+    """Keep the last ``keep`` whole checkpoints up to the one just written; what is damaged or half-written goes.
+
+    A later one than that was there when training went on from an earlier one, so it was found damaged.
+    """
+    whole = [path for path in _completed(folder) if path <= written and isinstance(_read(path), Saved)]
+    for path in (*_completed(folder), *_called(folder, _PART)):
+        if path not in whole[-keep:]:
             shutil.rmtree(path)
 
 

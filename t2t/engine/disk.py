@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import xxhash
+
+_BLOCK = 1 << 22  # bytes read at once
+
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
@@ -49,3 +53,15 @@ def file_sizes(folder: Path) -> dict[str, int]:
     """The size in bytes of every file under ``folder``, by its path from there."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
+
+
+def file_hash(path: Path) -> str:
+    """The XXH3 hash (128 bits, hex) of a file's bytes: it finds damage, not malice.
+
+    About a tenth of a second a gigabyte that is in memory, where SHA-256 takes seven tenths.
+    """
+    found = xxhash.xxh3_128()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            found.update(block)
+    return found.hexdigest()

@@ -1,4 +1,5 @@
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,9 +80,17 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
 
+def flip(path: Path) -> None:
+    """One other byte, the size as it was."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
 DAMAGE = {
     "a file is missing": (lambda folder: (folder / "states.pt").unlink(), "states.pt is missing"),
     "a file is cut": (lambda folder: cut(folder / "states.pt"), "states.pt has 3 bytes instead of 4"),
+    "a byte has changed": (lambda folder: flip(folder / "states.pt"), "states.pt has other bytes than were written"),
     "random state missing": (lambda folder: (folder / "random_00000.pt").unlink(), "random_00000.pt is missing"),
     "no mark": (lambda folder: (folder / "complete.json").unlink(), "complete.json is missing or unreadable"),
     "half a mark": (lambda folder: cut(folder / "complete.json"), "complete.json is missing or unreadable"),
@@ -110,6 +119,18 @@ def test_where_all_are_damaged_training_does_not_start_over_in_silence(
     damage(tmp_path / "step00000005")
     with pytest.raises(RunDirectoryError, match=f"none of the checkpoints is whole .*{message}.*; put the files back"):
         load(tmp_path)
+
+
+def test_what_a_user_keeps_beside_the_checkpoints_is_neither_loaded_nor_removed(tmp_path: Path) -> None:
+    checkpoint.save(Writer(), tmp_path, Position(5), keep=1)
+    for copy in ("step00000100.best", "step123", "step000001000", "step00000009.tmp.old"):
+        shutil.copytree(tmp_path / "step00000005", tmp_path / copy)
+    (tmp_path / "step-notes.md").write_text("good at step 5")
+    (tmp_path / "step00000200").write_text("a file is no checkpoint")
+    there = {path.name for path in tmp_path.glob("step*")}
+    assert load(tmp_path) == (Position(5), "step00000005", [])
+    checkpoint.save(Writer(), tmp_path, Position(10), keep=1)
+    assert {path.name for path in tmp_path.glob("step*")} == there - {"step00000005"} | {"step00000010"}
 
 
 def test_a_rank_that_did_not_write_draws_its_random_state_from_seed_rank_and_step(
