@@ -86,6 +86,21 @@ def untie_head(model: T5ForConditionalGeneration, weight: Tensor) -> None:
         setattr(model, keys, {name: source for name, source in getattr(model, keys).items() if name != _HEAD})
 
 
+def copy_with(config: T5Config, weights: Mapping[str, Tensor]) -> T5ForConditionalGeneration:
+    """A T5 of these weights by name, for use; its head is separate if ``weights`` has one.
+
+    RuntimeError where a name is missing, but for those that are tied to another, or is not one of this model's:
+    such a model would keep random weights without a word.
+    """
+    model = T5ForConditionalGeneration(config)
+    if _HEAD in weights:
+        untie_head(model, weights[_HEAD])
+    missing, unknown = model.load_state_dict(dict(weights), strict=False)
+    if lost := sorted({*missing} - {*model.all_tied_weights_keys}) + sorted(unknown):
+        raise RuntimeError(f"weights that do not fit the model: {', '.join(lost[:5])} ({len(lost)} names)")
+    return model
+
+
 def save_model(model: T5ForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, directory: str | Path) -> None:
     """Write weights (safetensors), config and tokenizer, for ``from_pretrained`` of transformers.
 

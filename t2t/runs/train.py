@@ -35,7 +35,7 @@ from t2t.engine.loop import Loop
 from t2t.engine.preflight import check_directory, check_resume, check_vocabulary, on_first
 from t2t.engine.trained_on import TrainedOn, check_rows, kept_tokenizer
 from t2t.errors import DataError, InputError, RunFileError, TemplateError
-from t2t.model.backbone import build_from_scratch, load_pretrained, save_model
+from t2t.model.backbone import build_from_scratch, copy_with, load_pretrained, save_model
 from t2t.model.pretrained import check_ids, read_config
 from t2t.model.tokenizer import load_tokenizer, train_tokenizer
 from t2t.runs.aside import count_bad
@@ -308,21 +308,10 @@ def _save_model(
     if weights is None:
         distributed.barrier()
         return
-    fresh = _plain_copy(model, weights)
+    fresh = copy_with(model.config, weights)
     with whole_folder(config.directory / "model") as folder:
         save_model(fresh, tokenizer, folder)
     distributed.barrier()
-
-
-def _plain_copy(model: T5ForConditionalGeneration, weights: dict[str, torch.Tensor]) -> T5ForConditionalGeneration:
-    """A model outside DeepSpeed with these weights; a head stays separate if it was."""
-    from t2t.model.backbone import untie_head
-
-    fresh = T5ForConditionalGeneration(model.config)
-    if "lm_head.weight" in weights:
-        untie_head(fresh, weights["lm_head.weight"])
-    fresh.load_state_dict(weights, strict=False)
-    return fresh
 
 
 def _write_facts(

@@ -9,6 +9,7 @@ from transformers import AutoTokenizer, T5ForConditionalGeneration
 from t2t.errors import InputError
 from t2t.model.backbone import (
     build_from_scratch,
+    copy_with,
     is_tied,
     load_pretrained,
     nll_of_logits,
@@ -160,3 +161,23 @@ def test_decoder_inputs_and_nll_of_known_values() -> None:
     nll = nll_of_logits(logits, labels)
     assert nll.dtype == torch.float32
     assert nll[0].tolist() == pytest.approx([math.log(10)] * 3 + [0.0])
+
+
+@pytest.mark.parametrize(("gated", "tied"), KINDS)
+def test_a_copy_with_weights_has_all_of_them(gated: bool, tied: bool) -> None:
+    model = build(gated, tied)
+    weights = {name: parameter.detach() + 0.5 for name, parameter in model.named_parameters()}
+    copy = copy_with(model.config, weights)
+    assert is_tied(copy) is tied
+    assert {name for name, _ in copy.named_parameters()} == set(weights)
+    assert all(torch.equal(parameter, weights[name]) for name, parameter in copy.named_parameters())
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_weights_under_other_names_make_no_model(tied: bool) -> None:
+    model = build(True, tied)
+    wrapped = {f"module.{name}" if "encoder" in name else name: p for name, p in model.named_parameters()}
+    with pytest.raises(RuntimeError, match="weights that do not fit the model: encoder"):
+        copy_with(model.config, wrapped)
+    with pytest.raises(RuntimeError, match=r"shared\.weight \(1 names\)"):
+        copy_with(model.config, {name: p for name, p in model.named_parameters() if name != "shared.weight"})
