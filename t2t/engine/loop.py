@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import csv
 import math
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -19,6 +16,7 @@ from t2t.data.batch import Plan, Step
 from t2t.engine import checkpoint, distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import Engine
+from t2t.engine.lifetime import Deferred
 from t2t.engine.schedule import progress
 from t2t.errors import T2TError
 
@@ -31,7 +29,7 @@ class NotFinite(T2TError):
 
 
 class Terminated(T2TError):
-    """SIGTERM came; a checkpoint was written."""
+    """A signal came; a checkpoint was written."""
 
 
 class Log:
@@ -43,10 +41,9 @@ class Log:
         self.summed = torch.zeros(3, dtype=torch.float64)  # nats, target tokens, all tokens
         self.last = time.monotonic()
         if self.first:
-            rows = _rows_until(path, start.step)
-            self.file = path.open("w", newline="")
+            _keep_until(path, start.step)
+            self.file = path.open("a", newline="")
             self.writer = csv.writer(self.file)
-            self.writer.writerows([COLUMNS, *rows])
             self.bar = tqdm(total=config.schedule.steps, initial=start.step, unit="step", mininterval=2.0, ncols=100)
 
     def add(self, nll: float, step: Step) -> None:
@@ -79,12 +76,16 @@ class Log:
             self.file.close()
 
 
-def _rows_until(path: Path, step: int) -> list[list[str]]:
-    """The rows of an earlier part of the run, none beyond its checkpoint."""
-    if not path.exists() or not step:
-        return []
-    with path.open(newline="") as file:
-        return [row for row in list(csv.reader(file))[1:] if row and row[0].isdigit() and int(row[0]) <= step]
+def _keep_until(path: Path, step: int) -> None:
+    """Leave the rows of an earlier part of the run, none beyond its checkpoint; the file is replaced as a whole."""
+    rows: list[list[str]] = []
+    if step and path.exists():
+        with path.open(newline="") as file:
+            rows = [row for row in list(csv.reader(file))[1:] if row and row[0].isdigit() and int(row[0]) <= step]
+    part = path.with_suffix(".csv.tmp")
+    with part.open("w", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
+    part.replace(path)
 
 
 class Loop:
@@ -92,19 +93,18 @@ class Loop:
 
     def __init__(self, engine: Engine, plan: Plan, config: RunConfig, folder: Path) -> None:
         self.engine, self.plan, self.config, self.folder = engine, plan, config, folder
-        self.terminate = False
+        self.signals = Deferred()
         self.began = 0.0
 
     def run(self, start: Position) -> Position:
-        """Train from ``start``. Raises NotFinite before a bad update is made, Terminated after SIGTERM."""
-        before = signal.signal(signal.SIGTERM, self._on_signal)
-        log = Log(self.folder / "metrics.csv", self.config, start)
-        self.began = time.monotonic() - start.elapsed
-        try:
-            return self._train(start, log)
-        finally:
-            log.close()
-            signal.signal(signal.SIGTERM, before)
+        """Train from ``start``. Raises NotFinite before a bad update is made, Terminated after SIGTERM or SIGINT."""
+        with self.signals:
+            log = Log(self.folder / "metrics.csv", self.config, start)
+            self.began = time.monotonic() - start.elapsed
+            try:
+                return self._train(start, log)
+            finally:
+                log.close()
 
     def _train(self, start: Position, log: Log) -> Position:
         position, saved = start, start.step
@@ -115,7 +115,9 @@ class Loop:
             position, stop = self._one(step, position, done, log)
             if stop:
                 self._save(position)
-                raise Terminated(f"stopped by SIGTERM after step {position.step}; checkpoint written")
+                raise Terminated(
+                    f"stopped by {self.signals.came or 'a signal'} after step {position.step}; checkpoint written"
+                )
             if position.step % self.config.checkpoint.every == 0:
                 saved = self._save(position)
         if position.step > saved:
@@ -129,7 +131,7 @@ class Loop:
             epoch, after = epoch + 1, 0
 
     def _one(self, step: Step, position: Position, done: float, log: Log) -> tuple[Position, bool]:
-        """One step; gives the position after it, and whether SIGTERM came to any rank."""
+        """One step; gives the position after it, and whether a signal came to any rank."""
         nll, finite = self.engine.gradients(step)
         bad, stop, elapsed, due = self._agree(not finite or not math.isfinite(nll), log)
         if bad:
@@ -150,9 +152,9 @@ class Loop:
         return position, bool(stop)
 
     def _agree(self, bad: bool, log: Log) -> list[float]:
-        """Over all ranks: is any loss bad, did SIGTERM come, the first rank's clock, and whether it wants a row."""
+        """Over all ranks: is any loss bad, did a signal come, the first rank's clock, and whether it wants a row."""
         clock = [time.monotonic() - self.began, float(log.due())] if log.first else [0.0, 0.0]
-        values = torch.tensor([float(bad), float(self.terminate), *clock], dtype=torch.float64)
+        values = torch.tensor([float(bad), float(self.signals.came is not None), *clock], dtype=torch.float64)
         agreed: list[float] = distributed.total(values.to(self.engine.device)).tolist()
         return agreed
 
@@ -160,6 +162,3 @@ class Loop:
         folder = self.folder / "checkpoints"
         checkpoint.save(self.engine.engine, folder, position, self.config.checkpoint.keep)
         return position.step
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> Any:
-        self.terminate = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -30,6 +29,7 @@ def launch(config: Path, overrides: list[str]) -> None:
     """
     from t2t.config.deepspeed import read_deepspeed
     from t2t.config.run import load_run
+    from t2t.engine.forwarding import run_and_forward
     from t2t.runs.run_tasks import load_tasks
 
     run = load_run(config, overrides)
@@ -38,9 +38,9 @@ def launch(config: Path, overrides: list[str]) -> None:
     arguments = ["--config", str(config), *(part for override in overrides for part in ("--set", override))]
     launcher = Path(sys.executable).with_name("deepspeed")
     path = os.pathsep.join([str(launcher.parent), os.environ.get("PATH", "")])
-    done = subprocess.run([str(launcher), str(LAUNCH), *arguments], env={**os.environ, "PATH": path}, check=False)
-    if done.returncode:
-        raise TrainingFailed(done.returncode)
+    code = run_and_forward([str(launcher), str(LAUNCH), *arguments], {**os.environ, "PATH": path})
+    if code:
+        raise TrainingFailed(code)
 
 
 def demo(overrides: list[str]) -> Path:

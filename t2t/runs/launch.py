@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 from t2t.trust import trust_python
 
 if TYPE_CHECKING:
-    import torch
-
     from t2t.config.run import RunConfig
+    from t2t.engine.lifetime import Interrupted
 
 CPU_PROCESSES = 2
 ALLOW_UNVERIFIED = "allow_unverified=true"
@@ -33,11 +32,15 @@ _CPU_SETTINGS = {
     "MALLOC_TOP_PAD_": str(1 << 28),
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
-_PATIENCE = 60.0  # seconds that the first rank has to tell an error that all ranks found
+_PATIENCE = 8.0  # seconds that the first rank has to tell an error that all ranks found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train; returns the exit code: 0, 1 (training failed), 2 (a user's mistake), 143 (SIGTERM)."""
+    """Train; returns the exit code.
+
+    0; 1: training failed, or was stopped with nothing saved; 2: a user's mistake; 143: stopped by a signal with a
+    checkpoint from which the same command goes on.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser("launch.sh", description="Train a run file with DeepSpeed.")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the run file")
@@ -93,25 +96,30 @@ def run(parsed: argparse.Namespace) -> int:
         config = load_run(parsed.config, parsed.set)
     except InputError as error:
         return _say(error, 2)
-    from t2t.engine import distributed
+    from t2t.engine import distributed, lifetime
 
-    device = distributed.start()
+    lifetime.end_with_starters()
+    lifetime.raise_on_signals()
     try:
-        code = _train(config, device)
+        code = _train(config)
     finally:
         distributed.stop()
     return distributed.leave(code)
 
 
-def _train(config: RunConfig, device: torch.device) -> int:
+def _train(config: RunConfig) -> int:
+    from t2t.engine import distributed
+    from t2t.engine.lifetime import Interrupted
     from t2t.engine.loop import Terminated
     from t2t.errors import InputError, T2TError, sentence_of
     from t2t.runs.train import train
 
     try:
-        train(config, device)
+        train(config, distributed.start())
     except Terminated as stopped:
         return _say(stopped, 143)
+    except Interrupted as stopped:
+        return _say(*_left_by(config, stopped))
     except InputError as error:
         return _say(error, 2)
     except T2TError as error:
@@ -121,9 +129,23 @@ def _train(config: RunConfig, device: torch.device) -> int:
     return 0
 
 
+def _left_by(config: RunConfig, stopped: Interrupted) -> tuple[str, int]:
+    """What a signal outside the loop leaves, in words, and the exit code."""
+    from t2t.engine.checkpoint import newest
+
+    saved = newest(config.directory / "checkpoints")
+    if saved is None:
+        return f"{stopped} before anything was trained; nothing is lost, start it again", 1
+    return f"{stopped} outside of training; the same command goes on from step {saved.position.step}", 143
+
+
 def _say(message: object, code: int) -> int:
     """Print the message once. The launcher ends all processes when one fails: the others let the first one speak."""
+    from t2t.engine.lifetime import heed_signals, ignore_signals
+
     if os.environ.get("RANK", "0") != "0":
+        heed_signals()
         time.sleep(_PATIENCE)
+    ignore_signals()
     print(f"t2t: {message}", file=sys.stderr, flush=True)
     return code

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import deepspeed as deepspeed_library
 import torch
@@ -31,6 +32,7 @@ from t2t.engine import checkpoint, distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import Engine
 from t2t.engine.disk import whole_folder
+from t2t.engine.lifetime import one_owner
 from t2t.engine.loop import Loop
 from t2t.engine.preflight import check_directory, check_resume, check_vocabulary, on_first
 from t2t.engine.trained_on import TrainedOn, check_rows, kept_tokenizer
@@ -82,6 +84,11 @@ def train(config: RunConfig, device: torch.device) -> Path:
     check_directory(config)
     if (config.directory / "model").is_dir():
         return _finished(config)
+    with one_owner(config.directory, device):
+        return _train(config, settings, tasks, device)
+
+
+def _train(config: RunConfig, settings: dict[str, Any], tasks: list[Task], device: torch.device) -> Path:
     stage = int(settings["zero_optimization"]["stage"])
     check_resume(config, stage, tasks)
     prepared = on_first(lambda: prepare(config, tasks))
