@@ -15,7 +15,9 @@ from t2t.structures import Json, Record
 
 # Where a part of a template stands, for messages: a path of keys in, "FILE:LINE" out.
 Where = Callable[[tuple[str | int, ...]], str]
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+PLAIN = re.compile(r"[^\W\d]\w*")  # a name, in any script
+_PARTS = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`)""")
+_NAMES = re.compile(PLAIN.pattern)
 
 
 class Scope:
@@ -50,13 +52,25 @@ def kind_of(value: Json) -> str:
     """What a value is, in the words of a message."""
     names = {type(None): "null", bool: "true or false", int: "a number", float: "a number", str: "a text"}
     names |= {list: "a list", tuple: "a list", dict: "a mapping"}
-    return names.get(type(value), type(value).__name__)
+    return names.get(type(value)) or str(getattr(value, "kind", type(value).__name__))
 
 
 @lru_cache(maxsize=4096)
 def _compiled(expression: str) -> Callable[[Json], Json]:
-    search: Callable[[Json], Json] = jmespath.compile(expression).search
+    search: Callable[[Json], Json] = jmespath.compile(_with_quoted_names(expression)).search
     return search
+
+
+def _with_quoted_names(expression: str) -> str:
+    """JMESPath knows ASCII names alone: those of other scripts stand in quotes there."""
+    if expression.isascii():
+        return expression
+    parts = [part or "" for part in _PARTS.split(expression)]  # texts in quotes stand at the odd places
+    return "".join(part if place % 2 else _NAMES.sub(_quoted, part) for place, part in enumerate(parts))
+
+
+def _quoted(name: re.Match[str]) -> str:
+    return name[0] if name[0].isascii() else f'"{name[0]}"'
 
 
 class Expression:
@@ -66,7 +80,7 @@ class Expression:
 
     def __init__(self, text: str, where: str) -> None:
         self.text = text
-        self.plain = bool(_PLAIN.fullmatch(text))
+        self.plain = bool(PLAIN.fullmatch(text))
         if self.plain or text == "@":
             self._search: Callable[[Json], Json] | None = None
             return

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeAlias, cast
 
 from t2t.errors import DataError, TemplateError
 from t2t.tasks.bad_records import STOP, BadRecords
@@ -161,15 +161,12 @@ def _no_member(file: DataFile, members: list[str]) -> DataError:
 
 
 def check_encoding(encoding: str, where: str) -> str:
-    """``encoding`` itself if its lines end in the byte 0x0A; TemplateError otherwise."""
+    """``encoding`` itself if it is one of text; TemplateError otherwise."""
     try:
-        fits = "\n".encode(encoding) == b"\n"
+        "\n".encode(encoding)
     except (LookupError, ValueError):
-        fits = False
-    if not fits:
-        raise TemplateError(
-            where, f"encoding {encoding!r} cannot be read line by line", "use utf-8, latin-1, gb18030, ..."
-        )
+        found, todo = f"encoding {encoding!r} is none of text", "use utf-8, utf-16, latin-1, gb18030, ..."
+        raise TemplateError(where, found, todo) from None
     return encoding
 
 
@@ -194,29 +191,71 @@ def try_lines(
     the line's place; at most ``LINE_CAP`` bytes of a line are held.
     """
     with open_bytes(file) as stream:
-        number = 0
-        while line := stream.readline(LINE_CAP + 1):
-            number += 1
-            try:
-                text = decode(line, encoding, f"{file.name}:{number}")
-            except DataError as error:
-                yield number, error
-                while line and not line.endswith(b"\n"):
-                    line = stream.readline(LINE_CAP + 1)
+        wide = "\n".encode(encoding) != b"\n"
+        lines = _decoded_lines(stream, encoding, file.name) if wide else _byte_lines(stream, encoding, file.name)
+        for number, text in lines:
+            if isinstance(text, DataError):
+                yield number, text
                 continue
             if number == 1:
                 text = text.removeprefix("\ufeff")
             yield number, text if ends else text.removesuffix("\n").removesuffix("\r")
 
 
+_Tried: TypeAlias = Iterator[tuple[int, str] | tuple[int, DataError]]
+
+
+def _byte_lines(stream: BinaryIO, encoding: str, name: str) -> _Tried:
+    """Lines of an encoding in which the byte 0x0A ends them: each is decoded alone."""
+    number = 0
+    while line := stream.readline(LINE_CAP + 1):
+        number += 1
+        try:
+            yield number, decode(line, encoding, f"{name}:{number}")
+        except DataError as error:
+            yield number, error
+            while line and not line.endswith(b"\n"):
+                line = stream.readline(LINE_CAP + 1)
+
+
+def _decoded_lines(stream: BinaryIO, encoding: str, name: str) -> _Tried:
+    """Lines of any other encoding (UTF-16): what cannot be decoded spoils the line in which it stands."""
+    text = io.TextIOWrapper(stream, encoding, errors="replace", newline="\n")
+    number = 0
+    while line := text.readline(LINE_CAP + 1):
+        number += 1
+        where = f"{name}:{number}"
+        if len(line) > LINE_CAP:
+            yield number, _too_long(where)
+            while line and not line.endswith("\n"):
+                line = text.readline(LINE_CAP + 1)
+        elif "\ufffd" in line:
+            yield number, DataError(where, f"no {encoding} text", _NAME_ENCODING)
+        else:
+            try:
+                check_text(line, where)
+            except DataError as error:
+                yield number, error
+            else:
+                yield number, line
+    text.detach()
+
+
+def _too_long(where: str) -> DataError:
+    return DataError(where, f"a line longer than {LINE_CAP} bytes", "is this a text file with line breaks?")
+
+
+_NAME_ENCODING = "name the file's encoding: in the source"
+
+
 def decode(line: bytes, encoding: str, where: str) -> str:
     """The text of some bytes; DataError at ``where`` if they are too many, or no text."""
     if len(line) > LINE_CAP:
-        raise DataError(where, f"a line longer than {LINE_CAP} bytes", "is this a text file with line breaks?")
+        raise _too_long(where)
     try:
         text = line.decode(encoding)
     except UnicodeError as error:
-        raise DataError(where, f"no {encoding} text ({error})", "name the file's encoding: in the source") from None
+        raise DataError(where, f"no {encoding} text ({error})", _NAME_ENCODING) from None
     check_text(text, where)
     return text
 

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import json
-from typing import NoReturn
 
 from t2t.errors import DataError
 from t2t.structures import Json
 from t2t.tasks.files import UNPACKED_CAP, DataFile, check_text, open_bytes
 
 
+class NotANumber:
+    """What Python writes as NaN or Infinity and JSON has not: it costs nothing where nobody reads it, and nothing can
+    be made of it."""
+
+    kind = "no number (NaN or infinite)"  # in messages
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
 def parse_json(text: str, where: str) -> Json:
-    """The JSON value of a text; DataError at ``where`` for anything else, NaN, NUL and lone surrogates."""
+    """The JSON value of a text; DataError at ``where`` for anything else, NUL and lone surrogates.
+
+    NaN and the infinities become ``NotANumber``.
+    """
     try:
         value = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
@@ -21,12 +36,25 @@ def parse_json(text: str, where: str) -> Json:
     return value
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
+def parse_values(text: str, where: str) -> list[Json]:
+    """The JSON values that stand one behind the other in a text, with or without line breaks; errors as above."""
+    values, end = [], 0
+    while end < len(text):
+        try:
+            value, end = _DECODER.raw_decode(text, end)
+        except (ValueError, RecursionError) as error:
+            line = text.count("\n", 0, end) + 1
+            raise DataError(f"{where}:{line}", f"no JSON ({error})", "correct it") from None
+        values.append(value)
+        while text[end : end + 1].isspace() or text[end : end + 1] == ",":
+            end += 1
+    if "\\u" in text:
+        _check_strings(values, where)
+    return values
 
 
 # json.loads would build a decoder for every text.
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+_DECODER = json.JSONDecoder(parse_constant=NotANumber)
 
 
 def _check_strings(value: Json, where: str) -> None:
@@ -42,7 +70,7 @@ def _check_strings(value: Json, where: str) -> None:
 
 
 def read_document(file: DataFile, encoding: str = "utf-8") -> Json:
-    """The one JSON value that a file holds."""
+    """The one JSON value that a file holds, or the list of those that stand in it one behind the other."""
     with open_bytes(file) as stream:
         data = stream.read(UNPACKED_CAP + 1)
     if len(data) > UNPACKED_CAP:
@@ -57,4 +85,5 @@ def read_document(file: DataFile, encoding: str = "utf-8") -> Json:
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise DataError(f"{file.name}:{line}", "a NUL character", "remove it from the file")
-    return parse_json(text, file.name)
+    values = parse_values(text.lstrip(), file.name)
+    return values[0] if len(values) == 1 else values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import tarfile
 import zipfile
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 from t2t.errors import DataError, TemplateError
+from t2t.linear.scope import kind_of
 from t2t.tasks import files
+from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.sources import Source, build_source, data_dir, find_file
 
 
@@ -31,7 +34,6 @@ def data(built: Source) -> list[dict[str, Any]]:
 
 HOSTILE = {
     "not json": (b'{"x": 1}\n{"x": \n', "a.jsonl:2: no JSON"),
-    "not a number": (b'{"x": NaN}\n', "a.jsonl:1: no JSON"),
     "nested": (b"[" * 200_000 + b"\n", "a.jsonl:1: no JSON"),
     "huge number": (b'{"x": ' + b"9" * 5000 + b"}\n", "a.jsonl:1: no JSON"),
     "bad utf-8": (b'{"x": 1}\n{"x": "\xff"}\n', "a.jsonl:2: no utf-8 text"),
@@ -75,9 +77,42 @@ def test_a_line_longer_than_the_cap_is_refused(tmp_path: Path, monkeypatch: pyte
 def test_encodings(tmp_path: Path) -> None:
     name = write(tmp_path / "a.txt", "café\n中\n".encode("gb18030"))
     assert data(source(tmp_path, format="parallel", encoding="gb18030", train={"t": name}))[1] == {"t": "中"}
-    for bad in ("utf-16", "nonsense", "base64"):
-        with pytest.raises(TemplateError, match="cannot be read line by line"):
+    for bad in ("nonsense", "base64"):
+        with pytest.raises(TemplateError, match="is none of text"):
             source(tmp_path, format="parallel", encoding=bad, train={"t": name})
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_encodings_whose_line_ends_are_no_single_byte(tmp_path: Path, encoding: str) -> None:
+    text = "café Ċ\r\n中\u0a0a文\n\U0001f600"  # U+010A and U+0A0A hold the byte of a line feed
+    name = write(tmp_path / "a.txt", text.encode(encoding))
+    built = source(tmp_path, format="parallel", encoding=encoding, train={"t": name})
+    assert data(built) == [{"t": "café Ċ"}, {"t": "中\u0a0a文"}, {"t": "\U0001f600"}]
+
+
+def test_half_a_character_of_utf_16_costs_its_line(tmp_path: Path) -> None:
+    broken = "one\n".encode("utf-16-le") + b"\x00\xd8" + "two\nthree\n".encode("utf-16-le")
+    name = write(tmp_path / "a.txt", broken)
+    built = source(tmp_path, format="parallel", encoding="utf-16-le", train={"t": name})
+    bad = BadRecords("skip")
+    assert [record.data["t"] for record in built.records("train", bad)] == ["one", "three"]
+    assert bad.count == 1
+
+
+def test_what_is_no_number_costs_nothing_where_nobody_reads_it(tmp_path: Path) -> None:
+    name = write(tmp_path / "a.jsonl", '{"x": 1, "w": NaN}\n{"x": -Infinity, "w": 1}\n')
+    found = data(source(tmp_path, format="jsonl", train=name))
+    assert (found[0]["x"], repr(found[0]["w"]), repr(found[1]["x"])) == (1, "NaN", "-Infinity")
+    assert kind_of(found[0]["w"]) == "no number (NaN or infinite)"
+
+
+@pytest.mark.parametrize("between", ["\n", "", " ", ",\n"])
+def test_json_values_one_behind_the_other(tmp_path: Path, between: str) -> None:
+    name = write(tmp_path / "a.json", between.join(json.dumps({"x": number}, indent=2) for number in range(3)) + "\n")
+    assert data(source(tmp_path, format="json", train=name)) == [{"x": 0}, {"x": 1}, {"x": 2}]
+    broken = write(tmp_path / "b.json", '{"x": 1}\n{"x": \n')
+    with pytest.raises(DataError, match=r"b\.json:2: no JSON"):
+        data(source(tmp_path, format="json", train=broken))
 
 
 def tar_gz(path: Path, members: dict[str, bytes]) -> None:

@@ -150,7 +150,7 @@ def test_squad_records(tmp_path: Path) -> None:
         ({"format": "jsonl", "tain": "a"}, "names no file"),
         ({"format": "jsonl", "splits": {2019: "a"}}, 'the split 2019 is no text; write "2019"'),
         ({"format": "jsonl", "train": "a", "split": {2019: 0.5, "by": "x"}}, 'the split 2019 is no text; write "2019"'),
-        ({"format": "jsonl", "train": "a", "encoding": "a\0"}, "cannot be read line by line"),
+        ({"format": "jsonl", "train": "a", "encoding": "a\0"}, "is none of text"),
         ({"format": "jsonl", "train": {"x": "a"}}, "the files of a split are"),
         ({"format": "parallel", "train": "a"}, "the files of a split are"),
         ({"format": "jsonl", "train": "a", "where": "x ==="}, "is no JMESPath expression"),

@@ -105,6 +105,11 @@ class Part:
 
 
 Read: TypeAlias = Callable[[dict[str, DataFile], BadRecords], Iterator[tuple[str, dict[str, Any]]]]
+Find: TypeAlias = Callable[[str, Path, str], DataFile]
+
+
+def _digest(file: DataFile) -> str:
+    return file_digest(file.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,8 @@ class FileSource:
     """Splits made of files; ``read`` gives (FILE:LINE, data) for the records of one part, the bad ones set aside.
 
     A split is a file, a list of files, or ``{file: FILE, with: {field: value}}``; where ``aligned``, FILE is a mapping
-    of field names to line-aligned files. Files are looked for when they are read. Ids are "SPLIT:INDEX", from 0.
+    of field names to line-aligned files. Files are looked for by ``find`` when they are read; ``digest`` is the sha256
+    of what one holds. Ids are "SPLIT:INDEX", from 0.
     """
 
     spec: Spec
@@ -120,6 +126,8 @@ class FileSource:
     where: str
     read: Read
     aligned: bool = False
+    find: Find = find_file
+    digest: Callable[[DataFile], str] = _digest
     parts: dict[str, list[Part]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -140,7 +148,7 @@ class FileSource:
         raise TemplateError(self.where, f"source: the files of a split are {item!r}", todo)
 
     def _found(self, part: Part) -> dict[str, DataFile]:
-        return {key: find_file(name, self.base, self.where) for key, name in part.files.items()}
+        return {key: self.find(name, self.base, self.where) for key, name in part.files.items()}
 
     def splits(self) -> list[str]:
         return list(self.parts)
@@ -156,7 +164,7 @@ class FileSource:
 
     def fingerprint(self) -> str:
         parts = [part for split in self.parts.values() for part in split]
-        digests = [file_digest(file.path) for part in parts for file in self._found(part).values()]
+        digests = [self.digest(file) for part in parts for file in self._found(part).values()]
         return sha256_of(json.dumps(self.spec, sort_keys=True, default=str), *digests)
 
 

@@ -166,7 +166,7 @@ class HashSplit(Wrapper):
 
 def side_of(key: Any, shares: Mapping[str, float]) -> str:
     """The split, of those with ``shares`` and train, that the hash of a key chooses."""
-    text = json.dumps(key, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(key, sort_keys=True, ensure_ascii=False, default=repr)
     point = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
     for name, share in shares.items():
         if point < share:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from t2t.errors import DataError
+from t2t.errors import DataError, TemplateError
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.files import LINE_CAP, DataFile, read_lines, try_lines
 from t2t.tasks.sources.base import SOURCES, FileSource, Options, Source, Spec
@@ -19,18 +20,24 @@ ReadRows = Callable[[DataFile, str, BadRecords], Rows]
 
 @SOURCES.register("csv")
 def csv_table(spec: Spec, base: Path, where: str) -> Source:
-    """Comma-separated values as in RFC 4180; ``header`` names the columns where the first line does not."""
-    return _table(spec, base, where, _csv_rows)
+    """Comma-separated values as in RFC 4180; ``header`` names the columns where the first line does not.
+
+    ``separator``: another character than the comma, e.g. ";" or "\\t".
+    """
+    options = Options(spec, where)
+    separator = options.take("separator", str, 'a character, e.g. ";"', ",")
+    if len(separator) != 1 or separator in '"\r\n':
+        raise TemplateError(where, f"source: separator: is {separator!r}", 'write one character, e.g. ";"')
+    return _table(options, base, where, spec, partial(_csv_rows, separator))
 
 
 @SOURCES.register("tsv")
 def tsv_table(spec: Spec, base: Path, where: str) -> Source:
     """Tab-separated values, one record a line, quotes are ordinary characters; ``header`` as for csv."""
-    return _table(spec, base, where, _tsv_rows)
+    return _table(Options(spec, where), base, where, spec, _tsv_rows)
 
 
-def _table(spec: Spec, base: Path, where: str, rows: ReadRows) -> Source:
-    options = Options(spec, where)
+def _table(options: Options, base: Path, where: str, spec: Spec, rows: ReadRows) -> Source:
     encoding = options.encoding()
     header = options.names("header")
     options.files()
@@ -66,12 +73,12 @@ def _tsv_rows(file: DataFile, encoding: str, bad: BadRecords) -> Rows:
             yield number, line.split("\t")
 
 
-def _csv_rows(file: DataFile, encoding: str, bad: BadRecords) -> Rows:
+def _csv_rows(separator: str, file: DataFile, encoding: str, bad: BadRecords) -> Rows:
     """Rows with the number of their first line; a quoted cell may hold line breaks."""
     # The limit is one for the process; the default of 128 KiB is too short for documents.
     csv.field_size_limit(LINE_CAP)
     broken: list[DataError] = []
-    rows = csv.reader(_text_lines(file, encoding, broken), strict=True)
+    rows = csv.reader(_text_lines(file, encoding, broken), strict=True, delimiter=separator)
     start = 1
     while True:
         try:
