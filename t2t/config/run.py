@@ -47,10 +47,12 @@ class TokenizerSettings:
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """Either ``source`` (directory or hub name, with its ``revision``), or the shape of a T5 from scratch."""
+    """Either ``source`` (directory or hub name, with its ``revision``), trained with ``dropout``, or the shape of a T5
+    from scratch."""
 
     source: str | None
     revision: str | None
+    dropout: float | None
     from_scratch: Mapping[str, Any] | None
 
 
@@ -77,12 +79,21 @@ class OptimizerSettings:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSettings:
-    """``minutes``: training also ends, and the rate also falls, by the clock."""
+    """``steps``: None while ``epochs`` wait for the data. ``minutes``: training also ends, and the rate also falls, by
+    the clock."""
 
     name: Literal["linear", "cosine", "constant", "inverse_sqrt"]
     warmup: int
-    steps: int
+    steps: int | None
+    epochs: float | None
     minutes: float | None
+
+    @property
+    def length(self) -> int:
+        """The updates of the run. ValueError where epochs have not become steps yet."""
+        if self.steps is None:
+            raise ValueError(f"{self.epochs} epochs are not known in steps yet")
+        return self.steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +147,8 @@ class RunConfig:
     """A run file with its overrides, every default filled in. ``where``: FILE:LINE of a dotted key.
 
     ``precision: auto`` is bf16 autocast where all processes multiply bf16 in hardware, else fp32.
-    ``allow_unverified``: train on data sets of the hub whose revision nobody has seen.
+    ``unsayable``: whether targets that the vocabulary cannot say whole are kept as near as it can say them, up to
+    ``unsayable_share`` of a task. ``allow_unverified``: train on data sets of the hub whose revision nobody has seen.
     """
 
     run: str
@@ -144,6 +156,8 @@ class RunConfig:
     tasks: tuple[TaskSettings, ...]
     mixture: MixtureSettings
     tokenizer: TokenizerSettings
+    unsayable: Literal["keep", "stop"]
+    unsayable_share: float
     model: ModelSettings
     lengths: Lengths
     optimizer: OptimizerSettings
@@ -182,7 +196,8 @@ def _frozen(parsed: RunFile, where: Callable[[str], str]) -> RunConfig:
         TaskSettings(entry.task, entry.weight, entry.limit, where(f"tasks.{index}"))
         for index, entry in enumerate(parsed.tasks)
     )
-    scratch = parsed.model.from_scratch
+    model, scratch = parsed.model, parsed.model.from_scratch
+    shape = scratch.model_dump(exclude={"size"}) if scratch else None
     optimizer = parsed.optimizer.model_dump() | {"betas": (parsed.optimizer.betas[0], parsed.optimizer.betas[1])}
     generate = parsed.generate.model_dump() | {"splits": tuple(parsed.generate.splits)}
     return RunConfig(
@@ -193,7 +208,9 @@ def _frozen(parsed: RunFile, where: Callable[[str], str]) -> RunConfig:
         tokenizer=TokenizerSettings(
             parsed.tokenizer.source, parsed.tokenizer.vocab_size or DEFAULT_VOCABULARY, parsed.tokenizer.sample
         ),
-        model=ModelSettings(parsed.model.source, parsed.model.revision, scratch.model_dump() if scratch else None),
+        unsayable=parsed.unsayable,
+        unsayable_share=parsed.unsayable_share,
+        model=ModelSettings(model.source, model.revision, model.dropout, shape),
         lengths=Lengths(**parsed.lengths.model_dump()),
         optimizer=OptimizerSettings(**optimizer),
         schedule=ScheduleSettings(**parsed.schedule.model_dump()),

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from t2t.config.mistakes import first_mistake
+from t2t.config.run_choices import check_choices, fill_in
 from t2t.config.yaml_file import KeyPath, Lines, read_scalar, read_yaml
 from t2t.errors import RunFileError
 from t2t.registry import did_you_mean
@@ -44,12 +45,13 @@ class Tokenizer(_Strict):
 
 
 class FromScratch(_Strict):
-    d_model: Positive
-    d_kv: Positive
-    d_ff: Positive
-    num_layers: Positive
-    num_decoder_layers: Positive
-    num_heads: Positive
+    size: Literal["mini", "small", "base"] | None = None
+    d_model: Positive | None = None
+    d_kv: Positive | None = None
+    d_ff: Positive | None = None
+    num_layers: Positive | None = None
+    num_decoder_layers: Positive | None = None
+    num_heads: Positive | None = None
     gated: bool = True
     tied: bool = True
     dropout: Share = 0.0
@@ -59,6 +61,7 @@ class FromScratch(_Strict):
 class Model(_Strict):
     source: Annotated[str | None, Field(alias="from")] = None
     revision: str | None = None
+    dropout: Share | None = None
     from_scratch: FromScratch | None = None
 
 
@@ -69,7 +72,7 @@ class LengthsSection(_Strict):
 
 class Optimizer(_Strict):
     name: Literal["adamw"] = "adamw"
-    learning_rate: PositiveFloat = 2.0e-2
+    learning_rate: PositiveFloat | None = None
     scale: Literal["rms", "none"] = "rms"
     betas: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.9, 0.999]
     eps: PositiveFloat = 1.0e-8
@@ -79,8 +82,9 @@ class Optimizer(_Strict):
 
 class Schedule(_Strict):
     name: Literal["linear", "cosine", "constant", "inverse_sqrt"] = "linear"
-    warmup: Annotated[int, Field(ge=0)] = 100
-    steps: Positive
+    warmup: Annotated[int, Field(ge=0)] | None = None
+    steps: Positive | None = None
+    epochs: PositiveFloat | None = None
     minutes: PositiveFloat | None = None
 
 
@@ -114,6 +118,8 @@ class RunFile(_Strict):
     tasks: Annotated[list[TaskEntry], Field(min_length=1)]
     mixture: Mixture = Mixture()
     tokenizer: Tokenizer = Tokenizer()
+    unsayable: Literal["keep", "stop"] = "keep"
+    unsayable_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     model: Model
     lengths: LengthsSection = LengthsSection()
     optimizer: Optimizer = Optimizer()
@@ -148,7 +154,8 @@ def read_run_file(path: Path, overrides: Sequence[str]) -> tuple[RunFile, Callab
         parsed = RunFile.model_validate(data)
     except ValidationError as error:
         raise _first_error(error, data, where) from None
-    _check_choices(parsed, where)
+    check_choices(parsed, where)
+    fill_in(parsed)
     return parsed, where
 
 
@@ -207,40 +214,6 @@ def _place_finder(path: Path, lines: Lines, set_by: dict[KeyPath, str]) -> Calla
         return set_by.get(keys) or f"{path}:{lines.get(keys, 1)}"
 
     return where
-
-
-def _check_choices(parsed: RunFile, where: Callable[[str], str]) -> None:
-    names = [entry.task for entry in parsed.tasks]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise RunFileError(where(f"tasks.{index}"), f"the task {name!r} stands twice", "keep one, with a weight")
-    splits = parsed.generate.splits
-    for name in splits:
-        if splits.count(name) > 1:
-            raise RunFileError(where("generate.splits"), f"the split {name!r} stands twice", "name it once")
-    model, tokenizer = parsed.model, parsed.tokenizer
-
-    def place(*keys: str) -> str:
-        """Where one of the keys that do not go together was given by --set, else where the first stands."""
-        places = [where(key) for key in keys]
-        return next((given for given in places if given.startswith("--set")), places[0])
-
-    if (model.source is None) == (model.from_scratch is None):
-        raise RunFileError(
-            place("model", "model.from", "model.from_scratch"),
-            "model has either from: or from_scratch:",
-            "keep one of them",
-        )
-    if model.source is not None and tokenizer.vocab_size:
-        found = "a pretrained model keeps its own tokenizer"
-        raise RunFileError(
-            place("tokenizer", "tokenizer.vocab_size", "model.from"),
-            found,
-            "remove tokenizer:, or train a model from_scratch",
-        )
-    if tokenizer.source is not None and (tokenizer.vocab_size or tokenizer.sample):
-        both = place("tokenizer", "tokenizer.from", "tokenizer.vocab_size", "tokenizer.sample")
-        raise RunFileError(both, "tokenizer has either from: or vocab_size:", "keep one of them")
 
 
 def _first_error(error: ValidationError, data: Any, where: Callable[[str], str]) -> RunFileError:

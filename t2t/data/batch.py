@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -71,8 +72,7 @@ class Plan:
 
     def steps(self, epoch: int, after: int = 0) -> Iterator[Step]:
         """The steps of an epoch without the first ``after``. Only the last one may have fewer than ``units`` units."""
-        data = self.data(epoch)
-        rows = [data[task][index] for task, index in self.order.epoch(epoch).tolist()]
+        rows = self._rows(epoch)
         waiting: list[list[Encoded]] = []
         number = 0
         for place in self._units(rows, epoch):
@@ -84,10 +84,24 @@ class Plan:
         if waiting and number >= after:
             yield Step(epoch, number, waiting)
 
+    def count(self, epochs: float) -> int:
+        """How many steps so many epochs have, at least one; of the last a part where they are no whole number."""
+        whole = int(epochs)
+        steps = sum(self._count(epoch) for epoch in range(whole))
+        part = epochs - whole
+        return max(1, steps + (math.ceil(part * self._count(whole)) if part else 0))
+
+    def _count(self, epoch: int) -> int:
+        return -(-sum(1 for _ in self._units(self._rows(epoch), epoch)) // self.units)
+
     def taken(self, epoch: int, steps: int) -> Counter[int]:
         """How many examples of each task, by its index, the first ``steps`` steps of an epoch hold."""
         rows = (row for step in islice(self.steps(epoch), steps) for unit in step.units for row in unit)
         return Counter(row.task_index for row in rows)
+
+    def _rows(self, epoch: int) -> list[Encoded]:
+        data = self.data(epoch)
+        return [data[task][index] for task, index in self.order.epoch(epoch).tolist()]
 
     def _units(self, rows: Sequence[Encoded], epoch: int) -> Iterator[Indices]:
         prompts = np.fromiter((len(row.input_ids) for row in rows), dtype=np.int64)

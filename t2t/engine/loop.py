@@ -44,7 +44,7 @@ class Log:
             _keep_until(path, start.step)
             self.file = path.open("a", newline="")
             self.writer = csv.writer(self.file)
-            self.bar = tqdm(total=config.schedule.steps, initial=start.step, unit="step", mininterval=2.0, ncols=100)
+            self.bar = tqdm(total=config.schedule.length, initial=start.step, unit="step", mininterval=2.0, ncols=100)
 
     def add(self, nll: float, step: Step) -> None:
         """Count what a step saw on this rank (nats) and in all (tokens)."""

@@ -9,7 +9,7 @@ from t2t.config.run import ScheduleSettings
 
 def progress(schedule: ScheduleSettings, step: int, minutes: float) -> float:
     """The share of the run that is done after ``step`` steps and ``minutes``; the run ends at 1."""
-    by_steps = step / schedule.steps
+    by_steps = step / schedule.length
     return by_steps if schedule.minutes is None else max(by_steps, minutes / schedule.minutes)
 
 

@@ -59,16 +59,24 @@ def build_from_scratch(spec: Mapping[str, Any], vocab_size: int, seed: int = 0) 
 
 
 def load_pretrained(
-    path: str | Path, revision: str | None = None, dtype: torch.dtype = torch.float32
+    path: str | Path,
+    revision: str | None = None,
+    dtype: torch.dtype = torch.float32,
+    dropout: float | None = None,
 ) -> T5ForConditionalGeneration:
     """The T5 or mT5 of a directory or hub name, in ``dtype``; a head that differs from the embedding stays separate.
+
+    ``dropout``: in place of that of its config.
 
     Call it without a live HfDeepSpeedConfig (under ZeRO-3 that drops a separate head). fp16 overflows in pretrained
     T5 and is refused. Raises InputError for another kind of model, weights that lack or do not fit, and pickles.
     """
     if dtype is torch.float16:
         raise InputError(str(path), "fp16 overflows in a T5", "use fp32 or bf16")
-    model = read_weights(str(path), revision, read_config(str(path), revision), dtype)
+    config = read_config(str(path), revision)
+    if dropout is not None:
+        config.dropout_rate = dropout
+    model = read_weights(str(path), revision, config, dtype)
     if not is_tied(model):
         untie_head(model, model.lm_head.weight.detach())
     return model

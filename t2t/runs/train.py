@@ -96,7 +96,7 @@ def _train(config: RunConfig, settings: dict[str, Any], tasks: list[Task], devic
     check_rows(config.directory, trained_on)
     model = _build_model(config, prepared.tokenizer)
     on_first(lambda: _start_directory(config, prepared, trained_on))
-    config = with_precision(config, device)
+    config = with_steps(with_precision(config, device), prepared)
     engine = Engine(model, config, settings, list(prepared.mixture.shares), device)
     start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints", config.seed) or Position()
     batch = config.batch
@@ -115,6 +115,21 @@ def with_precision(config: RunConfig, device: torch.device) -> RunConfig:
         return config
     fast = distributed.all_agree(distributed.multiplies_bf16(device), device)
     return replace(config, precision="autocast_bf16" if fast else "fp32")
+
+
+def with_steps(config: RunConfig, prepared: Prepared) -> RunConfig:
+    """``config`` with epochs as steps: a function of the prepared rows, so that a run that goes on has as many.
+
+    What varies by epoch is counted as the prepared rows are.
+    """
+    schedule, batch = config.schedule, config.batch
+    if schedule.epochs is None:
+        return config
+    plan = Plan(lambda _: prepared.data, prepared.mixture, batch.tokens, batch.units, batch.window)
+    steps = plan.count(schedule.epochs)
+    if not distributed.rank():
+        print(f"{schedule.epochs:g} epochs are {steps} steps", flush=True)
+    return replace(config, schedule=replace(schedule, steps=steps))
 
 
 def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
@@ -303,7 +318,7 @@ def _build_model(config: RunConfig, tokenizer: PreTrainedTokenizerFast) -> T5For
     torch.manual_seed(config.seed)
     if config.model.source is not None:
         with _told_at(config, "model.from"):
-            return load_pretrained(config.model.source, config.model.revision)
+            return load_pretrained(config.model.source, config.model.revision, dropout=config.model.dropout)
     return build_from_scratch(config.model.from_scratch or {}, len(tokenizer), config.seed)
 
 

@@ -34,7 +34,18 @@ def test_defaults_are_filled_in_and_overrides_come_last(run_file: Path) -> None:
     assert run.tasks[1].where == f"{run_file}:4"
 
 
-@pytest.mark.parametrize("override", ["seed=5", "tokenizer.from=elsewhere", "schedule.minutes=2.5"])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "seed=5",
+        "tokenizer.from=elsewhere",
+        "schedule.minutes=2.5",
+        "schedule={epochs: 3}",
+        "model={from: x}",
+        "model.from_scratch={size: small, num_heads: 4}",
+        "unsayable_share=0.2",
+    ],
+)
 def test_the_resolved_run_gives_itself_again(run_file: Path, tmp_path: Path, override: str) -> None:
     run = load_run(run_file, [override])
     again = tmp_path / "again.yaml"
@@ -50,7 +61,16 @@ def test_the_resolved_run_gives_itself_again(run_file: Path, tmp_path: Path, ove
         ("d_kv", "d_vk", 6, "unknown key 'd_vk'; did you mean 'd_kv'?"),
         ("{steps: 20}", "{steps: many}", 7, "'many' is not a valid integer"),
         ("{steps: 20}", "{steps: -1}", 7, "-1 is not greater than 0"),
-        ("{steps: 20}", "{warmup: 3}", 7, "key 'steps' is missing"),
+        (
+            "{steps: 20}",
+            "{warmup: 3}",
+            7,
+            "schedule has neither steps: nor epochs:; say how long to train, e.g. epochs: 3",
+        ),
+        ("{steps: 20}", "{steps: 9, epochs: 2}", 7, "schedule has both steps: and epochs:; keep one of them"),
+        ("d_kv: 8, ", "", 6, "from_scratch has no size: and no d_kv; add a size: mini, small or base"),
+        ("d_kv: 8, ", "size: big, ", 6, "'big' is not 'mini', 'small' or 'base'"),
+        ("  from_scratch", "  dropout: 0.1\n  from_scratch", 6, "model.dropout is that of a pretrained model"),
         ("run: tiny", "run: ../tiny", 1, "'../tiny' is no name"),
         ("2.0}", "yes}", 4, "'yes' is not a valid number"),
         ("{task: c/d, weight: 2.0}", "3", 4, "tasks[1]: 3 is not a mapping"),
@@ -73,6 +93,8 @@ def test_a_mistake_is_one_sentence_with_its_line(run_file: Path, old: str, new: 
 @pytest.mark.parametrize(
     ("override", "words"),
     [
+        ("unsayable=skip", "'skip' is not 'keep' or 'stop'"),
+        ("schedule.epochs=2", "--set schedule.epochs=2: schedule has both steps: and epochs:"),
         ("precision=fp16", "overflows in the feed-forward layers of a T5"),
         ("precision=fp8", "'fp8' is not 'auto', 'fp32', 'bf16' or 'autocast_bf16'"),
         ("optimizer.name=Adafactor", "Adafactor could not factor them"),
@@ -165,3 +187,30 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 )
 def test_how_outputs_are_decoded_is_told(run_file: Path, overrides: list[str], decoding: str) -> None:
     assert load_run(run_file, overrides).generate.decoding == decoding
+
+
+def test_defaults_follow_from_what_a_run_starts_from(run_file: Path) -> None:
+    def chosen(*overrides: str) -> tuple[float, str, int, float | None]:
+        run = load_run(run_file, overrides)
+        return run.optimizer.learning_rate, run.optimizer.scale, run.schedule.warmup, run.model.dropout
+
+    assert chosen() == (2.0e-2, "rms", 100, None)
+    assert chosen("model={from: x}") == (1.0e-3, "rms", 0, 0.1)
+    assert chosen("model={from: x, dropout: 0.0}", "schedule.warmup=7", "optimizer.learning_rate=3e-4") == (
+        3.0e-4, "rms", 7, 0.0,
+    )  # fmt: skip
+
+
+def test_a_size_stands_for_a_shape(run_file: Path) -> None:
+    named = load_run(run_file, ["model.from_scratch={size: mini}"]).model.from_scratch or {}
+    names = ("d_model", "d_kv", "d_ff", "num_layers", "num_decoder_layers", "num_heads", "gated")
+    assert [named[name] for name in names] == [192, 32, 512, 3, 3, 6, True]
+    wider = load_run(run_file, ["model.from_scratch={size: base, num_layers: 2}"]).model.from_scratch or {}
+    assert [wider[name] for name in names] == [768, 64, 2048, 2, 12, 12, True]
+
+
+def test_epochs_wait_for_the_data(run_file: Path) -> None:
+    schedule = load_run(run_file, ["schedule={epochs: 0.5}"]).schedule
+    assert (schedule.steps, schedule.epochs) == (None, 0.5)
+    with pytest.raises(ValueError, match="not known in steps"):
+        _ = schedule.length

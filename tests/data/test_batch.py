@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -130,3 +132,12 @@ def test_units_have_few_shapes() -> None:
 
 def test_lengths_are_rounded_up() -> None:
     assert on_grid(np.array([1, GRID, GRID + 1])).tolist() == [GRID, GRID, 2 * GRID]
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 2.5, 0.01])
+def test_the_steps_of_epochs_are_counted_without_being_made(epochs: float) -> None:
+    made = plan(units=1, window=16)
+    each = [len(list(made.steps(epoch))) for epoch in range(4)]
+    assert len(set(each)) > 1  # epochs differ
+    whole = sum(each[: int(epochs)])
+    assert made.count(epochs) == whole + math.ceil((epochs % 1) * each[int(epochs)])

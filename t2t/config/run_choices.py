@@ -1,0 +1,103 @@
+"""What the keys of a run file mean together: those that do not go together, and defaults that follow from others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from t2t.errors import RunFileError
+
+if TYPE_CHECKING:
+    from t2t.config.run_file import FromScratch, RunFile, Schedule
+
+Where = Callable[[str], str]
+
+# mini learns SNIPS in 20 minutes on 2 cores; small and base have the shapes of T5 1.1.
+SHAPES: Mapping[str, Mapping[str, int]] = {
+    "mini": {"d_model": 192, "d_kv": 32, "d_ff": 512, "num_layers": 3, "num_decoder_layers": 3, "num_heads": 6},
+    "small": {"d_model": 512, "d_kv": 64, "d_ff": 1024, "num_layers": 8, "num_decoder_layers": 8, "num_heads": 6},
+    "base": {"d_model": 768, "d_kv": 64, "d_ff": 2048, "num_layers": 12, "num_decoder_layers": 12, "num_heads": 12},
+}
+# Of random weights: large steps, relative to their size, that start slowly.
+NEW_RATE, NEW_WARMUP = 2.0e-2, 100
+# What T5 is fine-tuned with (Raffel et al. 2020): Adafactor's 1e-3 is relative too, without a warm-up.
+PRETRAINED_RATE, PRETRAINED_WARMUP, PRETRAINED_DROPOUT = 1.0e-3, 0, 0.1
+
+
+def fill_in(parsed: RunFile) -> None:
+    """Give ``parsed`` the defaults that follow from what it starts from, and the shape that a size stands for."""
+    pretrained = parsed.model.source is not None
+    if parsed.optimizer.learning_rate is None:
+        parsed.optimizer.learning_rate = PRETRAINED_RATE if pretrained else NEW_RATE
+    if parsed.schedule.warmup is None:
+        parsed.schedule.warmup = PRETRAINED_WARMUP if pretrained else NEW_WARMUP
+    if pretrained and parsed.model.dropout is None:
+        parsed.model.dropout = PRETRAINED_DROPOUT
+    scratch = parsed.model.from_scratch
+    if scratch is not None and scratch.size is not None:
+        for name, value in SHAPES[scratch.size].items():
+            if getattr(scratch, name) is None:
+                setattr(scratch, name, value)
+
+
+def check_choices(parsed: RunFile, where: Where) -> None:
+    """RunFileError for keys that do not go together, and where one of several is needed and none is given."""
+    _check_twice(parsed, where)
+    _check_model(parsed, where)
+    _check_tokenizer(parsed, where)
+    _check_schedule(parsed.schedule, where)
+
+
+def _place(where: Where, *keys: str) -> str:
+    """Where one of the keys that do not go together was given by --set, else where the first stands."""
+    places = [where(key) for key in keys]
+    return next((given for given in places if given.startswith("--set")), places[0])
+
+
+def _check_twice(parsed: RunFile, where: Where) -> None:
+    names = [entry.task for entry in parsed.tasks]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise RunFileError(where(f"tasks.{index}"), f"the task {name!r} stands twice", "keep one, with a weight")
+    splits = parsed.generate.splits
+    for name in splits:
+        if splits.count(name) > 1:
+            raise RunFileError(where("generate.splits"), f"the split {name!r} stands twice", "name it once")
+
+
+def _check_model(parsed: RunFile, where: Where) -> None:
+    model = parsed.model
+    if (model.source is None) == (model.from_scratch is None):
+        place = _place(where, "model", "model.from", "model.from_scratch")
+        raise RunFileError(place, "model has either from: or from_scratch:", "keep one of them")
+    if model.from_scratch is not None:
+        _check_shape(model.from_scratch, where)
+        if model.dropout is not None:
+            place = _place(where, "model.dropout", "model.from_scratch")
+            raise RunFileError(place, "model.dropout is that of a pretrained model", "write it under from_scratch:")
+
+
+def _check_shape(scratch: FromScratch, where: Where) -> None:
+    missing = [name for name in SHAPES["mini"] if getattr(scratch, name) is None]
+    if missing and scratch.size is None:
+        found = f"from_scratch has no size: and no {', '.join(missing)}"
+        raise RunFileError(where("model.from_scratch"), found, "add a size: mini, small or base, or what is missing")
+
+
+def _check_tokenizer(parsed: RunFile, where: Where) -> None:
+    model, tokenizer = parsed.model, parsed.tokenizer
+    if model.source is not None and tokenizer.vocab_size:
+        place = _place(where, "tokenizer", "tokenizer.vocab_size", "model.from")
+        found = "a pretrained model keeps its own tokenizer"
+        raise RunFileError(place, found, "remove tokenizer:, or train a model from_scratch")
+    if tokenizer.source is not None and (tokenizer.vocab_size or tokenizer.sample):
+        place = _place(where, "tokenizer", "tokenizer.from", "tokenizer.vocab_size", "tokenizer.sample")
+        raise RunFileError(place, "tokenizer has either from: or vocab_size:", "keep one of them")
+
+
+def _check_schedule(schedule: Schedule, where: Where) -> None:
+    if (schedule.steps is None) == (schedule.epochs is None):
+        both = schedule.steps is not None
+        place = _place(where, "schedule", "schedule.steps", "schedule.epochs")
+        found = "schedule has both steps: and epochs:" if both else "schedule has neither steps: nor epochs:"
+        raise RunFileError(place, found, "keep one of them" if both else "say how long to train, e.g. epochs: 3")
