@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import jmespath
 
 from t2t.errors import DataError, TemplateError
 from t2t.linear.grounding import Cursor, SourceText
 from t2t.linear.parsed import Issue
+from t2t.registry import did_you_mean
 from t2t.structures import Json, Record
 
 # Where a part of a template stands, for messages: a path of keys in, "FILE:LINE" out.
@@ -73,6 +75,29 @@ def _quoted(name: re.Match[str]) -> str:
     return name[0] if name[0].isascii() else f'"{name[0]}"'
 
 
+@lru_cache(maxsize=4096)
+def _mistaken_call(expression: str) -> tuple[str, str] | None:
+    """What is wrong with a call of a function in a JMESPath expression, which itself tells it only of a record."""
+    left = [jmespath.compile(_with_quoted_names(expression)).parsed]
+    while left:
+        node = left.pop()
+        if not isinstance(node, dict):
+            continue  # a bound of a slice
+        left += node["children"]
+        if node["type"] != "function_expression":
+            continue
+        name, given = node["value"], len(node["children"])
+        if name not in _FUNCTIONS:
+            return f"JMESPath has no function {name}()", did_you_mean(name, _FUNCTIONS)
+        wanted = _FUNCTIONS[name]["signature"]
+        if given < len(wanted) or (given > len(wanted) and not wanted[-1].get("variadic")):
+            return f"{name}() takes {len(wanted)} arguments, here it has {given}", "correct it"
+    return None
+
+
+_FUNCTIONS: dict[str, Any] = jmespath.functions.Functions.FUNCTION_TABLE
+
+
 class Expression:
     """A path into a record: ``@`` (the item itself), a plain name, or JMESPath."""
 
@@ -86,9 +111,12 @@ class Expression:
             return
         try:
             self._search = _compiled(text)
+            mistake = _mistaken_call(text)
         except (jmespath.exceptions.JMESPathError, ValueError, RecursionError) as error:
             reason = str(error).splitlines()[0]
             raise TemplateError(where, f"{text!r} is no JMESPath expression ({reason})", "correct it") from None
+        if mistake is not None:
+            raise TemplateError(where, f"{text!r}: {mistake[0]}", mistake[1])
 
     def read(self, item: Json, where: str) -> Json:
         """The value in ``item``; a plain name must be there, other expressions give null where nothing fits."""

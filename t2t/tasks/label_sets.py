@@ -57,9 +57,11 @@ def resolve_sets(spec: Json, each_train: EachTrain, base: Path, where: Where) ->
     if reads:
         each_train(add)
     found |= {path: sorted(labels, key=str) for path, _, labels in reads}
+    read = {path: " of each ".join(step.text for step in reversed(steps)) for path, steps, _ in reads}
     for path, known in found.items():
         if not known:
-            raise DataError(where(path), "from: finds no label", "correct it, or write the labels out")
+            told = f": {read[path]} gives nothing in the training records" if path in read else ""
+            raise DataError(where(path), f"from: finds no label{told}", "correct it, or write the labels out")
     return _filled(spec, (), found)
 
 

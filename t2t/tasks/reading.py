@@ -22,7 +22,9 @@ class Reading:
     def __init__(self, template: Template) -> None:
         self._template = template
         self._files: list[SideFile] = []
-        self._map = compile_fields(template.fields, template.path.parent, template.where(("fields",)), self._files)
+        self._map = compile_fields(
+            template.fields, template.path.parent, lambda name: template.where(("fields", name)), self._files
+        )
 
     @cached_property
     def source(self) -> Source:

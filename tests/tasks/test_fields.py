@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from t2t.errors import DataError, TemplateError
 from t2t.structures import Span, Value
 from t2t.tasks.fields import ADAPTERS, compile_fields
+from t2t.tasks.fields.offsets import Counting, counting_of
 from t2t.tasks.sources import RawRecord, build_source, data_dir
 from t2t.tasks.task import Task, load_task
 
@@ -71,12 +73,14 @@ def test_a_missing_field_names_line_and_fields() -> None:
         ({"join": {"of": "x", "with": 3}}, "with: is 3"),
         ({"bio": {"tags": "x"}}, "tokens: is missing"),
         ({"bio": {"tokens": "x", "tags": "y", "repair": "strct"}}, "did you mean 'strict'"),
-        ({"lookup": "x"}, "in: is missing"),
+        ({"lookup": "x"}, "wants either in: or among:"),
         ({"get": None}, "of: is missing"),
         ({"replace": {"of": "x"}}, "put: is None"),
         ({"replace": {"of": "x", "put": {"a": 1}}}, "put: is {'a': 1}"),
         ({"tagged": "x"}, "tags: is missing"),
         ({"one_of": {"of": "x"}}, "in: is missing"),
+        ("lenght(x)", "no function lenght(); did you mean 'length'?"),
+        ({"get": "x[?starts_with(@)]"}, "starts_with() takes 2 arguments, here it has 1"),
         ({"split": {"by": ""}}, "by: is empty"),
         ({"state": {"drop": [1]}}, "a list of texts"),
     ],
@@ -205,9 +209,237 @@ def test_bio_refuses_what_is_no_bio() -> None:
     spec = {"bio": {"tokens": "t", "tags": "g"}}
     with pytest.raises(DataError, match=r"a\.jsonl:7: field 'f': 2 tokens but 1 tags"):
         field(spec, t=["a", "b"], g=["O"])
-    for tag in ("S-x", "B", "B-", "", "o"):
+    for tag in ("X-x", "B", "B-", "", "o", "PER"):
         with pytest.raises(DataError, match="tag 1 is"):
             field(spec, t=["a"], g=[tag])
+    with pytest.raises(DataError, match="types alone are scheme: bare"):
+        field(spec, t=["a"], g=["PER"])
+    with pytest.raises(DataError, match="tag 1 is 'S-x'"):
+        field({"bio": {"tokens": "t", "tags": "g", "scheme": "bio"}}, t=["a"], g=["S-x"])
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tags"),
+    [
+        ("auto", "B-x I-x O B-y B-y"),
+        ("auto", "x-B x-I O y-B y-B"),
+        ("auto", "B_x I_x O B_y B_y"),
+        ("iob1", "I-x I-x O I-y B-y"),
+        ("bioes", "B-x E-x O S-y S-y"),
+        ("bilou", "B-x L-x O U-y U-y"),
+        ("auto", "B-x E-x O S-y S-y"),
+        ("auto", "B-x L-x O U-y U-y"),
+        ("bmes", "B-x E-x O S-y S-y"),
+    ],
+)
+@pytest.mark.parametrize("repair", ["conlleval", "strict"])
+def test_schemes_of_tags(scheme: str, tags: str, repair: str) -> None:
+    spec = {"bio": {"tokens": "t", "tags": "g", "join": "", "scheme": scheme, "repair": repair}}
+    assert field(spec, t=list("abcde"), g=tags.split()) == [
+        mention("ab", 0, "x"),
+        mention("d", 3, "y"),
+        mention("e", 4, "y"),
+    ]
+
+
+def test_schemes_that_mark_the_end_part_neighbours_and_are_strict_about_ends() -> None:
+    spec = {"bio": {"tokens": "t", "tags": "g", "join": "", "scheme": "bmes"}}
+    assert field(spec, t=list("abcde"), g=["B-x", "M-x", "E-x", "M-x", "E-x"]) == [
+        mention("abc", 0, "x"),
+        mention("de", 3, "x"),
+    ]
+    spec["bio"]["repair"] = "strict"
+    for tags in ("B-x M-x O", "B-x B-x E-x", "B-x M-x M-x", "M-x E-x O"):
+        with pytest.raises(DataError, match=r"no end|continues no mention"):
+            field(spec, t=list("abc"), g=tags.split())
+
+
+def test_bare_types_and_tags_that_are_numbers(tmp_path: Path) -> None:
+    bare = {"bio": {"tokens": "t", "tags": "g", "join": "", "scheme": "bare"}}
+    assert field(bare, t=list("abcd"), g=["B-cell", "B-cell", "x", "O"]) == [
+        mention("ab", 0, "B-cell"),
+        mention("c", 2, "x"),
+    ]
+    names = ["O", "B-x", "I-x"]
+    (tmp_path / "names.json").write_text(json.dumps(names))
+    for given in (names, "names.json"):
+        spec = {"bio": {"tokens": "t", "tags": "g", "join": "", "names": given}}
+        assert field(spec, tmp_path, t=list("abc"), g=[1, 2, 0]) == [mention("ab", 0, "x")]
+        for wrong in (3, -1, True, "B-x"):
+            with pytest.raises(DataError, match="is no number below 3"):
+                field(spec, tmp_path, t=["a"], g=[wrong])
+
+
+def test_how_offsets_count_and_surfaces_beside_them() -> None:
+    text = "\U0001f389 Zo\u00eb in Oslo"
+    items = [{"start": 3, "end": 5, "type": "per", "said": "Zo\u00eb"}]
+    spec: dict[str, Any] = {"of": "x", "in": "t", "surface": "said"}
+    good = {**spec, "ends": "inclusive", "units": "utf16"}
+    assert field({"offsets": good}, x=items, t=text) == [{"text": Span("Zo\u00eb", 2, 5), "type": "per"}]
+    with pytest.raises(
+        DataError, match=r"from 3 to 5 is 'o\u00eb', the record says 'Zo\u00eb'; .* ends: inclusive and units: utf16"
+    ):
+        field({"offsets": spec}, x=items, t=text)
+    with pytest.raises(DataError, match="is half a character"):
+        field({"offsets": {**spec, "units": "utf16"}}, x=[{"start": 1, "end": 3, "type": "per", "said": None}], t=text)
+    tokens = {"of": "x", "tokens": "t", "ends": "inclusive", "surface": "said"}
+    found = field({"offsets": tokens}, x=[{"start": 0, "end": 1, "type": "a", "said": "New  York"}], t=["New", "York"])
+    assert found == [{"text": Span("New York", 0, 8), "type": "a"}]
+    with pytest.raises(DataError, match="the tokens from 0 to 1 are 'New', the record says 'York'"):
+        field(
+            {"offsets": {**tokens, "ends": "exclusive"}},
+            x=[{"start": 0, "end": 1, "type": "a", "said": "York"}],
+            t=["New"],
+        )
+
+
+def test_counting_is_told_from_surfaces() -> None:
+    text = "\U0001f389 abc def"
+    assert counting_of([(text, 2, 5, "abc")]) == Counting()
+    assert counting_of([(text, 3, 6, "abc"), (text, 7, 10, "def")]) == Counting(utf16=True)
+    assert counting_of([(text, 2, 4, "abc")]) == Counting(last=True)
+    assert counting_of([(text, 3, 5, "abc")]) == Counting(last=True, utf16=True)
+    assert counting_of([(text, 2, 5, "abc"), (text, 2, 4, "abc")]) is None
+    assert counting_of([]) is None
+
+
+def test_items_refer_to_mentions_by_id_place_or_offsets() -> None:
+    mentions = [{"start": 7, "end": 9, "type": "p", "id": "T2"}, {"start": 0, "end": 3, "type": "p", "id": 5}]
+    ada, bo = Span("Ada", 0, 3), Span("Bo", 7, 9)
+    expected = [{"head": ada, "head_type": "p", "tail": bo, "tail_type": "p", "type": "knows"}]
+    ways = {
+        "id": ({"head": "a", "tail": "b"}, {"a": "5", "b": "T2"}),
+        "place": ({"head": "a", "tail": "b"}, {"a": 1, "b": 0}),
+        "[start, end]": ({"head": "a", "tail": "b"}, {"a": [0, 3], "b": [7, 9]}),
+    }
+    for id_, (at, pair) in ways.items():
+        fields = {
+            "mentions": {"offsets": {"of": "m", "in": "t", "id": id_}},
+            "relations": {"refer": {"of": "r", "to": "mentions", "at": at, "fields": {"type": "k"}}},
+        }
+        record = {"t": "Ada saw Bo"[:7] + "Bo", "m": mentions, "r": [{**pair, "k": "knows"}]}
+        read = compile_fields(fields, Path(), "t.yaml:5")
+        assert read(RawRecord("a:1", "0", record))["relations"] == expected
+        assert read(RawRecord("a:1", "0", {**record, "r": None}))["relations"] == []
+        with pytest.raises(DataError, match=r"field 'relations': refer: no mention has the id 9 \(there are: "):
+            read(RawRecord("a:1", "0", {**record, "r": [{"a": 9, "b": 9, "k": "x"}]}))
+
+
+def test_arguments_of_events_refer_too() -> None:
+    fields = {
+        "mentions": {"offsets": {"of": "m", "in": "t", "id": "id"}},
+        "events": {
+            "refer": {
+                "of": "e",
+                "to": "mentions",
+                "at": {"trigger": "trigger"},
+                "fields": {
+                    "type": "type",
+                    "args": {"of": "arguments", "at": {"text": "id"}, "fields": {"role": "role"}},
+                },
+            }
+        },
+    }
+    marks = [{"id": "T1", "start": 0, "end": 3, "type": "p"}, {"id": "T2", "start": 4, "end": 7, "type": "MEET"}]
+    events = [{"trigger": "T2", "type": "MEET", "arguments": [{"role": "who", "id": "T1"}]}]
+    found = compile_fields(fields, Path(), "t.yaml:5")(RawRecord("a:1", "0", {"t": "Ada met", "m": marks, "e": events}))
+    argument = {"text": Span("Ada", 0, 3), "text_type": "p", "role": "who"}
+    trigger = {"trigger": Span("met", 4, 7), "trigger_type": "MEET"}
+    assert found["events"] == [{**trigger, "type": "MEET", "args": [argument]}]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"of": "r", "at": {"head": "a"}}, "to: is missing"),
+        ({"of": "r", "to": "m"}, "at: names no end"),
+        (
+            {"of": "r", "to": "m", "at": {"h": "a"}, "fields": {"x": {"of": "y", "at": {"z": "a"}, "by": 1}}},
+            "the key 'by'",
+        ),
+    ],
+)
+def test_bad_references(spec: Any, message: str) -> None:
+    with pytest.raises(TemplateError, match=message):
+        field({"refer": spec})
+
+
+def test_refer_wants_mentions_with_ids_above() -> None:
+    spec = {"refer": {"of": "r", "to": "m", "at": {"head": "a"}}}
+    with pytest.raises(DataError, match="to: names 'm', which is no field above this one"):
+        field(spec, r=[])
+    fields = {"m": {"offsets": {"of": "x", "in": "t"}}, "f": spec}
+    record = {"r": [{"a": 1}], "x": [{"start": 0, "end": 1, "type": "y"}], "t": "a"}
+    with pytest.raises(DataError, match="the mentions of 'm' have no id"):
+        compile_fields(fields, Path(), "t.yaml:5")(RawRecord("a:1", "0", record))
+
+
+def test_nested_objects_unfold_and_an_adapter_may_stand_in_the_place_of_an_expression() -> None:
+    labels = {"person": {"Ada": [[0, 2]], "Bo": [[8, 9]]}, "place": {}}
+    unfold = {"unfold": {"of": "label", "names": ["type", "text", "place"]}}
+    assert field(unfold, label=labels) == [
+        {"type": "person", "text": "Ada", "place": [0, 2]},
+        {"type": "person", "text": "Bo", "place": [8, 9]},
+    ]
+    assert field({"unfold": {"of": "l", "names": ["type", "text"]}}, l={"a": ["x", "y"], "b": "z"}) == [
+        {"type": "a", "text": "x"},
+        {"type": "a", "text": "y"},
+        {"type": "b", "text": "z"},
+    ]
+    spec = {"of": unfold, "in": "t", "start": "place[0]", "end": "place[1]", "ends": "inclusive", "surface": "text"}
+    assert field({"offsets": spec}, label=labels, t="Ada met Bo") == [
+        mention("Ada", 0, "person"),
+        mention("Bo", 8, "person"),
+    ]
+    with pytest.raises(TemplateError, match="names: has fewer than two"):
+        field({"unfold": {"of": "l", "names": ["a"]}})
+
+
+def test_all_mentions_of_a_record_may_be_of_one_type() -> None:
+    spec = {"offsets": {"of": "x", "in": "t", "types": "wanted"}}
+    assert field(spec, x=[{"start": 0, "end": 3}], t="Ada met", wanted="person") == [mention("Ada", 0, "person")]
+
+
+def test_one_hot_columns() -> None:
+    spec = {"one_hot": ["good", "so so", "bad"]}
+    assert field(spec, **{"good": 1, "so so": "true", "bad": "0"}) == ["good", "so so"]
+    assert field(spec, **{"good": False, "so so": None}) == []
+    with pytest.raises(DataError, match="good is 2; one_hot wants 0 and 1"):
+        field(spec, good=2)
+
+
+def test_parts_without_spaces_around_them() -> None:
+    assert field({"split": {"of": "x", "by": ",", "strip": True}}, x=" a, b ,,c") == ["a", "b", "c"]
+    assert field({"split": {"of": "x", "by": ",", "strip": True}}, x=" ") == []
+
+
+def test_lookup_in_lists_and_in_the_record(tmp_path: Path) -> None:
+    people = [{"id": 7, "name": "Ada"}, {"id": "8", "name": "Bo"}]
+    (tmp_path / "people.json").write_text(json.dumps(people))
+    for given in (people, "people.json"):
+        spec = {"lookup": {"of": "who", "in": given, "key": "id", "value": "name"}}
+        assert field(spec, tmp_path, who=["7", 8]) == ["Ada", "Bo"]
+    assert field({"lookup": {"of": "n", "in": ["zero", "one"]}}, n=1) == "one"
+    assert field({"lookup": {"of": "n", "among": "options"}}, n=1, options=["a", "b"]) == "b"
+    spec = {"lookup": {"of": "who", "among": "people", "key": "id"}}
+    assert field(spec, who=7, people=people) == people[0]
+    with pytest.raises(DataError, match="lookup has no entry 9"):
+        field(spec, who=9, people=people)
+    with pytest.raises(TemplateError, match="wants either in: or among:"):
+        field({"lookup": {"of": "n", "in": ["a"], "among": "x"}})
+
+
+def test_items_of_a_map_see_their_record() -> None:
+    spec = {"map": {"of": "items", "fields": {"word": "item", "of": "parent.name"}}}
+    assert field(spec, items=["a", "b"], name="n") == [{"word": "a", "of": "n"}, {"word": "b", "of": "n"}]
+    assert field({"map": {"of": "items", "fields": {"x": "x"}}}, items=[{"x": 1}]) == [{"x": 1}]
+
+
+def test_a_flattening_expression_gets_a_hint() -> None:
+    with pytest.raises(
+        DataError, match=r"a text is needed, found .*; \[\] makes one list of lists of lists, \[\*\] keeps"
+    ):
+        field([{"get": "x[]"}, {"split": {"by": ","}}], x=[["a"], ["b"]])
 
 
 def test_span_adapter() -> None:
@@ -405,6 +637,8 @@ def test_names_of_any_script_are_plain_names() -> None:
     assert field("文本", 文本="北京") == "北京"
     assert field("结果[0].名字", 结果=[{"名字": "李雷"}]) == "李雷"
     assert field("{人: 人物, plain: '人'} | 人", 人物="李雷", plain=1) == "李雷"
-    assert field("items[?类型 == '地点'].名", items=[{"类型": "地点", "名": "北京"}, {"类型": "人", "名": "x"}]) == ["北京"]
+    assert field("items[?类型 == '地点'].名", items=[{"类型": "地点", "名": "北京"}, {"类型": "人", "名": "x"}]) == [
+        "北京"
+    ]
     with pytest.raises(DataError, match="record has no field '文本'"):
         field("文本", text="北京")

@@ -1,4 +1,4 @@
-"""Adapters that give pieces of a text with their character offsets: tokens, bio, span."""
+"""Adapters that give pieces of a text with their character offsets: tokens, span, tagged."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from t2t.tasks.expressions import Mismatch, Reader, describe
 from t2t.tasks.fields.registry import ADAPTERS, Arguments, need_text, need_texts
 
 # Not \S: tokens may hold no-break and ideographic spaces.
-_TOKEN = re.compile(r"[^ \t\r\n]+")
-_PIECES = ("BD", "ID", "BH", "IH")  # marks that schemes for discontinuous mentions add to BIO
+TOKEN = re.compile(r"[^ \t\r\n]+")
 
 
 @ADAPTERS.register("tokens")
@@ -23,7 +22,7 @@ def tokens(arguments: Arguments) -> Reader:
     arguments.finish()
     return lambda value: [
         {"text": found[0], "start": found.start(), "end": found.end()}
-        for found in _TOKEN.finditer(need_text(read(value)))
+        for found in TOKEN.finditer(need_text(read(value)))
     ]
 
 
@@ -110,48 +109,12 @@ class Line:
     places: list[tuple[int, int]]
 
 
-@ADAPTERS.register("bio")
-def bio(arguments: Arguments) -> Reader:
-    """``bio: {tokens: EXPRESSION, tags: EXPRESSION, text: EXPRESSION, join: " ", repair: conlleval}``: mentions.
-
-    Gives ``[{"text": Span, "type": str}, ...]``, from left to right.
-    ``tokens`` and ``tags`` are lists, or raw lines split at spaces. Offsets count in ``text`` where that names the raw
-    line in which the tokens stand in order; else in the line that ``tokens`` is; else in the tokens joined by ``join``
-    (default a space). ``repair: conlleval`` (default) starts a new mention at an I- tag that continues none, as the
-    script of CoNLL-2000 does; ``strict`` refuses it.
-    """
-    read_tokens, read_tags, read_text = (
-        arguments.needed("tokens"),
-        arguments.needed("tags"),
-        arguments.expression("text"),
-    )
-    glue = arguments.text("join", " ")
-    strict = arguments.one_of("repair", ("conlleval", "strict")) == "strict"
-    arguments.finish()
-
-    def apply(value: Json) -> list[dict[str, Any]]:
-        text = need_text(read_text(value)) if read_text else None
-        line = line_of(read_tokens(value), text, glue)
-        tags = read_tags(value)
-        tags = _TOKEN.findall(tags) if isinstance(tags, str) else need_texts(tags)
-        if len(tags) != len(line.places):
-            raise Mismatch(f"{len(line.places)} tokens but {len(tags)} tags", "correct the record")
-        return [_mention(line, *chunk) for chunk in _chunks(tags, strict)]
-
-    return apply
-
-
-def _mention(line: Line, first: int, last: int, kind: str) -> dict[str, Any]:
-    start, end = line.places[first][0], line.places[last][1]
-    return {"text": Span(line.text[start:end], start, end), "type": kind}
-
-
 def line_of(tokens: Json, text: str | None, glue: str) -> Line:
     """Tokens (a list, or a line split at spaces) in ``text``, in that line, or joined by ``glue``."""
     if isinstance(tokens, str):
         if text is None:
-            return Line(tokens, [found.span() for found in _TOKEN.finditer(tokens)])
-        tokens = _TOKEN.findall(tokens)
+            return Line(tokens, [found.span() for found in TOKEN.finditer(tokens)])
+        tokens = TOKEN.findall(tokens)
     words = need_texts(tokens)
     places: list[tuple[int, int]] = []
     end = 0
@@ -165,26 +128,3 @@ def line_of(tokens: Json, text: str | None, glue: str) -> Line:
         end = start + len(word)
         places.append((start, end))
     return Line(glue.join(words) if text is None else text, places)
-
-
-def _chunks(tags: list[str], strict: bool) -> list[tuple[int, int, str]]:
-    """First token, last token and type of each mention."""
-    chunks: list[tuple[int, int, str]] = []
-    open_type: str | None = None
-    for index, tag in enumerate(tags):
-        mark, _, kind = tag.partition("-")
-        if tag == "O":
-            open_type = None
-            continue
-        if mark not in ("B", "I") or not kind:
-            todo = f"tags are O, B-TYPE and I-TYPE: {ONE_PIECE}" if mark in _PIECES else "tags are O, B-TYPE and I-TYPE"
-            raise Mismatch(f"tag {index + 1} is {tag!r}", todo)
-        if mark == "I" and kind == open_type:
-            chunks[-1] = (chunks[-1][0], index, kind)
-        elif mark == "I" and strict:
-            found = f"tag {index + 1}, {tag!r}, continues no mention"
-            raise Mismatch(found, "correct the record, or say repair: conlleval")
-        else:
-            chunks.append((index, index, kind))
-        open_type = kind
-    return chunks

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from t2t.linear.scope import kind_of
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader
 from t2t.tasks.fields.compile import compile_field
-from t2t.tasks.fields.registry import ADAPTERS, Arguments
+from t2t.tasks.fields.registry import ADAPTERS, Arguments, need_object
 
 
 @ADAPTERS.register("map")
@@ -15,17 +17,49 @@ def mapped(arguments: Arguments) -> Reader:
 
     A FIELD is what stands under a template's ``fields:``: an expression, an adapter, or a chain. Arguments of events
     that are an object inside a list: ``map: {type: type, args: {items: {of: arguments, key: role, value: text}}}``.
+    In the form ``map: {of: EXPRESSION, fields: {NAME: FIELD, ...}}`` the list is named here, and items see their whole
+    record as ``parent``; one that is no object is ``item``.
     """
+    whole = arguments.has("of", "fields")
+    read = arguments.needed("of") if whole else None
+    given = (arguments.mapping("fields") or {}) if whole else arguments.rest()
+    arguments.finish()
     readers = {
         str(name): compile_field(value, arguments.base, f"{arguments.where}: {name}", arguments.files)
-        for name, value in arguments.rest().items()
+        for name, value in given.items()
     }
     if not readers:
         raise arguments.wrong("names no field", "write {NAME: FIELD}")
 
     def apply(value: Json) -> list[dict[str, Json]]:
-        if not isinstance(value, list):
-            raise Mismatch(f"a list is needed, found {kind_of(value)}", "name the list in the step before map:")
-        return [{name: read(item) for name, read in readers.items()} for item in value]
+        items = value if read is None else read(value)
+        if not isinstance(items, list):
+            raise Mismatch(f"a list is needed, found {kind_of(items)}", "name the list in the step before map:")
+        if read is not None:
+            items = [{**(item if isinstance(item, dict) else {"item": item}), "parent": value} for item in items]
+        return [{name: find(item) for name, find in readers.items()} for item in items]
 
     return apply
+
+
+@ADAPTERS.register("unfold")
+def unfold(arguments: Arguments) -> Reader:
+    """``unfold: {of: EXPRESSION, names: [NAME, ...]}``: objects inside objects as one list of flat items.
+
+    Each level but the last gives its keys a NAME, the last NAME is for what stands inside; where that is a list, each
+    of its elements makes an item. ``{person: {Ada: [[0, 3]]}}`` with ``names: [type, text, place]`` is
+    ``[{type: person, text: Ada, place: [0, 3]}]``.
+    """
+    read, names = arguments.value(), arguments.texts("names", [])
+    arguments.finish()
+    if len(names) < 2:
+        raise arguments.wrong("names: has fewer than two", "name the keys of each level, and what stands inside")
+
+    def walk(value: Json, left: list[str]) -> Iterator[dict[str, Json]]:
+        if len(left) == 1:
+            yield from ({left[0]: item} for item in (value if isinstance(value, list) else [value]))
+            return
+        for key, inner in need_object(value).items():
+            yield from ({left[0]: key, **item} for item in walk(inner, left[1:]))
+
+    return lambda value: list(walk(read(value), names))

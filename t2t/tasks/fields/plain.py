@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from t2t.errors import DataError
 from t2t.structures import Json
-from t2t.tasks.expressions import Mismatch, Reader, describe
-from t2t.tasks.fields.registry import ADAPTERS, Arguments, need_object, need_text, need_texts
+from t2t.tasks.expressions import Mismatch, Reader, compile_expression, describe
+from t2t.tasks.fields.registry import ADAPTERS, Arguments, SideFile, need_object, need_text, need_texts
 from t2t.tasks.json_text import parse_json
 
 
@@ -21,20 +22,58 @@ def get(arguments: Arguments) -> Reader:
 
 @ADAPTERS.register("split")
 def split(arguments: Arguments) -> Reader:
-    """``split: EXPRESSION`` or ``split: {of: EXPRESSION, by: SEPARATOR}``: the parts of a text.
+    """``split: EXPRESSION`` or ``split: {of: EXPRESSION, by: SEPARATOR, strip: false}``: the parts of a text.
 
-    Without ``by`` its words. The empty text has no parts.
+    Without ``by`` its words. The empty text has no parts. With ``strip`` parts lose the spaces around them, and what is
+    then empty is none.
     """
-    read, separator = arguments.value(), arguments.maybe_text("by")
+    read, separator, strip = arguments.value(), arguments.maybe_text("by"), arguments.flag("strip")
     arguments.finish()
     if separator == "":
         raise arguments.wrong("by: is empty", "write a separator, or leave by: out to split at spaces")
 
     def apply(value: Json) -> Json:
         text = need_text(read(value))
-        return text.split(separator) if text else []
+        parts = text.split(separator) if text else []
+        return [bare for part in parts if (bare := part.strip())] if strip else parts
 
     return apply
+
+
+@ADAPTERS.register("one_hot")
+def one_hot(arguments: Arguments) -> Reader:
+    """``one_hot: [NAME, ...]``: of the fields of these names, the list of those that hold true, 1, "1", "true" or
+    "yes"."""
+    names = arguments.texts("of", [])
+    arguments.finish()
+    if not names:
+        raise arguments.wrong("names no field", "write one_hot: [NAME, ...]")
+    readers = {name: compile_expression(json.dumps(name, ensure_ascii=False), arguments.where) for name in names}
+    return lambda value: [name for name, read in readers.items() if _is_on(name, read(value))]
+
+
+_ON = {
+    "1": True,
+    "1.0": True,
+    "true": True,
+    "yes": True,
+    "0": False,
+    "0.0": False,
+    "false": False,
+    "no": False,
+    "": False,
+}
+
+
+def is_switch(value: Json) -> bool:
+    """True for a value that says on or off."""
+    return value is None or str(value).strip().lower() in _ON
+
+
+def _is_on(name: str, value: Json) -> bool:
+    if not is_switch(value):
+        raise Mismatch(f"{name} is {describe(value)}", "one_hot wants 0 and 1, false and true, or no and yes")
+    return value is not None and _ON[str(value).strip().lower()]
 
 
 @ADAPTERS.register("join")
@@ -90,26 +129,51 @@ def _list(value: Json) -> list[Json]:
 
 @ADAPTERS.register("lookup")
 def lookup(arguments: Arguments) -> Reader:
-    """``lookup: {of: EXPRESSION, in: FILE.json or {key: value, ...}}``: what an object has for a text.
+    """``lookup: {of: EXPRESSION, in: FILE.json or {key: value, ...} or [value, ...]}``: what an object has for a text,
+    or a list for a place (from 0).
 
-    For a list of texts, the list of what it has for each.
+    ``key: NAME``: the list holds objects, and the one whose NAME is the value is meant; ``value: NAME`` gives one of
+    its fields. ``among: EXPRESSION`` in place of ``in`` names a list or object of the record itself. For a list of
+    values, the list of what there is for each.
     """
-    read, table = arguments.value(), arguments.mapping_or_file("in")
+    read, table, among = arguments.value(), arguments.table_or_file("in"), arguments.expression("among")
+    key, value_of = arguments.maybe_text("key"), arguments.maybe_text("value")
     arguments.finish()
-    loaded: dict[str, Json] = table if isinstance(table, dict) else {}
+    if (table is None) == (among is None):
+        raise arguments.wrong("wants either in: or among:", "say where to look")
+    loaded: list[dict[str, Json]] = []
 
-    def find(key: Json) -> Json:
-        if not loaded and not isinstance(table, dict):
-            loaded.update(need_object(table.read()))
-        if need_text(key) not in loaded:
-            raise Mismatch(f"lookup has no entry {key!r}", "add it to in:")
-        return loaded[key]
+    def entries(value: Json) -> dict[str, Json]:
+        if among is not None:
+            return _entries(among(value), key, value_of)
+        if not loaded:
+            loaded.append(_entries(table.read() if isinstance(table, SideFile) else table, key, value_of))
+        return loaded[0]
 
     def apply(value: Json) -> Json:
-        key = read(value)
-        return [find(item) for item in key] if isinstance(key, list) else find(key)
+        wanted, known = read(value), entries(value)
+        return [_entry(one, known) for one in wanted] if isinstance(wanted, list) else _entry(wanted, known)
 
     return apply
+
+
+def _entries(table: Json, key: str | None, value_of: str | None) -> dict[str, Json]:
+    """What is to be found, by the text of its key, its own key, or its place."""
+    if isinstance(table, dict):
+        found = dict(table)
+    elif isinstance(table, list) and key is None:
+        found = {str(place): item for place, item in enumerate(table)}
+    elif isinstance(table, list):
+        found = {str(need_object(item).get(str(key))): item for item in table}
+    else:
+        raise Mismatch(f"lookup finds {describe(table)} to look in", "name a list or an object")
+    return found if value_of is None else {name: need_object(item).get(value_of) for name, item in found.items()}
+
+
+def _entry(wanted: Json, known: dict[str, Json]) -> Json:
+    if isinstance(wanted, bool) or not isinstance(wanted, str | int) or str(wanted) not in known:
+        raise Mismatch(f"lookup has no entry {describe(wanted)}", "add it to in:")
+    return known[str(wanted)]
 
 
 @ADAPTERS.register("drop_last")

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from t2t.errors import TemplateError
 from t2t.registry import Registry, did_you_mean
 from t2t.structures import Json
-from t2t.tasks.expressions import Mismatch, Reader, compile_expression, describe
+from t2t.tasks.expressions import Mismatch, Reader, describe
 from t2t.tasks.files import file_digest, find_file
 from t2t.tasks.json_text import read_document
 
@@ -39,14 +39,24 @@ class SideFile:
 class Arguments:
     """The arguments of one adapter in a template: ``{name: {key: value, ...}}``, or the value of ``of`` alone.
 
-    ``files`` gets each file that the adapter reads beside the data, since what is in it decides what the task yields.
+    ``files`` gets each file that the adapter reads beside the data, since what is in it decides what the task yields;
+    ``compile_`` makes a reader of a field that stands among the arguments: an expression, an adapter or a chain.
     """
 
-    def __init__(self, adapter: str, given: Json, base: Path, where: str, files: list[SideFile]) -> None:
+    def __init__(
+        self,
+        adapter: str,
+        given: Json,
+        base: Path,
+        where: str,
+        files: list[SideFile],
+        compile_: Callable[[Json], Reader],
+    ) -> None:
         self.adapter = adapter
         self.base = base
         self.where = where
         self.files = files
+        self.compile = compile_
         self._left: dict[str, Any] = dict(given) if isinstance(given, dict) else {} if given is None else {"of": given}
         self._known: list[str] = []
 
@@ -61,9 +71,10 @@ class Arguments:
         return default if value is None else value
 
     def expression(self, key: str) -> Reader | None:
-        """What reads the value that ``key`` names in the record; None where the template does not say it."""
-        text = self._take(key, str, "a field name or JMESPath expression", None)
-        return None if text is None else compile_expression(text, self.where)
+        """What reads the value that ``key`` names in the record, an expression, an adapter or a chain of them; None
+        where the template does not say it."""
+        given = self._take(key, (str, dict, list), "a field name, a JMESPath expression, or an adapter", None)
+        return None if given is None else self.compile(given)
 
     def value(self, key: str = "of") -> Reader:
         """As ``expression``; the whole value (of the step before) where the template does not say it."""
@@ -95,10 +106,9 @@ class Arguments:
     def mapping(self, key: str) -> Json:
         return self._take(key, dict, "a mapping", None)
 
-    def mapping_or_file(self, key: str) -> dict[str, Json] | SideFile:
-        found = self._take(key, (str, dict), "a mapping or a file name", None)
-        if found is None:
-            raise self.wrong(f"{key}: is missing", "write a mapping or the name of a JSON file with one")
+    def table_or_file(self, key: str) -> dict[str, Json] | list[Json] | SideFile | None:
+        """A mapping, a list, or the file that holds one; None where the template does not say it."""
+        found = self._take(key, (str, dict, list), "a mapping, a list, or a file name", None)
         return self._file(found) if isinstance(found, str) else found
 
     def list_or_file(self, key: str) -> list[Json] | SideFile:
@@ -118,6 +128,10 @@ class Arguments:
         if word not in choices:
             raise self.wrong(f"{key}: is {word!r}", did_you_mean(str(word), choices))
         return str(word)
+
+    def has(self, *keys: str) -> bool:
+        """True if exactly these arguments are given."""
+        return self._left.keys() == set(keys)
 
     def rest(self) -> dict[str, Json]:
         """All arguments that were not taken, for an adapter whose keys are names of the template's own."""
