@@ -16,7 +16,8 @@ import torch
 
 import t2t
 from t2t.config.template import read_template
-from t2t.data.encode import Counts, Encoder
+from t2t.data.counts import Counts
+from t2t.data.encode import Encoder
 from t2t.generation.torch_engine import Request, TorchEngine
 from t2t.linear.parsed import Parsed
 from t2t.linear.prompt import Prompt

@@ -7,7 +7,6 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from zipfile import BadZipFile
@@ -16,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from t2t import __version__
-from t2t.data.encode import Counts, EncodableTask, Encoded, Encoder, Ids
+from t2t.data.counts import Counts
+from t2t.data.encode import EncodableTask, Encoded, Encoder, Ids
 from t2t.errors import DataError
 
 
@@ -39,37 +39,28 @@ def encode_split(
     same either way.
     """
     varies = (seed, epoch) if task.prompts_vary else None
-    content = json.dumps([__version__, task.name, task.fingerprint, encoder.fingerprint, split, limit, varies])
+    made_by = [__version__, task.name, task.fingerprint, encoder.fingerprint, encoder.listens]
+    content = json.dumps([*made_by, split, limit, varies])
     file = None if folder is None else folder / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.npz"
     kept = None if file is None else _read(file, task_index)
     if kept is not None:
-        _add(encoder.counts.setdefault(task.name, Counts()), kept[1])
+        encoder.counts[task.name] = encoder.counts.get(task.name, Counts()) + kept[1]
         encoder.bad.setdefault(task.name, []).extend(kept[2])
         return kept[0]
-    before = Counts(**asdict(encoder.counts.get(task.name, Counts())))
+    before = encoder.counts.get(task.name, Counts()) + Counts()
     bad = len(encoder.bad.setdefault(task.name, []))
     examples = task.windowed(islice(task.examples(split), limit))
     rows = list(encoder.encode_many(task, examples, task_index=task_index, seed=seed, epoch=epoch))
     if file is not None:
-        counts = _difference(encoder.counts.get(task.name, Counts()), before)
+        counts = encoder.counts.get(task.name, Counts()) - before
         _write(file, rows, counts, encoder.bad[task.name][bad:])
     return rows
-
-
-def _add(counts: Counts, more: Counts) -> None:
-    for name, value in asdict(more).items():
-        setattr(counts, name, getattr(counts, name) + value)
-
-
-def _difference(after: Counts, before: Counts) -> Counts:
-    earlier = asdict(before)
-    return Counts(**{name: value - earlier[name] for name, value in asdict(after).items()})
 
 
 def _write(file: Path, rows: Sequence[Encoded], counts: Counts, bad: Sequence[DataError]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     errors = [[error.where, error.found, error.todo] for error in bad]
-    head = json.dumps({"ids": [row.id for row in rows], "counts": asdict(counts), "bad": errors})
+    head = json.dumps({"ids": [row.id for row in rows], "counts": counts.to_json(), "bad": errors})
     input_ids, input_ends = _flat(row.input_ids for row in rows)
     labels, label_ends = _flat(row.labels for row in rows)
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
@@ -102,10 +93,11 @@ def _read(file: Path, task_index: int) -> tuple[list[Encoded], Counts, list[Data
     try:
         with np.load(file, allow_pickle=False) as kept:
             head = json.loads(kept["head"].tobytes())
+            counts = Counts.from_json(head["counts"])
             inputs = np.split(kept["input_ids"], kept["input_ends"][:-1])
             labels = np.split(kept["labels"], kept["label_ends"][:-1])
-    except (OSError, ValueError, KeyError, BadZipFile, EOFError, zlib.error):
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile, EOFError, zlib.error):
         return None
     triples = zip(head["ids"], inputs, labels, strict=False)
     bad = [DataError(*error) for error in head.get("bad", [])]
-    return [Encoded(id_, task_index, *pair) for id_, *pair in triples], Counts(**head["counts"]), bad
+    return [Encoded(id_, task_index, *pair) for id_, *pair in triples], counts, bad

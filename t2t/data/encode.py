@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice, takewhile
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from t2t.config.token_task import TokenTask
 from t2t.data.corrupt import Corrupter
+from t2t.data.counts import Counts, Cut, Listener
 from t2t.errors import DataError
 from t2t.structures import Example
 
@@ -54,50 +56,43 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """What was left out of one example: characters of the prompt's ``shorten`` field (of the text of a token task),
-    tokens of the target."""
+class _Row:
+    """A row with its cut, and what the vocabulary loses of the target: characters, and whether more than accents."""
 
-    characters: int
-    target_tokens: int
-
-
-_Row: TypeAlias = tuple[Encoded, Cut | None]
-
-
-@dataclass(slots=True)
-class Counts:
-    """How many examples of a task were encoded, and what was cut."""
-
-    n: int = 0
-    prompts_cut: int = 0
-    characters_cut: int = 0
-    targets_cut: int = 0
-
-    def add(self, cut: Cut | None) -> None:
-        """Count one example."""
-        self.n += 1
-        if cut is not None:
-            self.prompts_cut += cut.characters > 0
-            self.characters_cut += cut.characters
-            self.targets_cut += cut.target_tokens > 0
+    encoded: Encoded
+    cut: Cut | None
+    lost: Counter[str] | None = None
+    beyond_accents: bool = False
 
 
 class Encoder:
     """Turns the examples of tasks into ids of at most ``prompt_limit`` and ``target_limit``, EOS counted.
 
     ``counts`` holds, for each task by name, how many examples were encoded and what was cut; ``bad`` the errors of
-    those that cannot be encoded, of tasks that skip bad records.
+    those that cannot be encoded, of tasks that skip bad records. Without a ``listener`` what the vocabulary cannot say
+    is not counted.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt_limit: int, target_limit: int) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        prompt_limit: int,
+        target_limit: int,
+        listener: Listener[Any] | None = None,
+    ) -> None:
         self.tokenizer = tokenizer
+        self._listener = listener
         self.prompt_limit = prompt_limit
         self.target_limit = target_limit
         self.counts: dict[str, Counts] = {}
         self.bad: dict[str, list[DataError]] = {}
         self._eos = int(tokenizer.eos_token_id)
         self._corrupters: dict[TokenTask, Corrupter] = {}
+
+    @property
+    def listens(self) -> bool:
+        """True if what the vocabulary cannot say is counted."""
+        return self._listener is not None
 
     @property
     def fingerprint(self) -> str:
@@ -112,7 +107,7 @@ class Encoder:
         (found,) = self._batch(task, [example], task_index, seed, epoch)
         if isinstance(found, DataError):
             raise found
-        return found
+        return found.encoded, found.cut
 
     def encode_many(
         self,
@@ -138,7 +133,7 @@ class Encoder:
                 if isinstance(found, DataError) and epoch is not None:
                     (found,) = self._batch(task, [example], task_index, seed, None)
                 if not isinstance(found, DataError):
-                    yield found[0]
+                    yield found.encoded
                 elif task.on_bad == "skip":
                     self.bad.setdefault(task.name, []).append(found)
                 else:
@@ -172,7 +167,7 @@ class Encoder:
         over = [
             place
             for place, row in enumerate(rows)
-            if drawn[place] is not examples[place] and (isinstance(row, DataError) or row[1] is not None)
+            if drawn[place] is not examples[place] and (isinstance(row, DataError) or row.cut is not None)
         ]  # too long as drawn: a cut would take what the target names, so these stay as they were
         undrawn = self._fitted(task, [examples[place] for place in over], task_index, seed, epoch)
         for place, row in zip(over, undrawn, strict=True):
@@ -180,7 +175,7 @@ class Encoder:
         counts = self.counts.setdefault(task.name, Counts())
         for row in rows:
             if not isinstance(row, DataError):
-                counts.add(row[1])
+                counts.add(row.cut, row.lost, row.beyond_accents)
         return rows
 
     def _fitted(
@@ -190,9 +185,10 @@ class Encoder:
         if not examples:
             return []
         prompts = self._ids([task.prompt(example, seed=seed, epoch=epoch) for example in examples])
-        targets = self._ids([task.target_text(example, seed=seed, epoch=epoch) for example in examples])
+        texts = [task.target_text(example, seed=seed, epoch=epoch) for example in examples]
+        targets = self._ids(texts)
         rows: list[_Row | DataError] = []
-        for example, prompt, target in zip(examples, prompts, targets, strict=True):
+        for example, prompt, target, lost in zip(examples, prompts, targets, self._lost(texts, targets), strict=True):
             characters = 0
             if len(prompt) > self.prompt_limit:
                 try:
@@ -204,8 +200,16 @@ class Encoder:
             over = max(0, len(target) - self.target_limit)
             labels = [*target[: self.target_limit - 1], self._eos] if over else target
             cut = Cut(characters, over) if characters or over else None
-            rows.append((Encoded(example.id, task_index, _int32(prompt), _int32(labels)), cut))
+            rows.append(_Row(Encoded(example.id, task_index, _int32(prompt), _int32(labels)), cut, *lost))
         return rows
+
+    def _lost(self, texts: Sequence[str], rows: Sequence[Sequence[int]]) -> list[tuple[()] | tuple[Counter[str], bool]]:
+        """Which characters of each text are lost, and whether more than accents; nothing where none is."""
+        if self._listener is None:
+            return [()] * len(texts)
+        listener = self._listener
+        heard = listener.hear(texts, rows)
+        return [(listener.lost_in(said), said.beyond_accents) if said.lost else () for said in heard]
 
     def _corrupted(
         self, task: EncodableTask, settings: TokenTask, examples: Sequence[Example], task_index: int, drawn_by: str
@@ -226,7 +230,7 @@ class Encoder:
             cut = Cut(dropped, 0) if len(used) < len(ids) else None
             counts.add(cut)
             whole = [_int32([*part.tolist(), self._eos]) for part in (prompt, target)]
-            rows.append((Encoded(example.id, task_index, whole[0], whole[1]), cut))
+            rows.append(_Row(Encoded(example.id, task_index, whole[0], whole[1]), cut))
         return rows
 
     def _sentinels(self) -> list[int]:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import yaml
-from transformers import PreTrainedTokenizerFast
 
 from t2t.config.run import RunConfig
+from t2t.data.counts import Counts
 from t2t.engine import distributed
 from t2t.engine.checkpoint import newest
 from t2t.engine.trained_on import check_unchanged
-from t2t.errors import RunDirectoryError, VocabularyError
-from t2t.model.tokenizer import decode_texts, encode_texts, unsayable
+from t2t.errors import RunDirectoryError
+from t2t.model.sayable import Vocabulary, check_words, refusal
 from t2t.structures import Json
 from t2t.tasks.task import Task
-from t2t.text import nfkc
 
 T = TypeVar("T")
-_LOOKED_THROUGH = 2000  # training examples of a task whose targets are tried
 
 
 def on_first(action: Callable[[], T]) -> T:
@@ -77,22 +74,20 @@ def _settings(text: str) -> dict[str, Json]:
     return {key: value for key, value in data.items() if key != "generate"}
 
 
-def check_vocabulary(config: RunConfig, tasks: Sequence[Task], tokenizer: PreTrainedTokenizerFast) -> None:
-    """VocabularyError if a target holds characters that the tokenizer cannot say; it names the first such example.
+def check_vocabulary(tasks: Sequence[Task], vocabulary: Vocabulary) -> None:
+    """VocabularyError if labels, marks or reserved words of a task cannot be said.
 
     Token tasks are passed over: their targets are ids.
     """
+    for task in tasks:
+        if task.token_task is None:
+            check_words(task.target, vocabulary)
+
+
+def check_targets(config: RunConfig, tasks: Sequence[Task], counts: Mapping[str, Counts]) -> None:
+    """VocabularyError if more of a task's targets cannot be said than the run file lets pass."""
     for task, entry in zip(tasks, config.tasks, strict=True):
-        if task.token_task is not None:
-            continue
-        limit = min(_LOOKED_THROUGH, entry.limit or _LOOKED_THROUGH)
-        examples = list(islice(task.examples("train"), limit))
-        targets = [task.target_text(example) for example in examples]
-        returned = decode_texts(tokenizer, encode_texts(tokenizer, targets))
-        for example, target, back in zip(examples, targets, returned, strict=True):
-            if nfkc(target) == nfkc(back):
-                continue  # equal, or changed by the vocabulary's normaliser only
-            shown = ", ".join(map(repr, unsayable(tokenizer, target)[:10]))
-            found = f"the vocabulary cannot say {shown} in the target of {task.name}"
-            todo = "change the field under fields:, or use a tokenizer that has the characters"
-            raise VocabularyError(example.where, found, todo)
+        found = counts.get(task.name, Counts())
+        share = config.unsayable_share
+        if refused := refusal(entry.where, task.name, found.targets, found.characters, config.unsayable, share):
+            raise refused

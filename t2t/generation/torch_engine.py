@@ -1,9 +1,10 @@
 """Decoding with transformers' T5: greedy with a cache, or beams; under a constraint where a free output is not strict.
 
 A constraint is optimistic: everything is decoded freely first. A row is accepted if it ends within the limit, its text
-is one of its grammar, and its ids are those of its text; or if ``<unk>`` stands in it and the masks let its ids
-through. The others are decoded again, greedily and under the grammar. For greedy search this is what constrained
-decoding of all rows gives, since a grammar admits the canonical ids of all its texts that the vocabulary can say.
+is one of its grammar, and its ids are those of its text; or if it is as near as the vocabulary can say one (``<unk>``,
+``n`` for ``ñ``) and the masks let its ids through. The others are decoded again, greedily and under the grammar. For
+greedy search this is what constrained decoding of all rows gives, since a grammar admits the canonical ids of all its
+texts that the vocabulary can say.
 """
 
 from __future__ import annotations
@@ -122,9 +123,12 @@ class TorchEngine:
         ]
 
     def _admits(self, grammar: Grammar, output: Output, canonical: list[int]) -> bool:
-        """True for a text of the grammar spelled as the tokenizer does, or with ``<unk>`` where that may stand."""
+        """True for a text of the grammar spelled as the tokenizer does, or as near as the vocabulary can say one."""
         if self.tokenizer.unk_token_id not in output.ids:
-            return list(output.ids) == canonical and admits(grammar, output.text)
+            if list(output.ids) != canonical:
+                return False
+            if admits(grammar, output.text):
+                return True
         guide = self._constrainer.guide(grammar)
         return not guide.lossy and guide.admits(output.ids)
 

@@ -54,6 +54,11 @@ class Alphabet:
             found = f"{what} {word!r} holds {bad!r}, which is a mark, the escape character or layout"
             raise TemplateError(where, found, "choose other words or another mark")
 
+    @property
+    def marks(self) -> list[str]:
+        """The marks of the tree, each once."""
+        return list(dict.fromkeys(self._marks.values()))
+
     @cached_property
     def escaper(self) -> Escaper:
         """The escaper of the finished tree."""

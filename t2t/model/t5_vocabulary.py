@@ -9,6 +9,7 @@ write it and the decoder undoes them. The ids of text that has none of these cha
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers
 from tokenizers.models import Unigram
 
 from t2t.errors import InputError
+from t2t.model.respelling import full_width, respell
 
 T5_SIZE = 32_100
 T5_SENTINELS = 100
+_SENTINEL = re.compile("\u2581?<extra_id_([0-9]+)>")
 SPACE = "▁"
 # Each missing character and its stand-in, in the order of their rows. Fixed for ever: models are trained on them.
 STAND_INS = {char: chr(0xFDD0 + number) for number, char in enumerate("{}<\\^~`\n\t\r ")}
@@ -33,28 +36,58 @@ _NOTHING = "\ufdef"
 def read_sentencepiece(path: Path, rows: int | None) -> tuple[Tokenizer, int]:
     """A backend equal to the Unigram SentencePiece model of ``path`` with T5's sentinels, and their number.
 
-    With ``rows`` (of the embedding) the characters that T5 lacks are added where they fit. Byte pieces are used where
-    the model was trained with them. Raises InputError for another kind of model, or one without pad, EOS and unk.
+    Special pieces are known by what they are, and called as T5 calls them here: mT5's sentinels are ``▁<extra_id_N>``.
+    A vocabulary without sentinels gets T5's hundred, as many as ``rows`` (of the embedding) hold; so does T5's own the
+    characters that it lacks. Byte pieces are used where the model was trained with them. Raises InputError for another
+    kind of model, or one without pad, EOS and unk.
     """
     proto = sentencepiece_model_pb2.ModelProto()
     try:
         proto.ParseFromString(path.read_bytes())
     except Exception as error:  # protobuf's DecodeError has moved between its versions
         raise InputError(str(path), "not a SentencePiece model", "give a spiece.model file") from error
-    vocabulary = [(piece.piece, piece.score) for piece in proto.pieces]
+    scores = (piece.score for piece in proto.pieces)
+    vocabulary: list[tuple[str, float]] = list(zip(_names(proto), scores, strict=True))
     names = {piece for piece, _ in vocabulary}
     if proto.trainer_spec.model_type != 1 or not {"<pad>", "</s>", "<unk>"} <= names:
         raise InputError(str(path), "not a Unigram model with <pad>, </s> and <unk>", "give the spiece.model of a T5")
-    vocabulary += [(f"<extra_id_{n}>", 0.0) for n in reversed(range(T5_SENTINELS)) if f"<extra_id_{n}>" not in names]
+    sentinels = sum(1 for name in names if _SENTINEL.fullmatch(name))
+    if not sentinels:
+        sentinels = T5_SENTINELS if rows is None else max(0, min(T5_SENTINELS, rows - len(vocabulary)))
+        vocabulary += [(f"<extra_id_{number}>", 0.0) for number in reversed(range(sentinels))]
     unk = [piece for piece, _ in vocabulary].index("<unk>")
     backend = Tokenizer(Unigram(vocabulary, unk_id=unk, byte_fallback=proto.trainer_spec.byte_fallback))
     backend.normalizer = _normalizer(proto.normalizer_spec)
     spaces = pre_tokenizers.Metaspace(SPACE, prepend_scheme="never", split=True)
     backend.pre_tokenizer = pre_tokenizers.Sequence([spaces, pre_tokenizers.Split(_SPECIAL, behavior="isolated")])
-    backend.decoder = decoders.Sequence(_plain_decoders())
-    if rows is not None and len(vocabulary) == T5_SIZE:
+    complete(backend, rows)
+    return backend, sentinels
+
+
+def complete(backend: Tokenizer, rows: int | None) -> None:
+    """Give a T5's Unigram ``backend``, in place, what it can say beyond its pieces: see respelling and ``extend``."""
+    backend.decoder = decoders.Sequence([*_plain_decoders(), *full_width(backend)])
+    respell(backend)
+    if rows is not None and backend.get_vocab_size() == T5_SIZE:
         extend(backend, rows)
-    return backend, T5_SENTINELS
+
+
+def _names(proto: Any) -> list[str]:
+    """The pieces, special ones by T5's names: a piece that text cannot hold is special, whatever it is called."""
+    spec = proto.trainer_spec
+    known = {spec.pad_id: "<pad>", spec.eos_id: "</s>"}
+    names: list[str] = []
+    for number, piece in enumerate(proto.pieces):
+        sentinel = _SENTINEL.fullmatch(piece.piece)
+        if piece.type == piece.UNKNOWN:
+            names.append("<unk>")
+        elif piece.type == piece.CONTROL and number in known:
+            names.append(known[number])
+        elif sentinel and piece.type in (piece.CONTROL, piece.USER_DEFINED, piece.UNUSED):
+            names.append(f"<extra_id_{sentinel[1]}>")
+        else:
+            names.append(piece.piece)
+    return names
 
 
 def _normalizer(spec: Any) -> normalizers.Normalizer:
@@ -89,4 +122,4 @@ def extend(backend: Tokenizer, rows: int) -> None:
     written += [normalizers.Replace(char, stand_in) for char, stand_in in STAND_INS.items() if char != " "]
     backend.normalizer = normalizers.Sequence([*written, backend.normalizer])
     undone = [decoders.Replace(stand_in, char) for char, stand_in in STAND_INS.items()]
-    backend.decoder = decoders.Sequence([*_plain_decoders(), *undone])
+    backend.decoder = decoders.Sequence([backend.decoder, *undone])

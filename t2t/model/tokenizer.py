@@ -8,13 +8,16 @@ from pathlib import Path
 from tokenizers import AddedToken, Tokenizer, decoders, processors
 from tokenizers.models import Unigram
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFast
+from transformers.utils import cached_file
 
 from t2t.errors import InputError
 from t2t.model import pieces, t5_vocabulary
+from t2t.model.byte_vocabulary import BYTE_ROWS, SENTINELS, byte_backend
 
 PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 _BYTE_SCORE = -100.0
+_SENTENCEPIECE = "spiece.model"
 # What transformers raises for a file that is missing, cut, or of another content than it should have.
 DAMAGED = (OSError, ValueError, TypeError, AttributeError, KeyError, RuntimeError)
 
@@ -75,25 +78,63 @@ def wrap(backend: Tokenizer, sentinels: int) -> PreTrainedTokenizerFast:
 def load_tokenizer(
     path_or_hub: str | Path, rows: int | None = None, revision: str | None = None
 ) -> PreTrainedTokenizerFast:
-    """The tokenizer of a directory, of a ``spiece.model`` file (or a directory with only that), or of a hub name.
+    """The tokenizer of a directory, of a ``spiece.model`` file (or a directory with only that), or of a hub name; that
+    of ByT5 needs no file.
 
     ``rows``: the rows of the embedding of the model that it is for (default: ``vocab_size`` of the ``config.json``
     beside it, on the hub too). T5's own vocabulary is given the characters it lacks where the rows allow it (see
     t5_vocabulary). ``revision``: of the hub name. Raises InputError.
     """
-    path = Path(path_or_hub)
+    path, name = Path(path_or_hub), str(path_or_hub)
     rows = _rows_beside(path, revision) if rows is None else rows
-    model = path / "spiece.model" if path.is_dir() else path
-    if path.is_dir() and not (path / "tokenizer.json").exists() and not model.exists():
-        raise InputError(str(path), "no tokenizer.json and no spiece.model", "name a directory that holds a tokenizer")
-    if model.is_file() and not (path / "tokenizer.json").exists():
-        return wrap(*t5_vocabulary.read_sentencepiece(model, rows))
-    tokenizer = _load_auto(str(path_or_hub), revision)
-    if type(tokenizer).__name__ == "T5Tokenizer" and len(tokenizer) == t5_vocabulary.T5_SIZE and rows is not None:
-        t5_vocabulary.extend(tokenizer.backend_tokenizer, rows)
-        return wrap(tokenizer.backend_tokenizer, t5_vocabulary.T5_SENTINELS)
+    if path.is_file():
+        return wrap(*t5_vocabulary.read_sentencepiece(path, rows))
+    model = _file(name, _SENTENCEPIECE, revision)
+    if _file(name, "tokenizer.json", revision) is None:
+        if model is not None:
+            return wrap(*t5_vocabulary.read_sentencepiece(model, rows))
+        if _is_byte_level(name, revision):
+            return wrap(byte_backend(), SENTINELS)
+        if path.is_dir():
+            found = "no tokenizer.json and no spiece.model"
+            raise InputError(name, found, "name a directory that holds a tokenizer")
+    tokenizer = _load_auto(name, revision)
+    if type(tokenizer).__name__ == "T5Tokenizer":
+        return _completed(tokenizer, model, rows)
     tokenizer.split_special_tokens = True
     return tokenizer
+
+
+def _completed(tokenizer: PreTrainedTokenizerFast, model: Path | None, rows: int | None) -> PreTrainedTokenizerFast:
+    """A T5's tokenizer by its SentencePiece model, which has its bytes too, unless pieces were added to it."""
+    if model is not None:
+        own = wrap(*t5_vocabulary.read_sentencepiece(model, rows))
+        if len(tokenizer) <= len(own):
+            return own
+    backend = tokenizer.backend_tokenizer
+    t5_vocabulary.complete(backend, rows)
+    return wrap(backend, sum(1 for piece in backend.get_vocab() if piece.startswith("<extra_id_")))
+
+
+def _file(name: str, file: str, revision: str | None) -> Path | None:
+    """A file of a directory or of a hub name; None if there is none, or the hub does not answer."""
+    if Path(name).is_dir():
+        path = Path(name, file)
+        return path if path.is_file() else None
+    try:
+        found = cached_file(name, file, revision=revision, _raise_exceptions_for_missing_entries=False)
+    except (OSError, ValueError):
+        return None
+    return None if found is None else Path(found)
+
+
+def _is_byte_level(name: str, revision: str | None) -> bool:
+    """True for ByT5, which says so and has no vocabulary file."""
+    for file in ("tokenizer_config.json", "config.json"):
+        path = _file(name, file, revision)
+        if path is not None and '"ByT5Tokenizer"' in path.read_text(encoding="utf-8", errors="replace"):
+            return True
+    return _rows_beside(Path(name), revision) == BYTE_ROWS
 
 
 def _load_auto(name: str, revision: str | None) -> PreTrainedTokenizerFast:

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -27,18 +27,20 @@ from t2t.config.deepspeed import read_deepspeed
 from t2t.config.run import RunConfig
 from t2t.data.batch import Plan
 from t2t.data.cache import encode_split
-from t2t.data.encode import Counts, Encoded, Encoder
+from t2t.data.counts import Counts
+from t2t.data.encode import Encoded, Encoder
 from t2t.engine import checkpoint, distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import Engine
 from t2t.engine.disk import whole_folder
 from t2t.engine.lifetime import one_owner
 from t2t.engine.loop import Loop
-from t2t.engine.preflight import check_directory, check_resume, check_vocabulary, on_first
+from t2t.engine.preflight import check_directory, check_resume, check_targets, check_vocabulary, on_first
 from t2t.engine.trained_on import TrainedOn, check_rows, kept_tokenizer
 from t2t.errors import DataError, InputError, RunFileError, TemplateError
 from t2t.model.backbone import build_from_scratch, copy_with, load_pretrained, save_model
 from t2t.model.pretrained import check_ids, read_config
+from t2t.model.sayable import Vocabulary, said_of
 from t2t.model.tokenizer import load_tokenizer, train_tokenizer
 from t2t.runs.aside import count_bad
 from t2t.runs.evaluate import task_metrics
@@ -142,8 +144,9 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
         pretrained = None if source is None else read_config(source, config.model.revision)
     tokenizer = _tokenizer(config, tasks, folder, None if pretrained is None else pretrained.vocab_size)
     check_ids(source or config.tokenizer.source or str(folder), tokenizer, pretrained)
-    check_vocabulary(config, tasks, tokenizer)
-    encoder = Encoder(tokenizer, config.lengths.prompt, config.lengths.target)
+    vocabulary = Vocabulary(tokenizer)
+    check_vocabulary(tasks, vocabulary)
+    encoder = Encoder(tokenizer, config.lengths.prompt, config.lengths.target, vocabulary)
     data = [
         encode_split(encoder, task, "train", task_index=index, seed=config.seed, limit=entry.limit, folder=folder)
         for index, (task, entry) in enumerate(zip(tasks, config.tasks, strict=True))
@@ -151,6 +154,7 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
     for task, rows in zip(tasks, data, strict=True):
         if not rows:
             raise DataError(task.name, "the split 'train' has no example", "correct source: in the template")
+    check_targets(config, tasks, encoder.counts)
     sizes = [len(rows) for rows in data]
     return Prepared(list(tasks), tokenizer, encoder, data, Mixture(sizes, mixing_rates(config, sizes), config.seed))
 
@@ -301,6 +305,7 @@ def _print_data(prepared: Prepared) -> None:
         counts = prepared.encoder.counts[task.name]
         cuts = [f"{counts.prompts_cut} prompts cut"] if counts.prompts_cut else []
         cuts += [f"{counts.targets_cut} targets cut"] if counts.targets_cut else []
+        cuts += [said_of(counts.targets, counts.characters)] if counts.targets_changed else []
         cuts += [f"{prepared.bad[task.name]} bad records set aside"] if prepared.bad.get(task.name) else []
         taken = share * everything
         cuts += [f"an epoch takes only about {taken:.1g} examples"] if taken < len(rows) / 100 else []
@@ -363,11 +368,14 @@ def _task_facts(prepared: Prepared, plan: Plan, end: Position) -> dict[str, dict
     drawn = [int(count) + last[task] for task, count in enumerate(before)]
     facts: dict[str, dict[str, Json]] = {}
     for index, task in enumerate(prepared.tasks):
-        counts = asdict(prepared.encoder.counts[task.name])
+        found = prepared.encoder.counts[task.name]
+        counts = found.to_json()
         shares = {"requested": float(prepared.mixture.shares[index]), "realised": drawn[index] / max(1, sum(drawn))}
         bad = {"bad_records": prepared.bad.get(task.name, 0)}
         facts[task.name] = {"version": task.version, "fingerprint": task.fingerprint, **counts, **bad, **shares}
+        if found.targets_changed:
+            facts[task.name]["unsayable"] = said_of(found.targets, found.characters)
         if task.name in prepared.drawn:
-            drawn_counts = asdict(prepared.drawn[task.name])
+            drawn_counts = prepared.drawn[task.name].to_json()
             facts[task.name] |= {f"drawn_{name}": count for name, count in drawn_counts.items()}
     return facts

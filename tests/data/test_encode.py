@@ -7,7 +7,8 @@ import pytest
 
 from t2t.data import cache
 from t2t.data.cache import encode_split
-from t2t.data.encode import Counts, Cut, Encoder
+from t2t.data.counts import Counts, Cut
+from t2t.data.encode import Encoder
 from t2t.errors import DataError
 from t2t.model.tokenizer import decode_text, encode_texts, train_tokenizer
 from t2t.structures import Example

@@ -4,9 +4,12 @@ import pytest
 
 from t2t.config.run import RunConfig, load_run
 from t2t.config.template import read_template
+from t2t.data.counts import Counts
 from t2t.engine.preflight import check_directory, check_vocabulary
 from t2t.errors import RunDirectoryError, VocabularyError
-from t2t.model.tokenizer import load_tokenizer, train_tokenizer
+from t2t.model.sayable import Vocabulary, said_of
+from t2t.model.tokenizer import load_tokenizer
+from t2t.runs.train import prepare
 from t2t.tasks.sources import data_dir
 from t2t.tasks.task import Task
 
@@ -41,20 +44,95 @@ def task(folder: Path, *texts: str) -> Task:
     return Task(read_template(path))
 
 
-@pytest.mark.skipif(not T5.exists(), reason=f"T5's vocabulary is not there: {T5}")
-def test_a_target_that_the_vocabulary_cannot_say_is_refused_with_its_line(tmp_path: Path) -> None:
+needs_t5 = pytest.mark.skipif(not T5.exists(), reason=f"T5's vocabulary is not there: {T5}")
+
+
+def prepared(folder: Path, texts: list[str], *overrides: str) -> Counts:
+    """What the real preparation counts of a task that copies ``texts``, on T5's own vocabulary."""
+    run = config(folder, f"tokenizer.from={T5}", *overrides)
+    made = prepare(run, [task(folder, *texts)])
+    return made.encoder.counts["demo/copy"]
+
+
+@needs_t5
+def test_rare_characters_are_counted_and_never_stop_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    texts = ["fine"] * 38 + ["El Niño ñandu", "a {b} ł"]
+    for _ in ("encoded", "read from the cache"):
+        counts = prepared(tmp_path, texts)
+        assert counts.targets == (40, 2, 1)
+        assert counts.characters == {"ñ": 2, "{": 1, "}": 1, "ł": 1}
+    words = "2 of 40 targets changed, characters 'ñ' 2, '{' 1, '}' 1, 'ł' 1"
+    assert said_of(counts.targets, counts.characters) == words
+
+
+@needs_t5
+@pytest.mark.parametrize(
+    ("texts", "overrides", "words"),
+    [
+        (["fine", "el niño"], ["unsayable=stop"], "demo/copy: 1 of 2 targets changed, characters 'ñ' 1, and the run"),
+        (["fine"] * 18 + ["ł", "京"], [], "2 of 20 targets lose more than an accent, characters 'ł' 1, '京' 1"),
+        (["fine", "京"], ["unsayable_share=0.4"], "raise unsayable_share: (now 0.4)"),
+        (
+            ["京"],
+            [],
+            "fine-tune an mT5 (examples/finetune_zh.yaml), or train a tokenizer here with model: from",
+        ),
+    ],
+)
+def test_what_a_vocabulary_cannot_say_stops_a_run_where_it_is_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts: list[str], overrides: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(VocabularyError) as error:
-        check_vocabulary(config(tmp_path), [task(tmp_path, "fine", "a {b}")], load_tokenizer(T5))
-    assert "train.jsonl:2: the vocabulary cannot say '{', '}' in the target of demo/copy" in str(error.value)
+        prepared(tmp_path, texts, *overrides)
+    assert words in str(error.value)
+    assert str(error.value).startswith(f"{tmp_path / 'run.yaml'}:2: ")
 
 
-@pytest.mark.skipif(not T5.exists(), reason=f"T5's vocabulary is not there: {T5}")
-def test_what_its_normaliser_changes_is_no_error(tmp_path: Path) -> None:
-    check_vocabulary(config(tmp_path), [task(tmp_path, "wait…", "ﬁne")], load_tokenizer(T5))
+@needs_t5
+def test_accents_alone_never_stop_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert prepared(tmp_path, ["niño", "Škoda", "x̂"]).targets == (3, 3, 0)
+    assert prepared(tmp_path, ["fine", "京"], "unsayable_share=0.5").targets == (2, 1, 1)
 
 
-def test_a_tokenizer_trained_here_says_everything(tmp_path: Path) -> None:
-    check_vocabulary(config(tmp_path), [task(tmp_path, "a {b} 京 <unk>")], train_tokenizer(["a"], 600))
+@needs_t5
+@pytest.mark.parametrize(
+    ("target", "line", "words"),
+    [
+        ("target: {label: [good, 'a ł'], gold: text}", 5, "cannot say the label 'a ł', which comes back as 'a <unk>'"),
+        ("target: {label: [good, 'niño'], gold: text}", 5, "cannot say the label 'niño', which comes back as 'nino'"),
+        ("target: {label: [good, ﬁne], gold: text}", 0, ""),
+        ("target: {text: text, absent: 無}", 5, "cannot say the word '無'"),
+        ("target: {each: text, as: '{a} ~ {b}', fields: {a: {text: a}, b: {text: b}}}", 5, "cannot say the mark '~'"),
+        ("target: {each: text, as: '{a}', fields: {a: {text: a}}, empty: 無}", 5, "cannot say the word '無'"),
+    ],
+)
+def test_words_of_the_template_must_be_said(tmp_path: Path, target: str, line: int, words: str) -> None:
+    path = tmp_path / "demo" / "copy.yaml"
+    path.parent.mkdir()
+    path.write_text(TEMPLATE.replace("target: {text: text}", target), encoding="utf-8")
+    vocabulary = Vocabulary(load_tokenizer(T5))
+    if not words:
+        return check_vocabulary([Task(read_template(path))], vocabulary)
+    with pytest.raises(VocabularyError) as error:
+        check_vocabulary([Task(read_template(path))], vocabulary)
+    assert words in str(error.value)
+    assert str(error.value).startswith(f"{path}:{line}: ")
+    return None
+
+
+@needs_t5
+def test_what_its_normaliser_changes_is_no_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert prepared(tmp_path, ["wait…", "ﬁne"], "unsayable=stop").targets == (2, 0, 0)
+
+
+def test_a_tokenizer_trained_here_says_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = prepare(config(tmp_path, "unsayable=stop", "tokenizer.vocab_size=600"), [task(tmp_path, "a {b} 京 <unk>")])
+    assert made.encoder.counts["demo/copy"].targets == (1, 0, 0)
 
 
 def test_a_directory_of_another_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

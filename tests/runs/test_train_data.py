@@ -12,7 +12,8 @@ import pytest
 from t2t.config.template import read_template
 from t2t.data.batch import Plan
 from t2t.data.cache import encode_split
-from t2t.data.encode import Counts, Encoded, Encoder
+from t2t.data.counts import Counts
+from t2t.data.encode import Encoded, Encoder
 from t2t.engine.checkpoint import Position
 from t2t.model.tokenizer import train_tokenizer
 from t2t.runs.train import Prepared, _data_by_epoch, _in_place, _print_data, _task_facts

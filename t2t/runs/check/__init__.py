@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from t2t.errors import InputError
-from t2t.runs.check.characters import Vocabulary
 from t2t.runs.check.duplicates import Duplicates
 from t2t.runs.check.findings import Report
 from t2t.runs.check.split import examine
@@ -15,6 +15,9 @@ from t2t.runs.check.table import as_text
 from t2t.runs.check.token_task import examine_texts
 from t2t.runs.evaluate import task_metrics
 from t2t.tasks.task import load_task
+
+if TYPE_CHECKING:
+    from t2t.model.sayable import Vocabulary
 
 
 def check(names: Sequence[str], tokenizer: Path | None = None, as_json: bool = False) -> tuple[str, int]:
@@ -29,8 +32,15 @@ def check_each(names: Sequence[str], tokenizer: Path | None = None) -> list[Repo
     Every record is read, rendered and parsed back (laws 1 and 1b), with a tokenizer through its ids too (law 3), and
     gold is scored by the task's metrics (law 4). Data are streamed; 8 bytes of each record are kept, for duplicates.
     """
-    vocabulary = None if tokenizer is None else Vocabulary(tokenizer)
+    vocabulary = None if tokenizer is None else _vocabulary(tokenizer)
     return [_check_task(name, vocabulary) for name in names]
+
+
+def _vocabulary(folder: Path) -> Vocabulary:
+    from t2t.model.sayable import Vocabulary
+    from t2t.model.tokenizer import load_tokenizer
+
+    return Vocabulary(load_tokenizer(folder))
 
 
 def told(reports: Sequence[Report], as_json: bool) -> str:

@@ -67,7 +67,8 @@ class Lengths:
 @dataclass(slots=True)
 class Findings:
     """One split. By field ``characters`` has what the vocabulary cannot say, ``normalised`` what comes back in its
-    compatibility form, ``kinds`` what the values are; ``labels``: by path, how often each was gold; ``ceilings``:
+    compatibility form; ``targets_changed`` come back otherwise, ``targets_lost`` and not for accents alone;
+    ``kinds`` what the values are; ``labels``: by path, how often each was gold; ``ceilings``:
     metric, value, best."""
 
     split: str
@@ -87,6 +88,7 @@ class Findings:
     characters: dict[str, Counter[str]] = field(default_factory=dict)
     normalised: dict[str, Counter[str]] = field(default_factory=dict)
     targets_changed: int = 0
+    targets_lost: int = 0
     labels: dict[str, Counter[str]] = field(default_factory=dict)
     kinds: dict[str, Counter[str]] = field(default_factory=dict)
     ceilings: list[tuple[str, float, float]] = field(default_factory=list)
@@ -113,6 +115,7 @@ class Findings:
             "characters": {place: dict(found.most_common()) for place, found in self.characters.items()},
             "normalised": {place: dict(found.most_common()) for place, found in self.normalised.items()},
             "targets_changed": self.targets_changed,
+            "targets_lost": self.targets_lost,
             "labels": {path: dict(found.most_common()) for path, found in self.labels.items()},
             "mixed": {name: dict(kinds) for name, kinds in self.mixed.items()},
             "ceilings": [{"metric": name, "value": value, "best": best} for name, value, best in self.ceilings],

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from t2t.config.run_file import LengthsSection
-from t2t.errors import DataError
+from t2t.errors import DataError, VocabularyError
 from t2t.linear.parsed import Parsed
 from t2t.metrics.base import Metric
 from t2t.metrics.ceiling import SCORED, Ceiling, missed
-from t2t.runs.check.characters import Said, Vocabulary, count_characters
 from t2t.runs.check.duplicates import Duplicates
 from t2t.runs.check.findings import Findings, Lengths
 from t2t.runs.check.values import closed_sets, compatible, count_kinds, labels, spans, surfaces
@@ -19,8 +19,10 @@ from t2t.structures import Example, Rendered
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
 
+if TYPE_CHECKING:
+    from t2t.model.sayable import Said, Vocabulary
+
 _BATCH = 512
-_SHOWN = 10  # characters of a target in an error
 
 
 def examine(
@@ -40,18 +42,21 @@ def examine(
         examples = task.examples(split, bad)
         while batch := list(islice(examples, _BATCH)):
             if task.template.window is not None:
-                batch = _examine_wholes(task, batch, ceiling, findings)
+                batch = _examine_wholes(task, batch, vocabulary, ceiling, findings)
             rendered = [task.render(example) for example in batch]
-            for example, texts in zip(batch, rendered, strict=True):
-                duplicates.add(split, texts.prompt)
-                parsed = _examine_example(task, example, texts, findings)
-                if task.template.window is None and findings.n <= SCORED:
-                    ceiling.add(task.references(example), parsed)
+            said = [texts.target for texts in rendered]
             if vocabulary is None:
                 _add_lengths(findings, [(len(texts.prompt), len(texts.target)) for texts in rendered])
             else:
-                _examine_tokens(task, batch, rendered, vocabulary, findings)
-    except DataError as error:
+                said = _examine_tokens(task, batch, rendered, vocabulary, findings)
+            for example, texts, back in zip(batch, rendered, said, strict=True):
+                duplicates.add(split, texts.prompt)
+                parsed = _examine_example(task, example, texts, findings)
+                if task.template.window is None and findings.n <= SCORED:
+                    ceiling.add(task.references(example), parsed if back == texts.target else task.parse(back, example))
+        if vocabulary is not None:
+            _judge(task, vocabulary, findings)
+    except (DataError, VocabularyError) as error:
         findings.errors.add(error)
     findings.ceilings = missed(metrics, ceiling.values())
     if not findings.n and not findings.errors.count and not findings.bad.count:
@@ -59,10 +64,26 @@ def examine(
     return findings
 
 
-def _examine_wholes(task: Task, batch: list[Example], ceiling: Ceiling, findings: Findings) -> list[Example]:
+def _judge(task: Task, vocabulary: Vocabulary, findings: Findings) -> None:
+    """VocabularyError where a run on this split would be refused, by what training judges by."""
+    from t2t.model.sayable import check_words, refusal
+
+    check_words(task.target, vocabulary)
+    targets = (findings.n, findings.targets_changed, findings.targets_lost)
+    where = f"{task.template.where(('task',))}: split {findings.split!r}"
+    if refused := refusal(where, task.name, targets, findings.characters.get("target:", {})):
+        raise refused
+
+
+def _examine_wholes(
+    task: Task, batch: list[Example], vocabulary: Vocabulary | None, ceiling: Ceiling, findings: Findings
+) -> list[Example]:
     """Feed the gold of whole texts back through their windows; gives the windows, which all else is about."""
     for example in batch:
         parsed = task.parse_gold(example)
+        if vocabulary is not None:
+            texts = [task.target_text(window) for window in task.windows(example)]
+            parsed = task.parse_windows([(said.back, 0.0) for said in vocabulary.say(texts)], example)
         findings.lost_at_seams += sum(1 for _ in spans(parsed.value)) < sum(1 for _ in spans(example.gold))
         if not ceiling.full:
             ceiling.add(task.references(example), parsed)
@@ -104,7 +125,8 @@ def _count_spans(example: Example, parsed: Parsed, found: Findings) -> None:
 
 def _examine_tokens(
     task: Task, batch: list[Example], rendered: list[Rendered], vocabulary: Vocabulary, found: Findings
-) -> None:
+) -> list[str]:
+    """Measure and try prompts and targets; gives the targets as they come back."""
     prompts = vocabulary.say([texts.prompt for texts in rendered])
     targets = vocabulary.say([texts.target for texts in rendered])
     _add_lengths(found, [(prompt.length, target.length) for prompt, target in zip(prompts, targets, strict=True)])
@@ -115,6 +137,7 @@ def _examine_tokens(
             _examine_target(task, example, target, vocabulary, found)
         if prompt.length > (found.prompts.limit or prompt.length):
             _examine_cut(task, example, vocabulary, found)
+    return [target.back for target in targets]
 
 
 def _count_prompt(task: Task, example: Example, characters: set[str], vocabulary: Vocabulary, found: Findings) -> None:
@@ -126,19 +149,19 @@ def _count_prompt(task: Task, example: Example, characters: set[str], vocabulary
 
 def _count(found: Findings, vocabulary: Vocabulary, place: str, text: str, characters: set[str]) -> None:
     lost = {char for char in characters if vocabulary.loses(char)}
-    count_characters(found.characters, place, text, lost)
-    count_characters(found.normalised, place, text, characters - lost)
+    for counts, some in ((found.characters, lost), (found.normalised, characters - lost)):
+        if counted := vocabulary.count(text, some):
+            counts.setdefault(place, Counter()).update(counted)
 
 
 def _examine_target(task: Task, example: Example, said: Said, vocabulary: Vocabulary, found: Findings) -> None:
     characters = vocabulary.culprits(said)
     _count(found, vocabulary, "target:", said.text, characters)
-    found.targets_changed += 1
+    found.targets_changed += said.lost
+    found.targets_lost += said.beyond_accents
     parsed = task.parse(said.back, example)
-    if said.lost or not parsed.ok or compatible(parsed.value) != compatible(example.gold):
-        shown = ", ".join(map(repr, sorted(characters)[:_SHOWN]))
-        shown += f" and {len(characters) - _SHOWN} more" if len(characters) > _SHOWN else ""
-        found.errors.add(f"{example.where}: the vocabulary cannot say {shown} of the target {said.text[:80]!r}")
+    if not said.lost and (not parsed.ok or compatible(parsed.value) != compatible(example.gold)):
+        found.errors.add(f"{example.where}: the vocabulary's normaliser breaks the target {said.text[:80]!r}")
 
 
 def _examine_cut(task: Task, example: Example, vocabulary: Vocabulary, found: Findings) -> None:

@@ -39,6 +39,8 @@ def _rows(report: Report) -> Iterator[list[str]]:
     yield from if_any("prompt stands in train", lambda f: f.in_train, lambda f: f.n)
     yield from _length_rows(f"prompt {report.unit}", [findings.prompts for findings in splits])
     yield from _length_rows(f"target {report.unit}", [findings.targets for findings in splits])
+    yield from if_any("target cannot be said whole", lambda f: f.targets_changed, lambda f: f.n)
+    yield from if_any("  loses more than accents", lambda f: f.targets_lost, lambda f: f.n)
     yield from if_any("spans", lambda f: f.spans, lambda f: 0)
     yield from if_any("  fit several places", lambda f: f.ambiguous, lambda f: f.spans)
     yield from if_any("  lose their offset", lambda f: f.offsets_lost, lambda f: f.spans)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from t2t.config.run_file import LengthsSection
 from t2t.errors import DataError, VocabularyError
-from t2t.runs.check.characters import Vocabulary
 from t2t.runs.check.duplicates import Duplicates
 from t2t.runs.check.findings import Findings, Lengths
 from t2t.runs.check.values import count_kinds
 from t2t.structures import Example
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
+
+if TYPE_CHECKING:
+    from t2t.model.sayable import Vocabulary
 
 _BATCH = 512
 
