@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from t2t.errors import DataError
-from t2t.linear.scope import kind_of
-from t2t.runs.new.formats import Files, Spec
+from t2t.linear.scope import PLAIN, kind_of
+from t2t.runs.new.names import names_beside
+from t2t.runs.new.sources import Found
 from t2t.structures import Json
 from t2t.tasks.bad_records import BadRecords
+from t2t.tasks.fields.tags import SCHEMES
 from t2t.tasks.sources import build_source
 
 MOST_LABELS = 300
@@ -22,7 +24,9 @@ _SAMPLE = 500
 _MOST_COLUMNS = 200
 _LONGEST_LABEL = 80
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
-_TAGS = re.compile(r"(O|[BI]-\S+)(\s+(O|[BI]-\S+))*")
+_MARKS = "".join(sorted({*"".join(SCHEMES.values())}))
+_TAG = rf"(O|[{_MARKS}][-_]\S+|\S+[-_][{_MARKS}])"
+_TAGS = re.compile(rf"{_TAG}(\s+{_TAG})*")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -123,11 +127,12 @@ def _counted(counts: Counter[Any] | None, values: list[Any]) -> Counter[Any] | N
 
 @dataclass(slots=True)
 class Table:
-    """All columns by path, and the first records as they are read."""
+    """All columns by path, and the first records as they are read, their objects opened one level."""
 
-    spec: Spec
     columns: dict[str, Column] = field(default_factory=dict)
     sample: list[dict[str, Json]] = field(default_factory=list)
+    raw: list[dict[str, Json]] = field(default_factory=list)  # the same records as they are
+    names: list[list[str]] = field(default_factory=list)  # of numbers, in files beside the data
     n: int = 0  # of train
     total: int = 0
     bad: int = 0
@@ -146,20 +151,20 @@ class Table:
         return ["en", "zh"] if len(sides) > 1 else "zh" if self.chinese else "en"
 
 
-def look(files: Files, spec: Spec) -> Table:
+def look(found: Found) -> Table:
     """Read all files. DataError if they hold no record."""
-    table = Table(spec)
-    named = files.named_from(Path.cwd(), spec)
-    source = build_source(named, Path.cwd(), files.first)
+    table = Table()
+    source = build_source(found.named_from(Path.cwd()), Path.cwd(), found.told)
     bad = BadRecords("skip")
-    for split in files.splits:
+    for split in found.splits:
         for record in source.records(split, bad):
             _add(table, record.data)
             table.n += split == "train"
             table.total += 1
     table.bad = bad.count
+    table.names = names_beside(Path(found.told.partition("!")[0]).resolve())
     if not table.n:
-        raise DataError(files.first, "no record could be read", "is this the right file?")
+        raise DataError(found.told, "no record could be read", "is this the right file?")
     return table
 
 
@@ -167,6 +172,7 @@ def _add(table: Table, data: dict[str, Json]) -> None:
     flat = dict(_flat(data))
     if len(table.sample) < _SAMPLE:
         table.sample.append(flat)
+        table.raw.append(data)
     for path, value in flat.items():
         if path in table.columns or len(table.columns) < _MOST_COLUMNS:
             table.columns.setdefault(path, Column(path)).add(value)
@@ -186,5 +192,4 @@ def _flat(data: dict[str, Json]) -> Iterator[tuple[str, Json]]:
 
 def _identifier(key: str) -> str:
     """A key as JMESPath names it."""
-    plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key)
-    return key if plain else json.dumps(key, ensure_ascii=False)
+    return key if PLAIN.fullmatch(key) else json.dumps(key, ensure_ascii=False)

@@ -5,19 +5,52 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from t2t.runs.new.columns import Table
-from t2t.runs.new.plain import classification, keywords, multi_label, similarity, text_to_text, translation
+from t2t.runs.new.exchanges import conversation, instruction, preference
+from t2t.runs.new.keyed import (
+    events,
+    slots_by_name,
+    standoff_events,
+    surfaces,
+    triples,
+    types_above,
+    wanted_type,
+)
+from t2t.runs.new.plain import (
+    classification,
+    joined_labels,
+    keywords,
+    multi_label,
+    one_hot_labels,
+    similarity,
+    text_to_text,
+    translation,
+)
 from t2t.runs.new.proposal import Proposal
-from t2t.runs.new.structured import bare_options, marked_spans, multiple_choice, question_answering, tagged
+from t2t.runs.new.spans import marked_spans
+from t2t.runs.new.structured import bare_options, multiple_choice, question_answering
+from t2t.runs.new.tagged import tagged
 
 Rule = Callable[[Table], Proposal | None]
 RULES: tuple[Rule, ...] = (
     question_answering,
+    conversation,
+    preference,
+    standoff_events,
+    events,
+    wanted_type,
     marked_spans,
+    slots_by_name,
+    types_above,
     tagged,
+    triples,
+    surfaces,
     multiple_choice,
     similarity,
+    one_hot_labels,
     multi_label,
+    joined_labels,
     keywords,
+    instruction,
     classification,
     translation,
     text_to_text,

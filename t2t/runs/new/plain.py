@@ -23,6 +23,7 @@ from t2t.runs.new.proposal import (
 )
 from t2t.runs.new.words import closed_set
 from t2t.structures import Json
+from t2t.tasks.fields.plain import is_switch
 
 
 def similarity(table: Table) -> Proposal | None:
@@ -61,6 +62,55 @@ def multi_label(table: Table) -> Proposal | None:
         text.path,
         long=text.name,
     )
+
+
+def one_hot_labels(table: Table) -> Proposal | None:
+    """A column of 0 and 1 (or no and yes, false and true) for each label."""
+    texts = text_columns(table)
+    switches = [column for column in table.columns.values() if _is_switch(column) and column.n == table.total]
+    text = named([column for column in texts if column not in switches], TEXT_NAMES) or (texts[0] if texts else None)
+    if text is None or len(switches) < 2 or text in switches:
+        return None
+    names = [column.path.strip('"') for column in switches]
+    fields: dict[str, Json] = {text.name: text.path, "labels": {"one_hot": [*names]}}
+    target = {"labels": closed_set(names), "gold": "labels", "between": " ; ", "empty": "none"}
+    metrics: list[Json] = ["item_f1", "exact_match"]
+    return Proposal("multi_label", fields, [text.name], target, metrics, text.path, long=text.name)
+
+
+def _is_switch(column: Column) -> bool:
+    kinds = column.is_a("a number") or column.is_a("true or false") or column.is_a("a text")
+    return kinds and bool(column.values) and all(is_switch(value) for value in column.values or ())
+
+
+_JOINTS = (",", ";", "，", "；", "、", "|", "/")
+
+
+def joined_labels(table: Table) -> Proposal | None:
+    """Labels joined by a separator in one cell: the parts are few and come again and again, alone too."""
+    texts = text_columns(table)
+    for label in [column for column in table.columns.values() if column.is_a("a text") and column.values]:
+        said = [str(value) for value, count in (label.values or {}).items() for _ in range(count)]
+        for by in _JOINTS:
+            parts = [part.strip() for value in said for part in value.split(by) if part.strip()]
+            together = sum(by in value for value in said)
+            others = [column for column in texts if column is not label and column.mean > label.mean]
+            if not together or not others or len({*parts}) * 4 > len(parts) or len({*parts}) >= len({*said}):
+                continue
+            if any(len(part) > _LONGEST_PART for part in parts):
+                continue
+            text = named(others, TEXT_NAMES) or others[0]
+            fields: dict[str, Json] = {
+                text.name: text.path,
+                "labels": {"split": {"of": label.path, "by": by, "strip": True}},
+            }
+            target = {"labels": closed_set(sorted({*parts})), "gold": "labels", "between": " ; ", "empty": "none"}
+            metrics: list[Json] = ["item_f1", "exact_match"]
+            return Proposal("multi_label", fields, [text.name], target, metrics, text.path, long=text.name)
+    return None
+
+
+_LONGEST_PART = 40
 
 
 def _is_label_list(column: Column) -> bool:

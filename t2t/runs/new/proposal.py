@@ -9,6 +9,8 @@ from typing import Any
 from t2t.runs.new.columns import Column, Table
 from t2t.structures import Json
 
+# A closed set that is filled with what the records hold, once all of them have been read.
+FROM_DATA: dict[str, str] = {"from": "train"}
 LABEL_NAMES = (
     "label",
     "labels",
@@ -21,9 +23,15 @@ LABEL_NAMES = (
     "gold",
     "answer",
     "relation",
+    "标签",
+    "类别",
+    "情感",
 )
 SCORE_NAMES = ("score", "similarity", "rating", "value", "label", "target")
-TEXT_NAMES = ("text", "sentence", "utterance", "review", "tweet", "document", "content", "question", "query", "title")
+TEXT_NAMES = (
+    "text", "sentence", "utterance", "review", "tweet", "comment", "document", "content", "context", "question", "query",
+    "title", "body", "文本", "内容", "句子",
+)  # fmt: skip
 CONTEXT_NAMES = ("context", "passage", "paragraph", "article", "document", "story")
 SUMMARY_NAMES = ("summary", "highlights", "abstract", "headline", "title", "tldr")
 OUTPUT_NAMES = (
@@ -54,8 +62,9 @@ LANGUAGES = {
 class Proposal:
     """What a template needs to know of a task. ``inputs``: names of the fields of the prompt, in order; ``long``: the
     one that may be cut; ``split_by``: see ``split:`` of a source; ``languages``: of the two sides of a translation;
-    ``group_by``: what many records share, whose outputs are then all acceptable; ``source_fields``: see ``fields:`` of
-    a source."""
+    ``group_by``: what many records share, whose outputs are then all acceptable; ``source_fields``, ``explode`` and
+    ``where``: see those keys of a source; ``keep_end``: the start of ``long`` is cut, not its end; ``reads``: keys that
+    are read, or left out for a reason, without standing in ``fields``."""
 
     family: str
     fields: dict[str, Json]
@@ -70,6 +79,10 @@ class Proposal:
     languages: tuple[str, str] = ("", "")
     group_by: str | None = None
     source_fields: dict[str, Json] = field(default_factory=dict)
+    explode: str | None = None
+    where: str | None = None
+    keep_end: bool = False
+    reads: set[str] = field(default_factory=set)
 
 
 def text_columns(table: Table) -> list[Column]:
@@ -78,7 +91,7 @@ def text_columns(table: Table) -> list[Column]:
         column
         for column in table.columns.values()
         if column.is_a("a text") and column.n == table.total and not column.is_tags and not column.is_numeric
-        and column.name.lower() not in ("id", "idx", "guid", "uid", "fname", "url", "lang", "split")
+        and column.name.lower() not in ("id", "idx", "guid", "uid", "fname", "url", "lang", "split", "name")
         and (column.values is None or len(column.values) > 1)
     ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Tasks with structure: questions about a text, mentions, slots, options."""
+"""Questions about a text, and questions with options."""
 
 from __future__ import annotations
 
@@ -9,19 +9,14 @@ from t2t.runs.new.columns import Column, Table
 from t2t.runs.new.proposal import (
     CONTEXT_NAMES,
     OPTION_NAMES,
-    TEXT_NAMES,
     Proposal,
     fields_of,
-    label_column,
     longest,
     named,
     pairs,
     text_columns,
 )
-from t2t.runs.new.words import closed_set, labels_of_tags
 from t2t.structures import Json
-
-_TOKEN = re.compile(r"[^ \t\r\n]+")  # as the adapters cut a line
 
 
 def question_answering(table: Table) -> Proposal | None:
@@ -80,111 +75,6 @@ def _plain_answer(table: Table, context: Column) -> Answers | None:
     said = [(answer, text) for text, answer in pairs(table, context, column) if answer]
     inside = sum(isinstance(text, str) and answer in text for answer, text in said)
     return ({"answer": column.path}, None, column.n < table.total) if inside * 10 >= len(said) * 9 else None
-
-
-def marked_spans(table: Table) -> Proposal | None:
-    """NER by character offsets: objects with start and end, or lists of start, end and type."""
-    text = named(text_columns(table), TEXT_NAMES)
-    for column in table.columns.values() if text else ():
-        items = [item for row in table.sample for item in row.get(column.path) or ()] if column.is_a("a list") else []
-        paths = _offset_paths(items)
-        if text is not None and paths is not None:
-            kinds = sorted({str(_at(item, paths["type"])) for item in items})
-            given = {"of": column.path, "in": text.path, **{key: path for key, path in paths.items() if key != path}}
-            return _ner(text.name, {text.name: text.path, "mentions": {"offsets": given}}, kinds, text.path)
-    return None
-
-
-def _offset_paths(items: list[Json]) -> dict[str, str] | None:
-    if not items:
-        return None
-    if all(isinstance(i, list) and len(i) == 3 and isinstance(i[0], int) and isinstance(i[2], str) for i in items):
-        return {"start": "[0]", "end": "[1]", "type": "[2]"}
-    names = {name for item in items if isinstance(item, dict) for name in item}
-    start, end, kind = (
-        next((name for name in wanted if name in names), None)
-        for wanted in (
-            ("start", "start_offset", "begin"),
-            ("end", "end_offset"),
-            ("type", "label", "entity", "category", "tag"),
-        )
-    )
-    return {"start": start, "end": end, "type": kind} if start and end and kind else None
-
-
-def _at(item: Json, path: str) -> Json:
-    return item[int(path[1:-1])] if path.startswith("[") else item.get(path)
-
-
-def _ner(text: str, fields: dict[str, Json], kinds: list[str], split_by: str) -> Proposal:
-    target = {
-        "each": "mentions",
-        "as": "{text} = {type}",
-        "fields": {"text": {"span_of": text, "repeat": "number"}, "type": {"label": closed_set(kinds)}},
-        "between": " ; ",
-        "empty": "none",
-    }
-    metrics = [{"span_f1": {"over": "mentions", "span": "text", "type": "type"}}]
-    return Proposal("ner", fields, [text], target, metrics, split_by, long=text)
-
-
-def tagged(table: Table) -> Proposal | None:
-    """NER by BIO tags; with a label beside them, slots and intent."""
-    tags = next((column for column in table.columns.values() if column.is_tags), None)
-    if tags is None:
-        return None
-    tokens = next((c for c in table.columns.values() if c is not tags and _aligned(table, c, tags)), None)
-    kinds = labels_of_tags(tags)
-    if tokens is None or not kinds:
-        return None
-    numbered = _numbered_characters(table, tokens)
-    joined: Json = tokens.path
-    if tokens.is_a("a list"):
-        joined = {"join": {"of": tokens.path, "with": "" if numbered or _one_character(table, tokens) else " "}}
-    bio: Json = {"bio": {"tokens": tokens.path, "tags": tags.path}}
-    if isinstance(joined, dict) and joined["join"]["with"] == "":
-        bio["bio"]["join"] = ""
-    ner = _ner("text", {"text": joined, "mentions": bio}, kinds, tokens.path)
-    if numbered:
-        ner.source_fields = {tokens.name: {"drop_last": tokens.path}, tags.name: tags.path}
-        return ner
-    label = label_column(table)
-    return ner if label is None or label is tokens else _slots(ner, label)
-
-
-def _numbered_characters(table: Table, tokens: Column) -> bool:
-    """True for characters that carry their place in the word, as in Weibo NER: 科0 技1."""
-    words: list[str] = [word for row in table.sample for word in row[tokens.path] if tokens.is_a("a list")]
-    return sum(bool(re.fullmatch(r"[\u2e80-\uffff][0-9]", word)) for word in words) * 2 > len(words)
-
-
-def _one_character(table: Table, tokens: Column) -> bool:
-    words: list[str] = [word for row in table.sample for word in row[tokens.path]]
-    return sum(len(word) == 1 and word > "\u2e80" for word in words) * 2 > len(words)
-
-
-def _aligned(table: Table, tokens: Column, tags: Column) -> bool:
-    def count(value: Json) -> int:
-        parts = _TOKEN.findall(value) if isinstance(value, str) else value
-        return len(parts) if isinstance(parts, list) else -1
-
-    words = tokens.is_a("a text") or tokens.is_a("a list")
-    return bool(words and all(count(a) == count(b) >= 0 for a, b in pairs(table, tokens, tags)))
-
-
-def _slots(ner: Proposal, label: Column) -> Proposal:
-    mentions = {**ner.target, "each": "slots", "order": "source"}
-    target = {
-        "as": "{intent} @ {slots}",
-        "fields": {"intent": {"label": closed_set(label.labels or [])}, "slots": mentions},
-    }
-    fields = {"text": ner.fields["text"], "intent": label.path, "slots": ner.fields["mentions"]}
-    metrics = [
-        {"accuracy": {"of": "intent"}},
-        {"span_f1": {"over": "slots", "span": "text", "type": "type"}},
-        "exact_match",
-    ]
-    return Proposal("slots", fields, ["text"], target, metrics, ner.split_by, long="text")
 
 
 def multiple_choice(table: Table) -> Proposal | None:

@@ -17,7 +17,16 @@ _ENGLISH = {
     "translation": ("translate {0} to {1}:", "say in {1}:"),
     "summarization": ("summarize:", "write a summary of:"),
     "text_to_text": ("write the {1} of the {0}:", "{0} to {1}:"),
-}
+    "aspect_sentiment": ("what is spoken of, and how ({{type.labels}}):", "aspects and opinions in:"),
+    "wanted_types": ("find {{types}} in:", "which {{types}} stand in:"),
+    "joint_extraction": (
+        "find {{mentions.type.labels}}, and {{relations.type.labels}} between them:", "entities and relations in:",
+    ),
+    "relation": ("find {{type.labels}} in:", "relations ({{type.labels}}) in:"),
+    "event": ("find events in:", "what happens, and who takes part, in:"),
+    "instruction": ("",),
+    "response": ("answer the last turn:", "what comes next in this conversation:"),
+}  # fmt: skip
 _CHINESE = {
     "qa": ("根据文章回答问题。", "在文中找出答案。"),
     "ner": ("找出实体（{{type.labels}}）：", "标出文中的所有实体（{{type.labels}}）："),
@@ -31,7 +40,16 @@ _CHINESE = {
     "translation": ("把{0}翻译成{1}：", "用{1}说："),
     "summarization": ("写摘要：", "概括内容："),
     "text_to_text": ("根据{0}写{1}：", "由{0}到{1}："),
-}
+    "aspect_sentiment": ("找出评价对象及其情感（{{type.labels}}）：", "文中评价了什么，态度如何："),
+    "wanted_types": ("找出{{types}}：", "文中有哪些{{types}}："),
+    "joint_extraction": (
+        "找出实体（{{mentions.type.labels}}）及其关系（{{relations.type.labels}}）：", "抽取实体和关系：",
+    ),
+    "relation": ("找出关系（{{type.labels}}）：", "抽取三元组（{{type.labels}}）："),
+    "event": ("抽取事件：", "文中发生了什么事件，有谁参与："),
+    "instruction": ("",),
+    "response": ("回答最后一句：", "接着这段对话："),
+}  # fmt: skip
 _NAMES = {"Chinese": "中文", "English": "英文", "German": "德文", "French": "法文", "Japanese": "日文"}
 
 
@@ -44,11 +62,12 @@ def prompts(proposal: Proposal, chinese: bool) -> list[str]:
     )
     words = [_NAMES.get(word, word) if chinese else word for word in said]
     wordings = (_CHINESE if chinese else _ENGLISH)[proposal.family]
-    return [f"{wording.format(*words)} {_body(proposal)}" for wording in wordings]
+    return [f"{wording.format(*words)} {_body(proposal)}".strip() for wording in wordings]
 
 
 def _body(proposal: Proposal) -> str:
-    single = len(proposal.inputs) == 1 and not proposal.lists
+    options = [name for name in proposal.lists if name != "types"]
+    single = len(proposal.inputs) == 1 and not options
     parts = [f"{{{name}}}" if single else f"{name}: {{{name}}}" for name in proposal.inputs]
-    parts += [f"options: {{{name}}}" for name in proposal.lists]
+    parts += [f"options: {{{name}}}" for name in options]
     return " ".join(parts)

@@ -46,10 +46,12 @@ def conll(spec: Spec, base: Path, where: str) -> Source:
     """One token a line in ``columns`` (default tokens, tags), a blank line after a sentence.
 
     ``separator``: ``tab`` (default) or ``space`` (any run of spaces and tabs). Lines of ``-DOCSTART-`` are skipped.
-    A record holds one list for each column; its line is that of the first token.
+    A record holds one list for each column; its line is that of the first token. ``comment``: lines that begin with it,
+    alone or before a space, are skipped too.
     """
     options = Options(spec, where)
     encoding = options.encoding()
+    comment = options.take("comment", str, 'what comments begin with, e.g. "#"')
     columns = options.names("columns") or ["tokens", "tags"]
     separator = options.take("separator", str, "tab or space", "tab")
     if separator not in ("tab", "space"):
@@ -58,7 +60,7 @@ def conll(spec: Spec, base: Path, where: str) -> Source:
     options.finish()
 
     def read(files: dict[str, DataFile], bad: BadRecords) -> Records:
-        sentences = _sentences(files[""], encoding, columns, "\t" if separator == "tab" else None)
+        sentences = _sentences(files[""], encoding, columns, "\t" if separator == "tab" else None, comment)
         return bad.each(sentences, partial(_sentence, columns))
 
     return FileSource(spec, base, where, read)
@@ -67,7 +69,9 @@ def conll(spec: Spec, base: Path, where: str) -> Source:
 Sentence = tuple[str, list[list[str]], DataError | None]
 
 
-def _sentences(file: DataFile, encoding: str, columns: list[str], separator: str | None) -> Iterator[Sentence]:
+def _sentences(
+    file: DataFile, encoding: str, columns: list[str], separator: str | None, comment: str | None
+) -> Iterator[Sentence]:
     """FILE:LINE of the first token, the rows, and what is wrong with the first line that is no row."""
     rows: list[list[str]] = []
     wrong: DataError | None = None
@@ -77,7 +81,7 @@ def _sentences(file: DataFile, encoding: str, columns: list[str], separator: str
         if blank and start:
             yield f"{file.name}:{start}", rows, wrong
             rows, wrong, start = [], None, 0
-        if blank or (isinstance(line, str) and line.startswith("-DOCSTART-")):
+        if blank or (isinstance(line, str) and _says_nothing(line, comment)):
             continue
         start = start or number
         found = line if isinstance(line, DataError) else _cells(line, columns, separator, f"{file.name}:{number}")
@@ -87,6 +91,12 @@ def _sentences(file: DataFile, encoding: str, columns: list[str], separator: str
             rows.append(found)
     if start:
         yield f"{file.name}:{start}", rows, wrong
+
+
+def _says_nothing(line: str, comment: str | None) -> bool:
+    if comment and (line.rstrip() == comment or line.startswith((f"{comment} ", f"{comment}\t"))):
+        return True
+    return line.startswith("-DOCSTART-")
 
 
 def _cells(line: str, columns: list[str], separator: str | None, where: str) -> list[str] | DataError:

@@ -1,0 +1,51 @@
+"""Whether the first line of a table names its columns."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?%?")
+_SENTENCE = re.compile(r".*[.!?。！？…]\s*|.*[,，;；].*")
+_CJK = re.compile(r"[\u3400-\u9fff\u3040-\u30ff]")
+
+
+def is_header(first: list[str], rest: list[list[str]]) -> bool:
+    """True unless the first line looks like the rest.
+
+    It does where a cell is empty, stands twice, is a number above numbers, or is one of the few values of its column.
+    It does not where a word stands above numbers, or a new value above a closed set; else a name is a short phrase, a
+    single word or less than half as long as what stands below, and ends as no sentence does.
+    """
+    if not rest:
+        return True
+    columns = [[row[index] for row in rest if len(row) > index] for index in range(len(first))]
+    if len(set(first)) < len(first) or not all(cell.strip() for cell in first):
+        return False
+    if any(cell in column for cell, column in zip(first, columns, strict=True)):
+        return False
+    if any(_NUMBER.fullmatch(cell.strip()) for cell in first) or any(len(cell) > 60 for cell in first):
+        return False
+    if any(_speaks_for(cell, column) for cell, column in zip(first, columns, strict=True)):
+        return True
+    return all(_is_name(cell, column) for cell, column in zip(first, columns, strict=True))
+
+
+def _speaks_for(cell: str, column: list[str]) -> bool:
+    """True where the cell differs in kind from all that stands below it: a word above numbers or above a closed set."""
+    filled = [value for value in column if value.strip()]
+    if len(filled) < 2:
+        return False
+    if all(_NUMBER.fullmatch(value.strip()) for value in filled):
+        return True
+    counts = Counter(filled)
+    return len(counts) * 3 <= len(filled) and max(map(len, counts)) <= 40 and not _SENTENCE.fullmatch(cell)
+
+
+def _is_name(cell: str, column: list[str]) -> bool:
+    """A name: no sentence, one word, or less than half as long as the longest that stands below. Chinese and Japanese
+    write sentences without spaces: a single word has at most six of their characters."""
+    if _SENTENCE.fullmatch(cell):
+        return False
+    single = " " not in cell and (len(cell) <= 6 or not _CJK.search(cell))
+    return single or len(cell) * 2 <= max(map(len, column), default=0)
