@@ -182,7 +182,7 @@ def _table(lines: list[str], text: str) -> Format | None:
         return None
     _, width, separator, rows = best
     rows = [row for row in rows if len(row) == width]
-    quoted = separator != "\t" or any(line.startswith('"') or '\t"' in line for line in lines[:_LOOKED_AT])
+    quoted = separator != "\t" or _quotes_cells(lines)
     spec: Spec = {"format": "csv"} if quoted else {"format": "tsv"}
     spec |= {"separator": separator} if quoted and separator != "," else {}
     if is_header(rows[0], rows[1:]):
@@ -190,6 +190,12 @@ def _table(lines: list[str], text: str) -> Format | None:
     names = [f"column{number}" for number in range(1, width + 1)]
     told = f"line 1 ({' | '.join(rows[0])[:60]}) was taken as data, the columns are called {', '.join(names)}"
     return Format({**spec, "header": names}, remarks=(told,))
+
+
+def _quotes_cells(lines: list[str]) -> bool:
+    """True where cells between tabs are quoted: quotes that open them close them too."""
+    cells = [cell for line in lines[:_LOOKED_AT] for cell in line.split("\t") if cell.startswith('"')]
+    return bool(cells) and all(len(cell) > 1 and cell.endswith('"') and cell.count('"') % 2 == 0 for cell in cells)
 
 
 def _looks_tabular(rows: list[list[str]]) -> bool:

@@ -21,6 +21,7 @@ from t2t.structures import Json
 from t2t.tasks.fields.offsets import counting_of
 
 _MOST_KEYS = 200
+_SLOTS = ("slots", "slot", "parameters", "params", "frame", "槽位")
 _WANTED = ("prompt", "type", "entity_type", "label", "query", "schema")
 _ROLE = ("role", "argument_role", "type", "label", "name")
 _ARGUMENTS = ("arguments", "args", "argument_list", "roles")
@@ -136,9 +137,9 @@ def wanted_type(table: Table) -> Proposal | None:
     target = mention_list("mentions", source.field)
     target["fields"]["type"] = {"choice": "wanted", "by": "text"}
     lists = {"types": {"each": "wanted", "as": "{type}", "fields": {"type": "@"}, "between": ", "}}
-    return Proposal(
-        "wanted_types", fields, [source.field], target, [span_metric()], str(source.read), long=source.field, lists=lists
-    )  # fmt: skip
+    proposal = Proposal("wanted_types", fields, [source.field], target, [span_metric()], str(source.read), lists=lists)
+    proposal.long = source.field
+    return proposal
 
 
 def slots_by_name(table: Table) -> Proposal | None:
@@ -155,9 +156,16 @@ def slots_by_name(table: Table) -> Proposal | None:
         text = next((c for c in texts if c is not label and c.path not in (f"{name_of(key)}.{n}" for n in names)), None)
         if text is None or len(names) > _MOST_KEYS or not all(isinstance(one, str | list) for one in said):
             continue
+        if key.lower() not in _SLOTS and not _most_stand_in(table, key, text.path):
+            continue
         slots = {"items": {"of": key, "key": "type", "value": "text", "each": True}}
         return _intent_and_slots(table, text.name, text.path, label.path, slots)
     return None
+
+
+def _most_stand_in(table: Table, key: str, text: str) -> bool:
+    pairs = [(str(one), str(record.get(text))) for record in table.raw for one in _values(record, key)]
+    return sum(said in whole for said, whole in pairs) * 2 > len(pairs)
 
 
 def _intent_and_slots(table: Table, text: str, path: str, intent: str, slots: Json) -> Proposal:

@@ -10,7 +10,21 @@ from t2t.runs.new.columns import Table
 from t2t.runs.new.proposal import LABEL_NAMES, Proposal
 from t2t.structures import Json
 
-_ABOUT_RECORDS = ("id", "split", "source", "lang", "language", "url", "date", "meta", "metadata", "name", "domain")
+_ABOUT_RECORDS = (
+    "id",
+    "split",
+    "source",
+    "lang",
+    "language",
+    "url",
+    "date",
+    "meta",
+    "metadata",
+    "name",
+    "title",
+    "domain",
+)
+_MOST_LABELS = 50  # more different words are titles, names of places, ...
 _TASKS = ("intent", "slots", "entities", "relations", "events", "spans", *LABEL_NAMES)
 
 
@@ -56,7 +70,12 @@ def _held(table: Table, key: str) -> str:
     different = len({str(value) for value in values})
     plain = {"a text": "texts", "a number": "numbers", "true or false": "switches"}
     what_ = plain.get(next(iter(kinds)), "values") if len(kinds) == 1 else "values"
-    return f"{len(values)} {what_}, {different} of them different"
+    return f"{len(values)} {what_}, {different} different"
+
+
+def _is_structured(item: Json) -> bool:
+    """An object, or a row with a word in it."""
+    return isinstance(item, dict) or (isinstance(item, list) and any(isinstance(part, str) for part in item))
 
 
 def _carries_a_task(table: Table, key: str) -> bool:
@@ -64,11 +83,11 @@ def _carries_a_task(table: Table, key: str) -> bool:
     values = _values(table, key)
     if key.lower() in _ABOUT_RECORDS:
         return False
-    if any(isinstance(value, list) and any(isinstance(item, dict | list) for item in value) for value in values):
+    if any(_is_structured(item) for value in values if isinstance(value, list) for item in value):
         return True
     if any(isinstance(value, dict) and value for value in values):
         return key.lower() in _TASKS
     column = table.columns.get(key)
-    words = column is not None and column.labels is not None and len(column.labels) > 1
+    words = column is not None and column.labels is not None and 1 < len(column.labels) <= _MOST_LABELS
     texts = all(isinstance(value, str) for value in values) and not (column is not None and column.is_numeric)
     return words and (texts or key.lower() in _TASKS)

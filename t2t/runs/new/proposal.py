@@ -29,8 +29,8 @@ LABEL_NAMES = (
 )
 SCORE_NAMES = ("score", "similarity", "rating", "value", "label", "target")
 TEXT_NAMES = (
-    "text", "sentence", "utterance", "review", "tweet", "comment", "document", "content", "context", "question", "query",
-    "title", "body", "文本", "内容", "句子",
+    "text", "sentence", "utterance", "review", "tweet", "comment", "document", "content", "context", "question",
+    "query", "title", "body", "文本", "内容", "句子",
 )  # fmt: skip
 CONTEXT_NAMES = ("context", "passage", "paragraph", "article", "document", "story")
 SUMMARY_NAMES = ("summary", "highlights", "abstract", "headline", "title", "tldr")

@@ -240,7 +240,7 @@ def _type(items: Items, keys: list[str], taken: Sequence[str | None]) -> str | N
     known = by_name(several, _TYPE) or by_name(left, _TYPE)
     if known is not None:
         return known
-    few = [key for key in several if len(set(items.read(key))) * 2 <= len(items.all)]
+    few = [key for key in (*several, *left) if len(set(items.read(key))) * 2 <= len(items.all)]
     return few[0] if few else None
 
 

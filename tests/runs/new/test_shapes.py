@@ -299,7 +299,8 @@ def test_a_part_is_held_out_where_the_questions_are_few_too(tmp_path: Path, monk
     told, errors = new(["a.jsonl"])
     assert errors == 0
     assert "by the hash of the whole record (question has only 4 different values, and the same ones stand" in told
-    assert "fields that the template does not read: rows, source\n" in told
+    assert "'rows': 200 lists of lists, not read\n" in told
+    assert "'source': 200 texts, 1 different, not read\n" in told
     test = list(load_task("task_templates/multiple_choice/a.yaml").examples("test"))
     assert 8 <= len(test) <= 40
 
@@ -342,12 +343,12 @@ def test_equal_questions_stay_on_one_side_where_that_leaves_a_test_part(
     ("content", "words"),
     [
         ('{"x": 1}\n{"x": 2}\n', "no input and target were found among: x"),
-        ("broken\n", "no record could be read"),
+        ("broken\n", "neither JSON, a table, nor tokens with tags"),
         (
             jsonl(*many(lambda i, w: {"claim": f"{w} {i}", "OptionA": f"one {i}", "OptionB": f"two {w}"})),
             "the options OptionA, OptionB have no column beside them that says which is right; add one, or copy",
         ),
-        ("", "no record could be read"),
+        ("", "the file is empty"),
     ],
 )
 def test_what_cannot_be_decided_is_said(
