@@ -138,8 +138,8 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument("--epoch", type=_epoch, metavar="N", help="as training draws it in epoch N (0, 1, ..) of seed 0")
     _tokenizer_argument(show)
     _trust_argument(show)
-    new = add("new", _new, "propose a template for data files, write it and check it")
-    files_help = "a data file (jsonl, json, csv, tsv, conll), or line-aligned files"
+    new = add("new", _new, "propose a template and a run file for data, write and check them")
+    files_help = "a data file, a folder or an archive; or several files: line-aligned, of splits, of classes"
     new.add_argument("--from", dest="files", nargs="+", required=True, metavar="DATA", help=files_help)
     new.add_argument("--out", type=Path, metavar="FAMILY/NAME.yaml", help="the template; default: in task_templates/")
     add("list", _list, "the tasks of the template library")

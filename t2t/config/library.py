@@ -15,9 +15,16 @@ UNVERIFIED = "unverified"  # revision: of a data set of the hub whose commit nob
 
 
 def template_files(folder: Path | None = None) -> dict[str, Path]:
-    """Task names and their files: those of the library and those in ./task_templates, which come first."""
+    """Task names and their files: those of the library and those in ./task_templates, which come first.
+
+    NAME.run.yaml beside a template is the run file that ``t2t new`` writes for it.
+    """
     folders = [folder] if folder else [TEMPLATES, Path("task_templates")]
-    return {f"{path.parent.name}/{path.stem}": path for root in folders for path in sorted(root.glob("*/*.yaml"))}
+    return {f"{path.parent.name}/{path.stem}": path for root in folders for path in _templates_in(root)}
+
+
+def _templates_in(root: Path) -> list[Path]:
+    return [path for path in sorted(root.glob("*/*.yaml")) if not path.name.endswith(".run.yaml")]
 
 
 def read_heads(path: Path) -> list[dict[str, str]]:

@@ -113,7 +113,7 @@ class Generate(_Strict):
 
 
 class RunFile(_Strict):
-    run: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    run: Annotated[str, Field(pattern=r"^[^\W_][\w.-]*$")]
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     tasks: Annotated[list[TaskEntry], Field(min_length=1)]
     mixture: Mixture = Mixture()

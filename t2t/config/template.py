@@ -22,7 +22,7 @@ from t2t.errors import TemplateError
 from t2t.registry import did_you_mean
 
 _CANONICAL = ("task", "version", "source", "on_bad", "fields", "lists", "target")
-TASK_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)+$"
+TASK_NAME = r"^[^\W_][\w.-]*(/[^\W_][\w.-]*)+$"  # letters of any script
 
 
 class _Strict(BaseModel):

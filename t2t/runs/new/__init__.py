@@ -14,6 +14,7 @@ from t2t.runs.new.labels import with_labels
 from t2t.runs.new.left_out import left_out
 from t2t.runs.new.places import check_place, place_for
 from t2t.runs.new.proposal import Proposal
+from t2t.runs.new.run_file import write_run_file
 from t2t.runs.new.sources import find_source
 from t2t.runs.new.template import parted, template
 from t2t.runs.run_files import write_text
@@ -45,10 +46,11 @@ def new(names: Sequence[str], out: Path | None = None) -> tuple[str, int]:
     content["target"] = with_labels(content, path.resolve().parent)
     dropped, errors = left_out(table, proposal)
     write_text(path, write_yaml(content))
-    return _tell(path, proposal, [*renamed, *proposal.remarks, *found.remarks, *dropped, *remarks], errors)
+    run_file = write_run_file(path, table.chinese)
+    return _tell(path, run_file, proposal, [*renamed, *proposal.remarks, *found.remarks, *dropped, *remarks], errors)
 
 
-def _tell(path: Path, proposal: Proposal, remarks: list[str], dropped: int) -> tuple[str, int]:
+def _tell(path: Path, run_file: Path, proposal: Proposal, remarks: list[str], dropped: int) -> tuple[str, int]:
     lines = [f"{path}: {proposal.family.replace('_', ' ')}", *(f"  {remark}" for remark in remarks)]
     try:
         report, errors = check([str(path)])
@@ -57,4 +59,4 @@ def _tell(path: Path, proposal: Proposal, remarks: list[str], dropped: int) -> t
     verdict = f"  t2t check finds {errors} errors" if errors else "  t2t check finds no error"
     if dropped:
         verdict += f"; {dropped} fields that may be what the task is about are left out: read them under fields:"
-    return "\n".join([*lines, verdict, "", report]), errors + dropped
+    return "\n".join([*lines, verdict, "", report, "", f"next: t2t train --config {run_file}"]), errors + dropped

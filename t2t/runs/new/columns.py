@@ -17,6 +17,7 @@ from t2t.runs.new.sources import Found
 from t2t.structures import Json
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.fields.tags import SCHEMES
+from t2t.tasks.json_text import NotANumber
 from t2t.tasks.sources import build_source
 
 MOST_LABELS = 300
@@ -45,6 +46,7 @@ class Column:
     numbers: int = 0
     fractions: bool = False
     tags: int = 0
+    holes: int = 0
 
     @property
     def name(self) -> str:
@@ -55,6 +57,10 @@ class Column:
     @property
     def n(self) -> int:
         return sum(count for kind, count in self.kinds.items() if kind != "null")
+
+    def fills(self, total: int) -> bool:
+        """True if all of so many records have a value here; NaN, which costs its record, is passed over."""
+        return self.n + self.holes == total
 
     def is_a(self, kind: str) -> bool:
         """True if all values that are not null are of this kind."""
@@ -88,6 +94,9 @@ class Column:
         return sorted(self.values, key=str) if short and len(self.values) * 2 <= self.n else None
 
     def add(self, value: Json) -> None:
+        if isinstance(value, NotANumber):
+            self.holes += 1
+            return
         self.kinds[kind_of(value)] += 1
         if isinstance(value, str):
             self._add_text(value)

@@ -112,8 +112,8 @@ def conversation(table: Table) -> Proposal | None:
             "history": {"turns": {"of": "before", "speaker": speaker, "text": said}},
             "answer": said,
         }
-        first = f"parent.{name_of(key)}[0].{said}"  # a conversation stays in one split
-        found = Proposal("response", fields, ["history"], {"text": "answer"}, _METRICS, first, long="history")
+        whole = f"parent.{name_of(key)}"  # a conversation stays in one split
+        found = Proposal("response", fields, ["history"], {"text": "answer"}, _METRICS, whole, long="history")
         found.keep_end = True
         found.explode = name_of(key)
         found.where = " || ".join(f"{name_of(speaker)} == '{one}'" for one in sorted(answering))

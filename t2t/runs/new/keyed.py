@@ -127,7 +127,7 @@ def wanted_type(table: Table) -> Proposal | None:
     if found is None or found[1].type is not None:
         return None
     source, mentions = found
-    columns = [c for c in table.columns.values() if c.is_a("a text") and c.n == table.total and c.path != source.read]
+    columns = [c for c in table.columns.values() if c.is_a("a text") and c.fills(table.total) and c.path != source.read]
     wanted = next((c for name in _WANTED for c in columns if c.name.lower() == name and c.values is not None), None)
     if wanted is None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from t2t.runs.new.columns import Column, Table
@@ -28,7 +29,7 @@ from t2t.tasks.fields.plain import is_switch
 
 def similarity(table: Table) -> Proposal | None:
     """A number for one text or two."""
-    numbers = [column for column in table.columns.values() if column.is_numeric and column.n == table.total]
+    numbers = [column for column in table.columns.values() if column.is_numeric and column.fills(table.total)]
     score = named([column for column in numbers if column.fractions], SCORE_NAMES) or next(
         (column for column in numbers if column.fractions), None
     )
@@ -49,7 +50,7 @@ def multi_label(table: Table) -> Proposal | None:
     text = named(text_columns(table), TEXT_NAMES)
     some = [column for column in table.columns.values() if column.is_a("a list") and _is_label_list(column)]
     label = named(some, LABEL_NAMES) or (some[0] if some else None)
-    if text is None or label is None or label.n < table.total:
+    if text is None or label is None or not label.fills(table.total):
         return None
     target = {"labels": closed_set(sorted(label.items or ())), "gold": "labels", "between": " ; ", "empty": "none"}
     fields = {text.name: text.path, "labels": label.path}
@@ -67,7 +68,7 @@ def multi_label(table: Table) -> Proposal | None:
 def one_hot_labels(table: Table) -> Proposal | None:
     """A column of 0 and 1 (or no and yes, false and true) for each label."""
     texts = text_columns(table)
-    switches = [column for column in table.columns.values() if _is_switch(column) and column.n == table.total]
+    switches = [column for column in table.columns.values() if _is_switch(column) and column.fills(table.total)]
     text = named([column for column in texts if column not in switches], TEXT_NAMES) or (texts[0] if texts else None)
     if text is None or len(switches) < 2 or text in switches:
         return None
@@ -161,13 +162,26 @@ def classification(table: Table) -> Proposal | None:
         inputs[:2] if len(inputs) > 1 and _are_pair(inputs[0], inputs[1]) else [named(inputs, TEXT_NAMES) or inputs[0]]
     )
     values = label.labels or []
-    remarks = ["the labels are numbers: give them words that say what they mean"] if label.is_numeric else []
-    target = {"label": closed_set(values), "gold": "label"}
+    words = names_of_numbers(table, values)
+    unnamed = label.is_numeric and words is None
+    remarks = ["the labels are numbers: give them words that say what they mean"] if unnamed else []
+    target = {"label": words or closed_set(values), "gold": "label"}
     fields = {**fields_of(inputs), "label": label.path}
     names = [column.name for column in inputs]
     family = "pair_classification" if len(inputs) > 1 else "classification"
     metrics: list[Json] = ["accuracy", "macro_f1"]
     return Proposal(family, fields, names, target, metrics, inputs[0].path, remarks=remarks, long=longest(inputs))
+
+
+def names_of_numbers(table: Table, values: Sequence[Json]) -> dict[Json, str] | None:
+    """The words of labels that are numbers from 0, where a file beside the data has a name for each."""
+    numbers = [int(value) for value in values if str(value).isdecimal() and not isinstance(value, bool)]
+    fitting = [names for names in table.names if numbers and max(numbers) < len(names) and names[0] != "O"]
+    if len(numbers) < len(values) or not fitting:
+        return None
+    words = closed_set(fitting[0])
+    said = words if isinstance(words, dict) else dict(zip(words, words, strict=True))
+    return {value: said[fitting[0][int(value)]] for value in values}
 
 
 def _is_output(columns: list[Column]) -> bool:

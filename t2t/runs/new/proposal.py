@@ -90,7 +90,7 @@ def text_columns(table: Table) -> list[Column]:
     return [
         column
         for column in table.columns.values()
-        if column.is_a("a text") and column.n == table.total and not column.is_tags and not column.is_numeric
+        if column.is_a("a text") and column.fills(table.total) and not column.is_tags and not column.is_numeric
         and column.name.lower() not in ("id", "idx", "guid", "uid", "fname", "url", "lang", "split", "name")
         and (column.values is None or len(column.values) > 1)
     ]  # fmt: skip
@@ -103,7 +103,7 @@ def named(columns: list[Column], names: tuple[str, ...]) -> Column | None:
 
 def label_column(table: Table) -> Column | None:
     """The column that is a closed set: by its name, else the only one that can be, else the last."""
-    some = [column for column in table.columns.values() if column.labels and column.n == table.total]
+    some = [column for column in table.columns.values() if column.labels and column.fills(table.total)]
     some = [column for column in some if len(column.labels or ()) > 1 and not column.is_tags]
     return named(some, LABEL_NAMES) or (some[-1] if some else None)
 

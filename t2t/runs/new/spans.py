@@ -221,7 +221,8 @@ def _last_in_tokens(
             if fits[last] and all(part == "".join(str(one).split()) for part, one in zip(parts, said, strict=True)):
                 return last
         return None
-    return next((last for last in (False, True) if fits[last]), None)
+    rows_first = isinstance(items.all[0], list)  # DyGIE and its kin, whose ends are inclusive; objects are SpERT's
+    return next((last for last in (rows_first, not rows_first) if fits[last]), None)
 
 
 def _surface(items: Items, keys: list[str], source: Source) -> str | None:
@@ -358,6 +359,24 @@ def span_metric(over: str = "mentions") -> Json:
     return {"span_f1": {"over": over, "span": "text", "type": "type"}}
 
 
+_UNSAID = "nothing in the records says whether ends are inclusive: they were taken as exclusive"
+
+
+def _undecided(source: Source, found: Marked) -> list[str]:
+    """A line where offsets fit the text in both ways of ending, equally well, and no surface decides."""
+    if found.surface or source.tokens is not None or found.counting.last:
+        return []
+    items = found.items
+    rows = list(
+        zip(_texts_of(items, source.texts), items.read(str(found.start)), items.read(str(found.end)), strict=True)
+    )
+    try:
+        cuts = [sum(_cuts(t, *Counting(last).place(t, a, b)) for t, a, b in rows) for last in (False, True)]
+    except Mismatch:
+        return []
+    return [_UNSAID] if cuts[0] == cuts[1] else []
+
+
 def marked_spans(table: Table) -> Proposal | None:
     """Mentions by offsets, with relations between them where there are some."""
     found = marked(table)
@@ -370,8 +389,11 @@ def marked_spans(table: Table) -> Proposal | None:
     if relations is None:
         family = "aspect_sentiment" if last_name(str(mentions.type)) in _LIKING else "ner"
         target = mention_list("mentions", source.field)
-        return Proposal(family, fields, [source.field], target, [span_metric()], _split_by(source), long=source.field)
-    return _joint(source, fields, relations)
+        proposal = Proposal(family, fields, [source.field], target, [span_metric()], _split_by(source))
+    else:
+        proposal = _joint(source, fields, relations)
+    proposal.long, proposal.remarks = source.field, _undecided(source, mentions)
+    return proposal
 
 
 def _split_by(source: Source) -> str:

@@ -74,7 +74,7 @@ def _plain_answer(table: Table, context: Column) -> Answers | None:
         return None
     said = [(answer, text) for text, answer in pairs(table, context, column) if answer]
     inside = sum(isinstance(text, str) and answer in text for answer, text in said)
-    return ({"answer": column.path}, None, column.n < table.total) if inside * 10 >= len(said) * 9 else None
+    return ({"answer": column.path}, None, not column.fills(table.total)) if inside * 10 >= len(said) * 9 else None
 
 
 def multiple_choice(table: Table) -> Proposal | None:

@@ -18,7 +18,8 @@ _MARK = re.compile(rf"[{''.join(sorted({*''.join(SCHEMES.values())}))}][-_].+")
 def tagged(table: Table) -> Proposal | None:
     """Mentions by tags with marks, by bare types in a file of tokens, or by numbers whose names stand in a file."""
     for tags in sorted(table.columns.values(), key=lambda column: (column.path != "tags", _is_phrases(column))):
-        tokens = next((c for c in table.columns.values() if c is not tags and _aligned(table, c, tags)), None)
+        others = sorted(table.columns.values(), key=lambda column: column.path != "tokens")
+        tokens = next((c for c in others if c is not tags and _aligned(table, c, tags)), None)
         options = _options(table, tags) if tokens is not None else None
         if tokens is not None and options is not None:
             return _proposal(table, tokens, tags, options)
