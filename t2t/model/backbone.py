@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+from transformers import GenerationConfig, PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 from t2t.errors import InputError
 from t2t.model.initialise import make_copy_ready
-from t2t.model.pretrained import read_config, read_weights
+from t2t.model.pretrained import of_config, read_config, read_weights
 
 IGNORED = -100
 _SIZES = ("d_model", "d_kv", "d_ff", "num_layers", "num_decoder_layers", "num_heads")
@@ -64,12 +64,14 @@ def load_pretrained(
     dtype: torch.dtype = torch.float32,
     dropout: float | None = None,
 ) -> T5ForConditionalGeneration:
-    """The T5 or mT5 of a directory or hub name, in ``dtype``; a head that differs from the embedding stays separate.
+    """The T5, mT5 or UMT5 of a directory or hub name, in ``dtype``; a head that differs from the embedding stays
+    separate.
 
     ``dropout``: in place of that of its config.
 
     Call it without a live HfDeepSpeedConfig (under ZeRO-3 that drops a separate head). fp16 overflows in pretrained
-    T5 and is refused. Raises InputError for another kind of model, weights that lack or do not fit, and pickles.
+    T5 and is refused. Raises InputError for another kind of model, weights that lack or do not fit, and pickles
+    that hold more than weights.
     """
     if dtype is torch.float16:
         raise InputError(str(path), "fp16 overflows in a T5", "use fp32 or bf16")
@@ -100,7 +102,7 @@ def copy_with(config: T5Config, weights: Mapping[str, Tensor]) -> T5ForCondition
     RuntimeError where a name is missing, but for those that are tied to another, or is not one of this model's:
     such a model would keep random weights without a word.
     """
-    model = T5ForConditionalGeneration(config)
+    model = of_config(config)(config)
     if _HEAD in weights:
         untie_head(model, weights[_HEAD])
     missing, unknown = model.load_state_dict(dict(weights), strict=False)
@@ -109,12 +111,22 @@ def copy_with(config: T5Config, weights: Mapping[str, Tensor]) -> T5ForCondition
     return model
 
 
-def save_model(model: T5ForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, directory: str | Path) -> None:
+def save_model(
+    model: T5ForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerFast,
+    directory: str | Path,
+    output_length: int | None = None,
+) -> None:
     """Write weights (safetensors), config and tokenizer, for ``from_pretrained`` of transformers.
 
+    ``output_length``: tokens of an output at most, EOS counted, where transformers' ``generate`` is asked for no other
+    (its own default is 20).
     Loaded again every parameter is bit-equal. The config says ``tie_word_embeddings`` as T5's own checkpoints do.
     """
     directory = Path(directory)
+    if output_length is not None:
+        ids = {"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0}
+        model.generation_config = GenerationConfig(max_new_tokens=output_length, **ids)
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
     file = directory / "config.json"

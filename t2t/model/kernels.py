@@ -8,6 +8,7 @@ from torch.nn import functional
 from transformers import T5ForConditionalGeneration
 from transformers.activations import NewGELUActivation
 from transformers.models.t5.modeling_t5 import T5LayerNorm
+from transformers.models.umt5.modeling_umt5 import UMT5LayerNorm
 
 
 def fuse_kernels(model: T5ForConditionalGeneration) -> None:
@@ -15,7 +16,7 @@ def fuse_kernels(model: T5ForConditionalGeneration) -> None:
     for module in model.modules():
         if isinstance(getattr(module, "act", None), NewGELUActivation):
             module.act = nn.GELU(approximate="tanh")
-        if isinstance(module, T5LayerNorm):
+        if isinstance(module, T5LayerNorm | UMT5LayerNorm):
             module.__class__ = FusedNorm
 
 

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError, safe_open
-from transformers import MT5Config, PreTrainedConfig, PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
-from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, cached_file
+from safetensors import SafetensorError
+from transformers import (
+    MT5Config,
+    PreTrainedConfig,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5ForConditionalGeneration,
+    UMT5Config,
+    UMT5ForConditionalGeneration,
+)
 
 from t2t.errors import InputError
 from t2t.model.tokenizer import DAMAGED
+from t2t.model.weight_files import pickle_files, read_pickles, stored_names
 
 _LOADING = logging.getLogger("transformers.modeling_utils")
 _NAME_ONE = "name a directory or a hub model whose files are whole"
 _SHOWN = 3  # names of weights in a message
-_CONVERT = (
-    "save it as safetensors once, if you trust it: "
-    "AutoModelForSeq2SeqLM.from_pretrained(NAME, use_safetensors=False).save_pretrained(FOLDER)"
-)
 _HEAD = "lm_head.weight"
 # Beside each other in a checkpoint or not, these are one matrix (the head: where it is tied).
 _SHARED = frozenset({"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", _HEAD})
@@ -32,11 +34,12 @@ _SHARED = frozenset({"encoder.embed_tokens.weight", "decoder.embed_tokens.weight
 _UNUSED = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
 
 
-def read_config(source: str, revision: str | None = None) -> T5Config:
-    """The configuration of the T5 or mT5 in a directory or of a hub name, as that of a T5.
+def read_config(source: str, revision: str | None = None) -> T5Config | UMT5Config:
+    """The configuration of the T5, mT5 or UMT5 in a directory or of a hub name; an mT5's as that of a T5.
 
-    mT5 is a T5 whose logits are never scaled; transformers 5 writes ``tie_word_embeddings: true`` for it all the same,
-    of which T5Config would conclude that they are. Raises InputError for any other kind of model.
+    mT5 is a T5 whose logits are never scaled, and UMT5 is one with a relative bias in each layer; transformers 5 writes
+    ``tie_word_embeddings: true`` for both all the same, of which it would conclude that they are scaled. Raises
+    InputError for any other kind of model.
     """
     try:
         raw, _ = PreTrainedConfig.get_config_dict(source, revision=revision)
@@ -46,22 +49,36 @@ def read_config(source: str, revision: str | None = None) -> T5Config:
         if kind == "mt5":
             as_t5 = {key: value for key, value in MT5Config.from_dict(raw).to_dict().items() if key != "model_type"}
             return T5Config.from_dict(as_t5 | {"scale_decoder_outputs": False})
+        if kind == "umt5":
+            return UMT5Config.from_dict(raw | {"scale_decoder_outputs": False})
     except (*DAMAGED, StrictDataclassError) as error:
         raise InputError(source, f"no T5 could be loaded ({error})", _NAME_ONE) from error
-    raise InputError(source, f"its model_type is {kind!r}", "name a T5 (model_type t5) or an mT5 (mt5)")
+    raise InputError(source, f"its model_type is {kind!r}", "name a T5 (model_type t5), an mT5 (mt5) or a UMT5 (umt5)")
 
 
-def read_weights(source: str, revision: str | None, config: T5Config, dtype: torch.dtype) -> T5ForConditionalGeneration:
+def of_config(config: T5Config | UMT5Config) -> type[T5ForConditionalGeneration]:
+    """The class of the models of ``config``: that of UMT5 has the same face."""
+    kind: type[T5ForConditionalGeneration] = T5ForConditionalGeneration
+    return UMT5ForConditionalGeneration if isinstance(config, UMT5Config) else kind
+
+
+def read_weights(
+    source: str, revision: str | None, config: T5Config | UMT5Config, dtype: torch.dtype
+) -> T5ForConditionalGeneration:
     """The model of ``config`` with the weights of ``source``, in ``dtype``.
 
-    Raises InputError unless they are safetensors and exactly those of the model: what lacks would be random.
+    Raises InputError unless they are exactly those of the model (what lacks would be random), as safetensors or as
+    pickles of nothing but weights.
     """
     try:
+        pickles = pickle_files(source, revision)
+        weights = read_pickles(pickles) if pickles else None
         with _without_advice():
-            model, found = T5ForConditionalGeneration.from_pretrained(
-                source,
+            model, found = of_config(config).from_pretrained(
+                None if weights is not None else source,
+                state_dict=weights,
                 config=config,
-                revision=revision,
+                revision=revision or "main",
                 dtype=dtype,
                 use_safetensors=True,
                 ignore_mismatched_sizes=True,  # told below, with the others
@@ -71,10 +88,10 @@ def read_weights(source: str, revision: str | None, config: T5Config, dtype: tor
         raise InputError(source, f"its safetensors cannot be read ({error})", "fetch or save them again") from error
     except DAMAGED as error:
         if "safetensors" in str(error):
-            raise InputError(source, "it has no weights as safetensors, and pickles are not read", _CONVERT) from error
+            raise InputError(source, "it has no weights", _NAME_ONE) from error
         raise InputError(source, f"no T5 could be loaded ({error})", _NAME_ONE) from error
     _check_complete(source, found)
-    _check_head(source, revision, model)
+    _check_head(source, revision, model, weights)
     return model
 
 
@@ -90,25 +107,18 @@ def _check_complete(source: str, found: Mapping[str, Collection[Any]]) -> None:
         raise InputError(source, found_there, "name a whole checkpoint of a T5, with its own config.json")
 
 
-def _check_head(source: str, revision: str | None, model: T5ForConditionalGeneration) -> None:
+def _check_head(
+    source: str, revision: str | None, model: T5ForConditionalGeneration, weights: Collection[str] | None
+) -> None:
     """InputError where the config says that the head is a matrix of its own and none is stored: transformers ties it,
-    as it does one that equals the embedding, so the files are asked."""
+    as it does one that equals the embedding, so the names of the stored ``weights`` (None: of the files) are asked."""
     raw, _ = PreTrainedConfig.get_config_dict(source, revision=revision)
     tied = model.lm_head.weight is model.shared.weight
-    if raw.get("tie_word_embeddings") is False and tied and _HEAD not in _stored(source, revision):
+    if raw.get("tie_word_embeddings") is not False or not tied:
+        return
+    if _HEAD not in (stored_names(source, revision) if weights is None else weights):
         found = f"its weights are not those of its config: they lack {_HEAD} (tie_word_embeddings is false)"
         raise InputError(source, found, "name a whole checkpoint of a T5, with its own config.json")
-
-
-def _stored(source: str, revision: str | None) -> Collection[str]:
-    """The names of the weights that the safetensors of a model hold."""
-    single = cached_file(source, SAFE_WEIGHTS_NAME, revision=revision, _raise_exceptions_for_missing_entries=False)
-    if single is not None:
-        with safe_open(single, "pt") as file:
-            return list(file.keys())
-    index = cached_file(source, SAFE_WEIGHTS_INDEX_NAME, revision=revision)
-    names: dict[str, str] = json.loads(Path(index).read_text(encoding="utf-8"))["weight_map"]
-    return names
 
 
 def _few(names: list[str]) -> str:

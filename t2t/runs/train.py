@@ -337,7 +337,7 @@ def _save_model(
         return
     fresh = copy_with(model.config, weights)
     with whole_folder(config.directory / "model") as folder:
-        save_model(fresh, tokenizer, folder)
+        save_model(fresh, tokenizer, folder, config.lengths.target)
     distributed.barrier()
 
 

@@ -23,6 +23,7 @@ from transformers import (
     UMT5ForConditionalGeneration,
 )
 
+from t2t.engine.loss import TrainingModel
 from t2t.errors import InputError
 from t2t.model.backbone import is_tied, load_pretrained, save_model, untie_head
 from t2t.model.pretrained import check_ids, read_config
@@ -99,7 +100,6 @@ def test_a_t5_1_1_without_its_head_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "kind"),
     [
-        (lambda: UMT5ForConditionalGeneration(UMT5Config(**SIZES)), "umt5"),
         (lambda: BartForConditionalGeneration(BartConfig(vocab_size=50, d_model=16, **BART)), "bart"),
     ],
 )
@@ -132,15 +132,78 @@ def test_what_checkpoints_of_t5_hold_twice_or_unused_is_harmless(t5: Path, caplo
     assert torch.equal(logits(model), expected)
 
 
-def test_pickles_and_broken_safetensors_are_refused(t5: Path) -> None:
+def test_broken_safetensors_are_refused_and_pickles_of_weights_read(
+    t5: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = logits(load_pretrained(t5))
     file = t5 / "model.safetensors"
     torch.save(load_file(file), t5 / "pytorch_model.bin")
     file.write_bytes(b"nothing")
     with pytest.raises(InputError, match="cannot be read"):
         load_pretrained(t5)
     file.unlink()
-    with pytest.raises(InputError, match=r"pickles are not read; .* use_safetensors=False"):
+    assert capsys.readouterr().out == ""
+    assert torch.equal(logits(load_pretrained(t5)), expected)
+    line = "pytorch_model.bin: read by torch.load(weights_only=True), which runs no code of a pickle\n"
+    assert capsys.readouterr().out == line
+    (t5 / "pytorch_model.bin").unlink()
+    with pytest.raises(InputError, match="it has no weights; name a directory"):
         load_pretrained(t5)
+
+
+def test_pickles_in_parts_are_read(t5: Path) -> None:
+    expected, file = logits(load_pretrained(t5)), t5 / "model.safetensors"
+    parts = list(load_file(file).items())
+    for name, some in (("one.bin", parts[:5]), ("two.bin", parts[5:])):
+        torch.save(dict(some), t5 / name)
+    places = {name: "one.bin" for name, _ in parts[:5]} | {name: "two.bin" for name, _ in parts[5:]}
+    (t5 / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": places}))
+    file.unlink()
+    assert torch.equal(logits(load_pretrained(t5)), expected)
+
+
+class Code:
+    """What a pickle with code in it unpickles to."""
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return Path.touch, (Path("made_by_a_pickle"),)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (Code(), "holds more than weights, or is damaged, and is not read"),
+        ({"shared.weight": [1.0]}, "holds something else than named weights"),
+        (torch.zeros(3), "holds something else than named weights"),
+        (None, "holds more than weights, or is damaged"),
+    ],
+)
+def test_a_pickle_of_anything_else_is_refused(
+    t5: Path, content: object, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(t5)
+    (t5 / "model.safetensors").unlink()
+    torch.save(content, t5 / "pytorch_model.bin") if content is not None else (t5 / "pytorch_model.bin").write_text(
+        "no"
+    )
+    with pytest.raises(InputError, match=told):
+        load_pretrained(t5)
+    assert not Path("made_by_a_pickle").exists()
+
+
+def test_umt5_has_a_bias_in_each_layer_and_is_never_scaled(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    original = UMT5ForConditionalGeneration(UMT5Config(**SIZES))
+    untie_head(original, torch.randn(50, 16))
+    ours = load_pretrained(saved(original, tmp_path / "umt5"))
+    assert not is_tied(ours)
+    assert sum("relative_attention_bias" in name for name, _ in ours.named_parameters()) == 4
+    # transformers takes every UMT5 for one whose head is the embedding, and scales its logits by d_model ** -0.5.
+    batch = {"input_ids": torch.tensor([[5, 6, 7, 1]]), "labels": torch.tensor([[4, 3, 1]])}
+    trained = TrainingModel(ours, 0.0, False)._logits(batch | {"attention_mask": torch.ones(1, 4)})
+    assert torch.allclose(trained, 4 * logits(original)[0], atol=1e-5)
+    save_model(ours, train_tokenizer(["a b"], 520), tmp_path / "again")
+    assert torch.equal(logits(load_pretrained(tmp_path / "again")), logits(ours))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "null", "{", "5"])
