@@ -7,6 +7,7 @@
         ├── DeepSpeedFileError   a file of ds_configs/
         ├── DataError            a data file or one of its records
         ├── VocabularyError      text that the tokenizer cannot say
+        ├── UnreachableError     a data set or model of the hub, where the hub does not answer
         └── RunDirectoryError    a run directory that cannot be used as asked
 
 A programming mistake is none of these and always shows its traceback.
@@ -58,6 +59,10 @@ class DataError(InputError):
 
 class VocabularyError(InputError):
     """A text holds characters that the tokenizer cannot say."""
+
+
+class UnreachableError(InputError):
+    """A data set or model of the hub is not kept here, and the hub does not answer."""
 
 
 class RunDirectoryError(InputError):

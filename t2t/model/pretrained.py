@@ -23,6 +23,7 @@ from transformers import (
 from t2t.errors import InputError
 from t2t.model.tokenizer import DAMAGED
 from t2t.model.weight_files import pickle_files, read_pickles, stored_names
+from t2t.network import check_reach
 
 _LOADING = logging.getLogger("transformers.modeling_utils")
 _NAME_ONE = "name a directory or a hub model whose files are whole"
@@ -41,6 +42,7 @@ def read_config(source: str, revision: str | None = None) -> T5Config | UMT5Conf
     ``tie_word_embeddings: true`` for both all the same, of which it would conclude that they are scaled. Raises
     InputError for any other kind of model.
     """
+    check_reach(source, revision)
     try:
         raw, _ = PreTrainedConfig.get_config_dict(source, revision=revision)
         kind = raw.get("model_type")

@@ -13,6 +13,7 @@ from transformers.utils import cached_file
 from t2t.errors import InputError
 from t2t.model import pieces, t5_vocabulary
 from t2t.model.byte_vocabulary import BYTE_ROWS, SENTINELS, byte_backend
+from t2t.network import check_reach
 
 PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
@@ -86,6 +87,7 @@ def load_tokenizer(
     t5_vocabulary). ``revision``: of the hub name. Raises InputError.
     """
     path, name = Path(path_or_hub), str(path_or_hub)
+    check_reach(name, revision)
     rows = _rows_beside(path, revision) if rows is None else rows
     if path.is_file():
         return wrap(*t5_vocabulary.read_sentencepiece(path, rows))

@@ -94,6 +94,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     try:
         config = load_run(parsed.config, parsed.set)
+        _check_reach(config)
     except InputError as error:
         return _say(error, 2)
     from t2t.engine import distributed, lifetime
@@ -105,6 +106,19 @@ def run(parsed: argparse.Namespace) -> int:
     finally:
         distributed.stop()
     return distributed.leave(code)
+
+
+def _check_reach(config: RunConfig) -> None:
+    """RunFileError where the run starts from what the hub, which is silent, would have to give."""
+    from t2t.errors import RunFileError, UnreachableError
+    from t2t.network import check_reach
+
+    revisions = {"model.from": config.model.revision, "tokenizer.from": None}
+    for key, name in (("model.from", config.model.source), ("tokenizer.from", config.tokenizer.source)):
+        try:
+            check_reach(name or ".", revisions[key])
+        except UnreachableError as error:
+            raise RunFileError(config.where(key), f"{error.where}: {error.found}", error.todo) from error
 
 
 def _train(config: RunConfig) -> int:

@@ -18,7 +18,7 @@ import torch
 from transformers import AutoTokenizer, MT5Config, PreTrainedModel, T5Config, T5ForConditionalGeneration, UMT5Config
 from transformers import UMT5ForConditionalGeneration as UMT5
 
-from t2t.model.backbone import untie_head
+from t2t.model.backbone import load_pretrained, untie_head
 from t2t.tasks.sources import data_dir
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +73,8 @@ for name in sys.argv[1:]:
         plain.append([tokenizer.decode(ids, skip_special_tokens=True), len(ids)])
     head = sorted(n for n, _ in model.named_parameters(remove_duplicate=True) if "lm_head" in n)
     found[name] = {
-        "free": lines["false"], "constrained": lines["true"], "plain": plain, "head": head, "kind": model.config.model_type,
+        "free": lines["false"], "constrained": lines["true"], "plain": plain,
+        "head": head, "kind": model.config.model_type,
         "facts": json.loads((folder / "facts.json").read_text()),
         "generation": json.loads((folder / "model" / "generation_config.json").read_text()),
     }
@@ -219,11 +220,9 @@ def test_pickles_are_told_and_safetensors_are_not(trained: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_no_weight_is_random_after_loading(trained: dict[str, Any], name: str) -> None:
-    from t2t.model.backbone import load_pretrained
-
     place = Path(trained["place"])
-    before = dict(load_pretrained(place / name).named_parameters())
-    after = dict(load_pretrained(place / "runs" / name / "model").named_parameters())
+    before = load_pretrained(place / name).state_dict()
+    after = load_pretrained(place / "runs" / name / "model").state_dict()
     assert before.keys() == after.keys()
     moved = [float((before[key] - after[key]).abs().max() / (before[key].abs().max() + 1e-3)) for key in before]
     assert 0 < max(moved) < 0.2

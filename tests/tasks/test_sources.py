@@ -294,6 +294,7 @@ def test_hub_reads_a_local_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_hub_tells_when_it_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr("t2t.tasks.sources.hub.hub_answers", lambda: True)
     asked: dict[str, Any] = {}
 
     def load(path: str, name: str | None, **given: Any) -> None:
@@ -315,6 +316,7 @@ def test_of_an_unverified_loading_script_the_hub_s_own_conversion_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr("t2t.tasks.sources.hub.hub_answers", lambda: True)
     asked: list[dict[str, Any]] = []
 
     def load(path: str, name: str | None = None, **given: Any) -> list[dict[str, Any]]:

@@ -126,7 +126,8 @@ class Findings:
 
 @dataclass(slots=True)
 class Report:
-    """One task. ``failed``: why it could not be checked at all; ``token_task``: what it is if it is one."""
+    """One task. ``failed``: why it could not be checked at all; ``unreachable``: why its data were not to be had, which
+    is no error; ``token_task``: what it is if it is one."""
 
     task: str
     unit: str
@@ -134,6 +135,7 @@ class Report:
     on_bad: str = "stop"
     splits: list[Findings] = field(default_factory=list)
     failed: str | None = None
+    unreachable: str | None = None
     token_task: str | None = None
 
     @property
@@ -145,4 +147,9 @@ class Report:
     def to_json(self) -> Json:
         head: dict[str, Json] = {"task": self.task, "version": self.version, "unit": self.unit, "on_bad": self.on_bad}
         head["token_task"] = self.token_task
-        return {**head, "failed": self.failed, "splits": [findings.to_json() for findings in self.splits]}
+        return {
+            **head,
+            "failed": self.failed,
+            "unreachable": self.unreachable,
+            "splits": [findings.to_json() for findings in self.splits],
+        }

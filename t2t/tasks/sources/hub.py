@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from t2t.config.library import UNVERIFIED
-from t2t.errors import DataError, TemplateError
+from t2t.errors import DataError, TemplateError, UnreachableError
+from t2t.network import hub_answers
 from t2t.registry import did_you_mean
 from t2t.tasks.bad_records import STOP, BadRecords
 from t2t.tasks.files import data_dir, file_digest
@@ -80,6 +81,8 @@ class HubSource:
     def _load(self, split: str) -> Any:
         import datasets
 
+        answers = self.folder is not None or hub_answers()
+        datasets.config.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE or not answers
         path = str(self.folder) if self.folder else self.path
         revision = None if self.folder or self.revision == UNVERIFIED else self.revision
         try:
@@ -91,6 +94,9 @@ class HubSource:
                 return datasets.load_dataset(path, split=split, **self._converted(split))
         except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
             message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            if not answers:
+                found = f"data set {self.path!r} is not kept here, and the hub does not answer"
+                raise UnreachableError(self.where, found, "try again where there is a network") from error
             found = f"data set {self.path!r}, split {split!r}, cannot be loaded ({message})"
             raise DataError(self.where, found, "check its name, its split, and the connection to the Hub") from error
 
