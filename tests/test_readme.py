@@ -75,6 +75,12 @@ def test_the_yaml_is_the_template() -> None:
     assert yaml.safe_load(block[2]) == yaml.safe_load((ROOT / block[1]).read_text(encoding="utf-8"))
 
 
+def test_the_run_file_is_the_example() -> None:
+    block = re.search(r"```yaml\n# (examples/finetune.yaml)[^\n]*\n(.*?)```", README, re.DOTALL)
+    assert block is not None
+    assert yaml.safe_load(block[2]) == yaml.safe_load((ROOT / block[1]).read_text(encoding="utf-8"))
+
+
 def test_commands_that_train_and_what_follows(tmp_path: Path) -> None:
     for command in RUN:
         done = run(command, tmp_path, *SETS)

@@ -50,6 +50,8 @@ from t2t.structures import Json
 from t2t.tasks.mixture import Mixture, log_rate, relative
 from t2t.tasks.task import Task
 
+_FEW_STEPS = 100  # updates, after which a pretrained T5 has hardly moved
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -130,7 +132,8 @@ def with_steps(config: RunConfig, prepared: Prepared) -> RunConfig:
     plan = Plan(lambda _: prepared.data, prepared.mixture, batch.tokens, batch.units, batch.window)
     steps = plan.count(schedule.epochs)
     if not distributed.rank():
-        print(f"{schedule.epochs:g} epochs are {steps} steps", flush=True)
+        few = "; few: raise schedule: epochs, or lower batch: tokens and units" if steps < _FEW_STEPS else ""
+        print(f"{schedule.epochs:g} epochs are {steps} steps{few}", flush=True)
     return replace(config, schedule=replace(schedule, steps=steps))
 
 
