@@ -6,6 +6,7 @@
         ├── RunFileError         a run file (or a --set override)
         ├── DeepSpeedFileError   a file of ds_configs/
         ├── DataError            a data file or one of its records
+        │   └── UnreachableGold  a gold that no output can say: a label that training never saw
         ├── VocabularyError      text that the tokenizer cannot say
         ├── UnreachableError     a data set or model of the hub, where the hub does not answer
         └── RunDirectoryError    a run directory that cannot be used as asked
@@ -55,6 +56,10 @@ class DeepSpeedFileError(InputError):
 
 class DataError(InputError):
     """A data file or a record of it is wrong."""
+
+
+class UnreachableGold(DataError):
+    """A gold that no output of the task can say, since training never saw its label. It counts as missed."""
 
 
 class VocabularyError(InputError):

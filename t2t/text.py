@@ -39,6 +39,15 @@ def nfkc(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
+def scalar_text(value: str | int | float | bool) -> str:
+    """The text by which single values are equal, in labels and in metrics: true is ``true`` and 1.0 is ``1``."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def fold(text: str) -> str:
     """A form in which texts are compared: NFKC, case folded, white space collapsed."""
     if text.isascii():  # which NFKC leaves as it is

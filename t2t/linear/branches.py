@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from t2t.errors import TemplateError
+from t2t.errors import TemplateError, UnreachableGold
 from t2t.linear.alphabet import Alphabet
 from t2t.linear.grammar import Grammar, Literal, OneOf, Repeat, Sequence
 from t2t.linear.grounding import Cursor
+from t2t.linear.leaves import SpanOf
 from t2t.linear.node import INVALID, Invalid, Node, Place, mark_between, one_of
 from t2t.linear.pattern import compile_pattern
 from t2t.linear.scope import Scope, kind_of
@@ -41,6 +42,9 @@ class Fields:
 
     def gold(self, item: Json, scope: Scope) -> dict[str, Value]:
         return {name: node.gold(item, scope) for name, node in self.nodes.items()}
+
+    def reference(self, item: Json, scope: Scope) -> dict[str, Value]:
+        return {name: node.reference(item, scope) for name, node in self.nodes.items()}
 
     def write(self, value: Mapping[str, Value], scope: Scope) -> str:
         return self.form % tuple([node.render(value.get(name), scope) for name, node in self.nodes.items()])
@@ -84,6 +88,9 @@ class Record(Node):
     def normal(self, raw: Json, scope: Scope) -> Value:
         return self.fields.gold(raw, scope)
 
+    def raw(self, raw: Json, scope: Scope) -> Value:
+        return self.fields.reference(raw, scope)
+
     def write(self, value: Value, scope: Scope) -> str:
         if not isinstance(value, dict):
             raise self.data_error(scope, f"is {kind_of(value)}", "a record node wants a mapping")
@@ -102,8 +109,8 @@ class Record(Node):
 class Each(Node):
     """A list of records, or of plain items if the only field reads ``@``.
 
-    ``reuse: true`` lets two items stand on one place of the source (relation and event arguments); ``order:
-    source`` sorts gold items by where their first span stands.
+    ``reuse: true`` lets two items stand on one place of the source (relation and event arguments); without it a list
+    of mentions holds each place once. ``order: source`` sorts gold items by where their first span stands.
     """
 
     keys = frozenset({"each", "as", "fields", "between", "empty", "reuse", "order"})
@@ -119,11 +126,17 @@ class Each(Node):
         self.sorted = one_of(spec.get("order", "given"), ("source", "given"), place, "order") == "source"
         self.fields = Fields(spec, place, place.level + 1, alphabet, build)
         self.plain = self._plain_field()
+        self.once = self._mention_field()
 
     def _plain_field(self) -> str | None:
         """The name of the only field if items are plain, else None."""
         (name, node), *others = self.fields.nodes.items()
         return name if not others and node.expression.text == "@" and not isinstance(node, Record) else None
+
+    def _mention_field(self) -> str | None:
+        """Where items are mentions, with one span each, and none may stand on the place of another: its name."""
+        spans = [name for name, node in self.fields.nodes.items() if isinstance(node, SpanOf)]
+        return spans[0] if len(spans) == 1 and not self.reuse else None
 
     def normal(self, raw: Json, scope: Scope) -> Value:
         if not isinstance(raw, list):
@@ -131,6 +144,16 @@ class Each(Node):
         golds = [self.fields.gold(item, scope) for item in raw]
         if self.sorted:
             golds.sort(key=_first_start)
+        if self.once is not None:
+            golds = _once(golds, self.once)
+        return [gold[self.plain] for gold in golds] if self.plain else list(golds)
+
+    def raw(self, raw: Json, scope: Scope) -> Value:
+        if not isinstance(raw, list):
+            return self.normal(raw, scope)
+        outer, scope.cursor = scope.cursor, Cursor(self.reuse)
+        golds = [self.fields.reference(item, scope) for item in raw]
+        scope.cursor = outer
         return [gold[self.plain] for gold in golds] if self.plain else list(golds)
 
     def write(self, value: Value, scope: Scope) -> str:
@@ -139,9 +162,22 @@ class Each(Node):
         if not value:
             return self.empty
         outer, scope.cursor = scope.cursor, Cursor(self.reuse)
-        items = [self.fields.write(self._as_record(item, scope), scope) for item in value]
+        items = self._written(value, scope)
         scope.cursor = outer
         return f" {self.between} ".join(items)
+
+    def _written(self, items: list[Value], scope: Scope) -> list[str]:
+        """The items in a line each; those that cannot be said are left out, unless all are."""
+        written: list[str] = []
+        unsaid: UnreachableGold | None = None
+        for item in items:
+            try:
+                written.append(self.fields.write(self._as_record(item, scope), scope))
+            except UnreachableGold as error:
+                unsaid = error
+        if unsaid is not None and not written:
+            raise unsaid
+        return written
 
     def _as_record(self, item: Value, scope: Scope) -> Mapping[str, Value]:
         if self.plain:
@@ -155,12 +191,26 @@ class Each(Node):
             return []
         outer, scope.cursor = scope.cursor, Cursor(self.reuse)
         items: list[Value] = []
+        taken: set[Value] = set()
         for chunk in text.split(self.between):
             item = self._read_item(chunk.strip(), scope)
-            if item is not INVALID:
+            if item is not INVALID and not self._stood_before(item, taken, scope):
                 items.append(item)
         scope.cursor = outer
         return items
+
+    def _stood_before(self, item: Value, taken: set[Value], scope: Scope) -> bool:
+        """True, with an issue, for a mention for which its text has no place left."""
+        if self.once is None:
+            return False
+        span = item.get(self.once) if isinstance(item, dict) else item
+        if not isinstance(span, Span) or span.start is None:
+            return False
+        if span in taken:
+            scope.report("duplicate", self.place.name, span.text)
+            return True
+        taken.add(span)
+        return False
 
     def _read_item(self, chunk: str, scope: Scope) -> Value | Invalid:
         if not chunk:
@@ -183,6 +233,20 @@ class Each(Node):
         if self.fields.could_be(self._empty_folded):
             found = f"empty: {self.empty!r} is also a possible item"
             raise TemplateError(self.place.line("empty"), found, "choose another word")
+
+
+def _once(golds: list[dict[str, Value]], name: str) -> list[dict[str, Value]]:
+    """Without the items whose span ``name`` stands where that of an earlier one does."""
+    taken: set[Value] = set()
+    kept = []
+    for gold in golds:
+        span = gold[name]
+        if isinstance(span, Span) and span.start is not None:
+            if span in taken:
+                continue
+            taken.add(span)
+        kept.append(gold)
+    return kept
 
 
 def _first_start(gold: Mapping[str, Value]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from string import ascii_uppercase
 
-from t2t.errors import TemplateError
+from t2t.errors import TemplateError, UnreachableGold
 from t2t.linear.alphabet import Alphabet
 from t2t.linear.grammar import (
     NOTHING,
@@ -23,12 +23,13 @@ from t2t.linear.grammar import (
     guarded,
     maybe,
 )
+from t2t.linear.grounding import Place as Occurrence
 from t2t.linear.grounding import ground, number_for
 from t2t.linear.node import INVALID, Invalid, Node, Place, mark_between, one_of
 from t2t.linear.scope import Expression, Scope, kind_of
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Span, Value
-from t2t.text import fold
+from t2t.text import fold, scalar_text
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 _DIGITS = 28  # the precision of decimal: what can be rounded
@@ -64,11 +65,21 @@ class Text(Node):
         return False  # the guard keeps reserved words apart
 
 
+class SeenLabels(dict[Json, str]):
+    """The labels that training saw, and their words: others may stand in the gold, and cannot be said."""
+
+
 class ClosedSet:
-    """A bijection between label values and words, with a folded way back."""
+    """A bijection between label values and words, with a folded way back.
+
+    Values are equal as ``scalar_text`` has it: "1", 1 and 1.0 are one label, and so are true and "true". ``open``: the
+    gold may hold labels that are not in it.
+    """
 
     def __init__(self, spec: Json, place: Place, key: str) -> None:
         pairs = _pairs(spec, place, key)
+        self.open = isinstance(spec, SeenLabels)
+        self.by_text: dict[str, Json] = {}
         self.words: dict[Json, str] = {}
         self.values: dict[str, Json] = {}
         self.folded: dict[str, Json] = {}
@@ -77,7 +88,17 @@ class ClosedSet:
             if fold(words) in self.folded:
                 found = f"labels {value!r} and {self.folded[fold(words)]!r} have the same words {words!r}"
                 raise TemplateError(line, f"{found} after Unicode and case folding", "give each label words of its own")
+            if scalar_text(value) in self.by_text:
+                found = f"labels {value!r} and {self.by_text[scalar_text(value)]!r} are one"
+                raise TemplateError(line, found, "keep one of them")
             self.words[value], self.values[words], self.folded[fold(words)] = words, value, value
+            self.by_text[scalar_text(value)] = value
+
+    def value(self, raw: Json) -> Json | Invalid:
+        """The label that a raw gold is; INVALID if it is none."""
+        if isinstance(raw, str | int | float):
+            return self.by_text.get(scalar_text(raw), INVALID)
+        return INVALID
 
     def find(self, words: str) -> Json | Invalid:
         """The value of these words, exactly or folded."""
@@ -114,17 +135,28 @@ class Label(Node):
         self.set = ClosedSet(spec["label"], place, "label")
 
     def normal(self, raw: Json, scope: Scope) -> Value:
-        if isinstance(raw, list | dict) or raw not in self.set.words:
-            hint = did_you_mean(str(raw), map(str, self.set.words))
-            raise self.data_error(scope, f"is {raw!r}, which is no label of the closed set", hint)
-        value: Value = raw
-        return value
+        value: Value | Invalid = self.set.value(raw)
+        if value is not INVALID:
+            return value
+        if self.set.open and isinstance(raw, str | int | float):
+            unseen: Value = raw
+            return unseen
+        hint = did_you_mean(str(raw), map(str, self.set.words))
+        raise self.data_error(scope, f"is {raw!r}, which is no label of the closed set", hint)
 
     def write(self, value: Value, scope: Scope) -> str:
         try:
             return self.set.words[value]
         except (KeyError, TypeError):
-            return self.set.words[self.normal(value, scope)]
+            known = self.set.value(self.normal(value, scope))
+        if known is INVALID:
+            raise self._unreachable(value, scope)
+        return self.set.words[known]
+
+    def _unreachable(self, value: Value, scope: Scope) -> UnreachableGold:
+        name = self.place.name or self.expression.text
+        found = f"gold of {name!r} is {value!r}, which no training record has"
+        return UnreachableGold(scope.where, found, "it counts as missed; add training records with it")
 
     def read(self, text: str, scope: Scope) -> Value | Invalid:
         value: Value | Invalid = self.set.find(text)
@@ -164,13 +196,16 @@ class Labels(Label):
         if not isinstance(raw, list):
             raise self.data_error(scope, f"is {kind_of(raw)}", "labels wants a list")
         values = {Label.normal(self, item, scope) for item in raw}
-        return sorted(values, key=lambda value: self._order[value])
+        return sorted(values, key=lambda value: self._order.get(value, len(self._order)))
 
     def write(self, value: Value, scope: Scope) -> str:
         values = self.normal(value, scope)
         if not values or not isinstance(values, list):
             return self.empty
-        return f" {self.between} ".join(self.set.words[item] for item in values)
+        sayable = [self.set.words[item] for item in values if item in self.set.words]
+        if not sayable:
+            raise self._unreachable(values[0], scope)
+        return f" {self.between} ".join(sayable)
 
     def read(self, text: str, scope: Scope) -> Value | Invalid:
         if fold(text) == fold(self.empty):
@@ -297,6 +332,11 @@ class Number(Node):
             raise self.data_error(scope, f"is {shown}", f"give a number with at most {whole} digits before the point")
         return self._value(self._rounded(repr(raw)))
 
+    def raw(self, raw: Json, scope: Scope) -> Value:
+        self.normal(raw, scope)
+        number: Value = raw
+        return number
+
     def write(self, value: Value, scope: Scope) -> str:
         number = self.normal(value, scope)
         return self.alphabet.escaper.write(format(self._rounded(repr(number)), "f"))
@@ -389,9 +429,22 @@ class SpanOf(Node):
         text = scope.source(self.field).text
         if not text.startswith(span.text, span.start):
             there = text[span.start : span.start + len(span.text)]
+            if fold(there) == fold(span.text):
+                return span  # written otherwise: in another case or width
             found = f"says that {span.text!r} stands at {span.start} of {self.field!r}, where {there!r} stands"
             raise self.data_error(scope, found, "correct the start, or drop wrong ones by the adapter span")
         return span
+
+    def raw(self, raw: Json, scope: Scope) -> Value:
+        span = self.normal(raw, scope)
+        if not isinstance(span, Span):
+            return span
+        source = scope.source(self.field)
+        if span.start is not None and span.end is not None:
+            scope.cursor.take(Occurrence(span.start, span.end))
+            return Span(source.text[span.start : span.end], span.start, span.end)
+        found = ground(source, span.text, scope.cursor) if span.text else span
+        return span if found.found in ("fuzzy", "absent") else found
 
     def write(self, value: Value, scope: Scope) -> str:
         span = value if isinstance(value, Span) and value.text else self.normal(value, scope)

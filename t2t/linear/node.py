@@ -105,6 +105,16 @@ class Node(ABC):
             return None
         return self.normal(raw, scope)
 
+    def reference(self, item: Json, scope: Scope) -> Value:
+        """The gold as outputs are compared with it: as the record has it, never in normal form (a number is not
+        rounded); a surface is looked up as that of an output is."""
+        raw = self.expression.read(item, scope.where)
+        return None if raw is None else self.raw(raw, scope)
+
+    def raw(self, raw: Json, scope: Scope) -> Value:
+        """What ``reference`` gives for a raw gold that is not null; the normal form where that loses nothing."""
+        return self.normal(raw, scope)
+
     def render(self, value: Value, scope: Scope) -> str:
         """The text of a value in normal form."""
         if value is None:

@@ -68,6 +68,20 @@ class Target:
         """The gold value of a record, in normal form. DataError if the record does not hold one."""
         return self.root.gold(fields, Scope(fields, where))
 
+    def reference(self, fields: Fields, where: str) -> Value:
+        """The gold of a record as outputs are compared with it (see ``Node.reference``)."""
+        return self.root.reference(fields, Scope(fields, where))
+
+    def reference_of(self, raw: Json, fields: Fields, where: str) -> Value:
+        """The same of one raw gold, not null, that stands for the whole target."""
+        return self.root.raw(raw, Scope(fields, where))
+
+    @property
+    def refers_as_it_is(self) -> bool:
+        """True if the normal form of a gold is what outputs are compared with: no node rounds, looks up or reorders."""
+        nodes = self.nodes.values()
+        return not any(isinstance(node, Number | SpanOf) or (isinstance(node, Each) and node.sorted) for node in nodes)
+
     def render(self, value: Value, fields: Fields, where: str = "value") -> str:
         """The target string of a value. DataError if it is not a value of this tree."""
         if self._quick is not None:

@@ -118,6 +118,13 @@ class Arguments:
             raise TemplateError(self.where, f"metric {self.name}: {key} is {value!r}", "give it a number")
         return value
 
+    def flag(self, key: str, default: bool) -> bool:
+        """An argument that is true or false; TemplateError if it is neither."""
+        value = self.given.get(key, default)
+        if not isinstance(value, bool):
+            raise TemplateError(self.where, f"metric {self.name}: {key} is {value!r}", "write true or false")
+        return value
+
     def one_of(self, key: str, known: Sequence[str]) -> str:
         """A word of ``known``, by default the first; TemplateError with a hint for another."""
         word = self.word(key, known[0])

@@ -11,7 +11,7 @@ import numpy as np
 
 from t2t.linear.parsed import Parsed
 from t2t.metrics.base import METRICS, Arguments, Metric, Stats
-from t2t.metrics.values import MISSING, Key, Missing, clean, gold_at, parsed_at, plain
+from t2t.metrics.values import MISSING, Key, Missing, clean, gold_at, parsed_at, plain, unordered
 from t2t.structures import Value
 
 
@@ -41,15 +41,22 @@ RIGHT, WRONG = _constant(1.0, 1.0), _constant(0.0, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Accuracy(Share):
-    """Share of examples whose value at a path equals a reference; ``whole`` also wants every part of it parseable."""
+    """Share of examples whose value at a path equals a reference; ``whole`` also wants every part of it parseable.
+
+    Lists are equal if their items are, in the same order; without ``ordered`` in any order.
+    """
 
     whole: bool = False
+    ordered: bool = True
 
     def segment(self, references: Sequence[Value], parsed: Parsed) -> Stats:
-        golds = [plain(gold_at(reference, self.path, self.where)) for reference in references]
+        golds = [self._key(gold_at(reference, self.path, self.where)) for reference in references]
         found = parsed_at(parsed, self.path)
-        right = found is not MISSING and plain(found) in golds and (not self.whole or clean(parsed, self.path))
+        right = found is not MISSING and self._key(found) in golds and (not self.whole or clean(parsed, self.path))
         return RIGHT if right else WRONG
+
+    def _key(self, value: Value | Missing) -> Key:
+        return plain(value) if self.ordered else unordered(value)
 
 
 _Labels: TypeAlias = tuple[Key, ...]  # a set whose order is the same in every process
@@ -145,14 +152,21 @@ def _path(arguments: Arguments) -> str:
 
 @METRICS.register("accuracy")
 def accuracy(arguments: Arguments) -> Metric:
-    """``accuracy: {of: PATH}``: the value at the path equals a reference."""
-    return Accuracy(arguments.name, _path(arguments), arguments.where)
+    """``accuracy: {of: PATH, ordered: true}``: the value at the path equals a reference."""
+    return _accuracy(arguments, whole=False)
 
 
 @METRICS.register("exact_match")
 def exact_match(arguments: Arguments) -> Metric:
-    """``exact_match: {of: PATH}``: the same, and no part of the value was unparseable."""
-    return Accuracy(arguments.name, _path(arguments), arguments.where, whole=True)
+    """``exact_match: {of: PATH, ordered: true}``: the same, and no part of the value was unparseable."""
+    return _accuracy(arguments, whole=True)
+
+
+def _accuracy(arguments: Arguments, whole: bool) -> Metric:
+    arguments.only("of", "ordered")
+    path, ordered = arguments.word("of", ""), arguments.flag("ordered", True)
+    detail = "" if ordered else "ordered:false"
+    return Accuracy(arguments.name, path, arguments.where, detail=detail, whole=whole, ordered=ordered)
 
 
 def _classes(arguments: Arguments, measure: Callable[[Stats, float], float]) -> Metric:

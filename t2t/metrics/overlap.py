@@ -12,7 +12,7 @@ from t2t.errors import TemplateError
 from t2t.linear.parsed import Parsed
 from t2t.metrics.base import METRICS, Arguments, Metric, Stats
 from t2t.metrics.labels import Share
-from t2t.metrics.tokens import CharacterTokenizer, is_chinese, is_japanese, without_spaces
+from t2t.metrics.tokens import CharacterTokenizer, is_chinese, is_english, is_japanese, without_spaces
 from t2t.metrics.values import parsed_at, text_of, texts
 from t2t.registry import did_you_mean
 from t2t.structures import Value
@@ -22,7 +22,9 @@ from t2t.structures import Value
 class Rouge(Share):
     """Mean F-measure of rouge-score, the best reference of each example, without stemming; 0 to 1.
 
-    A reference without a single letter or digit scores 0 whatever the prediction, as in rouge-score.
+    English is cut as rouge-score cuts it, which knows ASCII letters alone and is what papers report; any other language
+    by ``character_tokens``. A reference without a single letter or digit scores 0 whatever the prediction, as in
+    rouge-score.
     """
 
     kind: str = "rougeL"
@@ -40,9 +42,11 @@ def _register_rouge(kind: str) -> None:
         from rouge_score.rouge_scorer import RougeScorer
 
         arguments.only("of")
-        tokenizer = CharacterTokenizer() if without_spaces(arguments.language) else None
-        scorer = RougeScorer([kind], use_stemmer=False, tokenizer=tokenizer)
-        return Rouge(arguments.name, arguments.word("of", ""), arguments.where, kind=kind, scorer=scorer)
+        english = is_english(arguments.language)
+        scorer = RougeScorer([kind], use_stemmer=False, tokenizer=None if english else CharacterTokenizer())
+        detail = "" if english else "tokenize:any script"
+        path = arguments.word("of", "")
+        return Rouge(arguments.name, path, arguments.where, detail=detail, kind=kind, scorer=scorer)
 
 
 for _kind in ("rouge1", "rouge2", "rougeL", "rougeLsum"):

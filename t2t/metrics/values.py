@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from t2t.errors import TemplateError
 from t2t.linear.parsed import Parsed
 from t2t.structures import Span, Value
+from t2t.text import scalar_text
 
 
 class Missing(Enum):
@@ -104,7 +105,8 @@ OUTPUT: Final = Look()
 
 
 def plain(value: Value | Missing) -> Key:
-    """A value in hashable form: spans as their text, 1 equal to 1.0, true equal to neither."""
+    """A value in hashable form: spans as their text, single values as ``scalar_text`` has them: 1 equal to 1.0 and to
+    "1", true to "true"."""
     if isinstance(value, str):
         return value
     if isinstance(value, Span):
@@ -114,9 +116,17 @@ def plain(value: Value | Missing) -> Key:
         return ("dict", *keys, *map(plain, map(value.__getitem__, keys)))
     if isinstance(value, list):
         return ("list", *map(plain, value))
-    if isinstance(value, bool):
-        return ("bool", value)
-    return value
+    return value if value is None or isinstance(value, Missing) else scalar_text(value)
+
+
+def unordered(value: Value | Missing) -> Key:
+    """The same with the items of every list sorted."""
+    if isinstance(value, dict):
+        keys = sorted(value)
+        return ("dict", *keys, *map(unordered, map(value.__getitem__, keys)))
+    if isinstance(value, list):
+        return ("list", *sorted(map(unordered, value), key=repr))
+    return plain(value)
 
 
 def place(value: Value | Missing) -> Key:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from t2t import __version__
 from t2t.config.run import RunConfig
-from t2t.errors import RunDirectoryError
+from t2t.errors import RunDirectoryError, UnreachableGold
+from t2t.linear.parsed import Issue, Parsed
 from t2t.metrics import Metric, build_metrics, health_metrics, score
 from t2t.metrics.base import Stats, stacked
 from t2t.metrics.ceiling import Ceiling
+from t2t.runs.aside import bad_places
 from t2t.runs.judge import Judged, Scorable, judge
 from t2t.runs.run_files import prediction_name, write_json
 from t2t.runs.run_tasks import answering_tasks
 from t2t.runs.worst import Worst
-from t2t.structures import Json
+from t2t.structures import Example, Json
 
 _AT_ONCE = 1000  # examples held in memory
 HEALTH = ("unparseable", "ungrounded")
@@ -29,7 +31,9 @@ HEALTH = ("unparseable", "ungrounded")
 class Row:
     """One line of scores.json: a metric of a task's split, its 95% interval, and the best value it can have.
 
-    ``ceiling``: what the task's own gold scores, where that is not the best (see t2t.metrics.ceiling).
+    ``ceiling``: what the task's own gold scores, where that is not the best (see t2t.metrics.ceiling). Of the ``n``
+    examples ``unreachable`` have a gold that no output can say, and count as wrong; ``aside`` further records of the
+    split were set aside.
     """
 
     task: str
@@ -42,6 +46,8 @@ class Row:
     signature: str
     best: float
     ceiling: float
+    unreachable: int = 0
+    aside: int = 0
 
 
 def evaluate(
@@ -67,7 +73,8 @@ def evaluate(
             with _no_cycle_search():
                 judged = judge(directory, task, split, limit)
                 found, worst[prediction_name(task.name, split)] = _score(task, split, decoding, metrics, judged)
-            rows += found
+            aside = len(bad_places(directory, task.name, split))
+            rows += [replace(row, aside=aside) for row in found]
     if not rows:
         raise RunDirectoryError(str(directory), f"no task has a split of {list(splits)}", "name other splits")
     write_json(directory / "scores.json", [asdict(row) for row in rows])
@@ -80,23 +87,33 @@ def _score(
 ) -> tuple[list[Row], list[Json]]:
     """The rows of one split of a task and its worst examples. Of the others only the statistics are kept."""
     rows: list[list[Stats]] = [[] for _ in metrics]
-    ceiling, worst = Ceiling(metrics), Worst(metrics)
+    ceiling, worst, unreachable = Ceiling(metrics), Worst(metrics), 0
     while some := list(islice(judged, _AT_ONCE)):
         found = [[metric.segment(one.references, one.parsed) for one in some] for metric in metrics]
         for known, more in zip(rows, found, strict=True):
             known += more
         worst.add(some, found)
+        unreachable += sum(task.is_unreachable(one.example) for one in some)
         _raise_ceiling(ceiling, task, some)
     best = ceiling.values()
     scored = [(metric, stacked(known), best[metric.name]) for metric, known in zip(metrics, rows, strict=True)]
-    return [_row(task, split, decoding, *one) for one in scored], worst.entries(task)
+    made = [replace(_row(task, split, decoding, *one), unreachable=unreachable) for one in scored]
+    return made, worst.entries(task)
 
 
 def _raise_ceiling(ceiling: Ceiling, task: Scorable, judged: Sequence[Judged]) -> None:
     for one in judged:
         if ceiling.full:
             break
-        ceiling.add(one.references, task.parse(task.target_text(one.example), one.example))
+        ceiling.add(one.references, fed_back(task, one.example))
+
+
+def fed_back(task: Scorable, example: Example) -> Parsed:
+    """What the target of an example's gold says; nothing readable where no output can say the gold."""
+    try:
+        return task.parse(task.target_text(example), example)
+    except UnreachableGold:
+        return Parsed(None, (Issue("unreadable", "", ""),))
 
 
 @contextmanager
@@ -139,10 +156,13 @@ def _row(task: Scorable, split: str, decoding: str, metric: Metric, stats: Stats
 def table(rows: Sequence[Row]) -> str:
     """The rows as an aligned table; the share of unparseable outputs stands beside the metrics of its task.
 
-    What the gold itself scores has a column where any metric's best is out of reach.
+    What the gold itself scores has a column where any metric's best is out of reach; so have the records that were set
+    aside, and the examples whose gold no output can say.
     """
     health = {(row.task, row.split): row.value for row in rows if row.metric == "unparseable"}
-    lines = [("task", "metric", "value", "95% interval", "ceiling", "n", "unparseable")]
+    lines: list[tuple[str, ...]] = [
+        ("task", "metric", "value", "95% interval", "ceiling", "n", "set aside", "unreachable", "unparseable")
+    ]
     shown = ("", "")
     for row in rows:
         if row.metric in HEALTH:
@@ -154,8 +174,10 @@ def table(rows: Sequence[Row]) -> str:
         interval = f"{number(row.low, row.best)} to {number(row.high, row.best)}"
         ceiling = number(row.ceiling, row.best) if row.ceiling != row.best else ""
         count = f"{row.n:,}" if first else ""
-        lines.append((name, row.metric, number(row.value, row.best), interval, ceiling, count, share))
-    columns = [column for column in zip(*lines, strict=True) if column[0] != "ceiling" or any(column[1:])]
+        left = [f"{one:,}" if first and one else "" for one in (row.aside, row.unreachable)]
+        lines.append((name, row.metric, number(row.value, row.best), interval, ceiling, count, *left, share))
+    kept = ("ceiling", "set aside", "unreachable")  # where there is something to say
+    columns = [column for column in zip(*lines, strict=True) if column[0] not in kept or any(column[1:])]
     widths = [max(map(len, column)) for column in columns]
     cells = [[cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))]
              for line in zip(*columns, strict=True)]  # fmt: skip

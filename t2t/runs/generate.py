@@ -66,7 +66,7 @@ def generate(
         RunFileError: a task has none of the splits.
     """
     directory = Path(run_dir)
-    wanted = [(task, split) for task in tasks for split in _splits_of(task, splits)]
+    wanted = _wanted(tasks, splits)
     engine = load_engine(directory, device, dtype)
     encoder = Encoder(engine.tokenizer, prompt_limit, target_limit)
     counts: dict[str, int] = {}
@@ -124,13 +124,19 @@ def load_engine(directory: Path, device: str | None = None, dtype: torch.dtype =
     return TorchEngine(t5, tokenizer, device or ("cuda" if has_gpu() else "cpu"), dtype)
 
 
-def _splits_of(task: Task, splits: Sequence[str]) -> list[str]:
-    has = task.splits()
-    found = [split for split in splits if split in has]
+def _wanted(tasks: Sequence[Task], splits: Sequence[str]) -> list[tuple[Task, str]]:
+    """The splits that each task has, of those that are asked for; a task that has none is passed over with a line.
+
+    RunFileError where no task has one.
+    """
+    found = [(task, split) for task in tasks for split in splits if split in task.splits()]
+    without = [task for task in tasks if task not in {one for one, _ in found}]
     if not found:
-        raise RunFileError(
-            "generate: splits", f"{task.name} has none of {list(splits)}", f"use one of: {', '.join(has)}"
-        )
+        has = sorted({split for task in tasks for split in task.splits()})
+        names = ", ".join(task.name for task in without)
+        raise RunFileError("generate: splits", f"{names} has none of {list(splits)}", f"use one of: {', '.join(has)}")
+    for task in without:
+        print(f"{task.name} has none of the splits {', '.join(splits)}: passed over", flush=True)
     return found
 
 

@@ -14,7 +14,7 @@ from t2t.linear.inline import Inline
 from t2t.linear.leaves import Label
 from t2t.linear.parsed import Parsed
 from t2t.linear.python_node import PythonNode
-from t2t.linear.scope import Expression, Scope
+from t2t.linear.scope import Expression
 from t2t.linear.target import Target
 from t2t.structures import Example, Json, Value
 from t2t.tasks.label_sets import EachTrain, has_open_sets, resolve_sets
@@ -99,15 +99,17 @@ class Answering:
         return self.target.grammar(example.fields, example.where)
 
     def references(self, example: Example) -> list[Value]:
-        """All acceptable gold values, at least one."""
+        """All acceptable gold values, at least one, as the record has them."""
         if self._references is None:
-            return [example.gold]
+            if self.target.refers_as_it_is:
+                return [example.gold]
+            return [self.target.reference(example.fields, example.where)]
         golds = self._references.read(example.fields, example.where)
         if not isinstance(golds, list) or not golds:
             found = f"references: {self._references.text!r} is no list with an entry"
             raise DataError(example.where, found, "correct it")
-        scope = Scope(example.fields, example.where)
-        return [None if gold is None else self.target.root.normal(gold, scope) for gold in golds]
+        fields, where = example.fields, example.where
+        return [None if gold is None else self.target.reference_of(gold, fields, where) for gold in golds]
 
     def digests(self) -> list[Json]:
         """What the template's text does not say of its answers: label sets that were read, code that it names."""

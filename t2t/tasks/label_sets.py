@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from t2t.errors import DataError, TemplateError
+from t2t.linear.leaves import SeenLabels
 from t2t.linear.scope import Expression, Where, kind_of
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Record
@@ -56,7 +57,7 @@ def resolve_sets(spec: Json, each_train: EachTrain, base: Path, where: Where) ->
 
     if reads:
         each_train(add)
-    found |= {path: sorted(labels, key=str) for path, _, labels in reads}
+    found |= {path: SeenLabels((label, str(label)) for label in sorted(labels, key=str)) for path, _, labels in reads}
     read = {path: " of each ".join(step.text for step in reversed(steps)) for path, steps, _ in reads}
     for path, known in found.items():
         if not known:
@@ -130,9 +131,10 @@ def _scalars(item: Json, expressions: list[Expression], where: str, line: str) -
 def _filled(spec: Json, path: KeyPath, found: Mapping[KeyPath, list[Json] | dict[str, str]]) -> Json:
     if path in found:
         labels = found[path]
-        if spec.get("words") != "spaces" or isinstance(labels, dict):
+        if spec.get("words") != "spaces" or (isinstance(labels, dict) and not isinstance(labels, SeenLabels)):
             return labels
-        return {label: str(label).translate(_AS_SPACES) for label in labels}
+        spaced = {label: str(label).translate(_AS_SPACES) for label in labels}
+        return SeenLabels(spaced) if isinstance(labels, SeenLabels) else spaced
     if not isinstance(spec, Mapping):
         return spec
     return {key: _filled(value, (*path, key), found) for key, value in spec.items()}

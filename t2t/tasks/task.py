@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
@@ -18,7 +19,7 @@ from pathlib import Path
 from t2t.config.library import template_files
 from t2t.config.template import Template, read_template, read_templates
 from t2t.config.token_task import TokenTask
-from t2t.errors import InputError, RunFileError
+from t2t.errors import InputError, RunFileError, UnreachableGold
 from t2t.linear.grammar import Grammar
 from t2t.linear.parsed import Parsed
 from t2t.linear.prompt import Prompt
@@ -134,11 +135,11 @@ class Task:
 
     def _writable(self, raw: RawRecord) -> Example:
         example = self.example(raw)
-        for prompt in self.prompts:
-            prompt.render(example.fields, example.where)
+        self._wording.check_writable(example)
         self.shorten_length(example)
-        for window in self.windows(example):
-            self.target_text(window)
+        with suppress(UnreachableGold):
+            for window in self.windows(example):
+                self.target_text(window)
         self.references(example)
         return example
 
@@ -230,8 +231,22 @@ class Task:
         return self._answering.grammar(example)
 
     def references(self, example: Example) -> list[Value]:
-        """All acceptable gold values, at least one."""
-        return self._answering.references(example)
+        """All acceptable gold values, at least one, as the record has them: never rounded, folded or reordered."""
+        references = self._answering.references(example)
+        if self._all_types is None or self.types is None:
+            return references
+        return [self.types.only(reference, list(self.types.words)) for reference in references]
+
+    def is_unreachable(self, example: Example) -> bool:
+        """True if no output can say the gold of an example, since training never saw its label."""
+        if not self._answering.reads_sets:
+            return False
+        try:
+            for window in self.windows(example):
+                self.target_text(window)
+        except UnreachableGold:
+            return True
+        return False
 
 
 def named_tasks(name: str) -> list[str]:

@@ -157,6 +157,11 @@ class Wording:
         prompt = self._worded(example, fields, wording, seed, epoch)
         return prompt if self._exemplars is None else self._exemplars.before(prompt, example, wording, seed, epoch)
 
+    def check_writable(self, example: Example) -> None:
+        """DataError if one of the wordings cannot be written for the example."""
+        for wording in range(len(self.prompts)):
+            self._worded(example, example.fields, wording, 0, None)
+
     def _worded(self, example: Example, fields: Record, wording: int, seed: int, epoch: int | None) -> str:
         if self.types is not None:
             wanted = self.types.wanted(example.gold, example.id, seed, epoch)

@@ -124,6 +124,7 @@ def test_every_piece_of_the_source_is_admitted_with_its_number(text: str, data: 
         end = data.draw(st.integers(start + 1, len(text)))
         mentions.append({"text": Span(text[start:end], start, end), "type": data.draw(LABEL)})
     fields = {"text": text}
+    mentions = list({item["text"]: item for item in mentions}.values())  # a list holds each place once
     written = SPANS.render(mentions, fields)
     assert admits(SPANS.grammar(fields), written)
     assert SPANS.parse(written, fields).value == mentions
@@ -137,7 +138,7 @@ def test_what_copies_is_found_in_the_source_exactly(text: str, seed: int) -> Non
     assert written is not None
     assert admits(SPANS.grammar(fields), written)
     parsed = SPANS.parse(written, fields)
-    assert parsed.issues == ()
+    assert {issue.kind for issue in parsed.issues} <= {"duplicate"}  # a grammar does not count occurrences
     assert {item["text"].found for item in parsed.value if item["text"]} <= {"exact"}
 
 
@@ -146,7 +147,9 @@ def test_what_copies_is_found_in_the_source_exactly(text: str, seed: int) -> Non
 def test_what_is_not_strict_is_not_admitted(text: str) -> None:
     fields = {"text": "Paris saw Paris and none"}
     parsed = SPANS.parse(text, fields)
-    if parsed.issues or any(item["text"] and item["text"].found != "exact" for item in parsed.value or []):
+    if {issue.kind for issue in parsed.issues} - {"duplicate"} or any(
+        item["text"] and item["text"].found != "exact" for item in parsed.value or []
+    ):
         assert not admits(SPANS.grammar(fields), text)
 
 

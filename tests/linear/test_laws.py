@@ -133,7 +133,23 @@ def texts_with_spans(draw: st.DrawFn) -> tuple[str, list[Json]]:
         start = draw(st.integers(0, len(text) - 1))
         end = draw(st.integers(start + 1, len(text)))
         mentions.append({"text": Span(text[start:end], start, end), "type": draw(LABEL)})
-    return text, mentions
+    return text, once(mentions)
+
+
+def once(mentions: list[Json]) -> list[Json]:
+    """A list without ``reuse`` holds a place once."""
+    return list({item["text"]: item for item in reversed(mentions)}.values())[::-1]
+
+
+def test_a_place_that_is_taken_is_offered_no_second_time() -> None:
+    fields = {"text": "Paris saw Paris and Rome"}
+    said = "Paris = person ; Paris = person ; Paris = person ; Rome = person ; Rome = location"
+    parsed = SPANS.parse(said, fields)
+    places = [(item["text"].text, item["text"].start) for item in parsed.value]
+    assert places == [("Paris", 0), ("Paris", 10), ("Rome", 20)]
+    assert [issue.kind for issue in parsed.issues] == ["duplicate", "duplicate"]
+    doubled = [{"text": {"text": "Rome", "start": 20}, "type": "per"}] * 2
+    assert SPANS.gold({**fields, "mentions": doubled}, "a:1") == [{"text": Span("Rome", 20, 24), "type": "per"}]
 
 
 @settings(max_examples=500, deadline=None)

@@ -45,6 +45,9 @@ class Colours:
     def target_text(self, example: Example) -> str:
         return str(example.gold)
 
+    def is_unreachable(self, example: Example) -> bool:
+        return False
+
     def asks(self, prompt: str, example: Example) -> bool:
         return prompt == f"p {example.id}"
 

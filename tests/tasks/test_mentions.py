@@ -174,7 +174,7 @@ def test_arguments_of_relations_change_with_their_mention(tmp_path: Path) -> Non
         who, place = (slot["text"] for slot in one["slots"])
         one["links"] = [{"who": who, "place": place}]
     records.append(record("Al of Al", "go", Al="man"))
-    records[2]["slots"] *= 2  # the same place twice in the list: which kind would it be?
+    records[2]["slots"] *= 2  # the same place twice in the list stands there once
     records[2]["links"] = []
     task = make(tmp_path, template, records)
     first, _, third = task.examples("train")
@@ -183,7 +183,7 @@ def test_arguments_of_relations_change_with_their_mention(tmp_path: Path) -> Non
         f"{who} = man ; {place} = city @ {who} ~ {place}" for who in ("Al", "Bo") for place in ("Rome", "Oslo")
     }
     assert all(task.parse(task.target_text(one), one).value == one.gold for one in drawn)
-    assert {task.drawn(third, epoch=epoch).fields["text"] for epoch in range(50)} == {"Al of Al"}
+    assert {task.drawn(third, epoch=epoch).fields["text"] for epoch in range(50)} == {"Al of Al", "Bo of Al"}
 
 
 @pytest.mark.parametrize(

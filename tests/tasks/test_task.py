@@ -49,7 +49,7 @@ def test_forward_and_back(tmp_path: Path) -> None:
     assert rendered.prompt == "find: Ada {met} Bob ; in Rome [A: person / B: place]"
     assert rendered.target == "Rome = place"
     assert task.parse(rendered.target, example) == Parsed([{"text": Span("Rome", 19, 23), "type": "place"}])
-    assert task.references(example) == [[], [{"text": Span("Bob"), "type": "person"}]]
+    assert task.references(example) == [[], [{"text": Span("Bob", 10, 13), "type": "person"}]]
 
 
 def test_wordings_are_drawn_by_weight_as_a_function_of_seed_epoch_and_id(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ class Findings:
     ambiguous: int = 0
     offsets_lost: int = 0
     not_in_source: Messages = field(default_factory=Messages)
+    unreachable: Messages = field(default_factory=Messages)
     answers_cut: int = 0
     unshortened: int = 0
     lost_at_seams: int = 0
@@ -108,6 +109,7 @@ class Findings:
             **{name: getattr(self, name) for name in plain},
             "not_in_source": self.not_in_source.count,
             "not_in_source_first": self.not_in_source.first,
+            "unreachable": self.unreachable.to_json(),
             "errors": self.errors.to_json(),
             "bad_records": self.bad.to_json(),
             "prompt": self.prompts.to_json(),

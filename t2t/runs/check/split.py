@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from t2t.config.run_file import LengthsSection
 from t2t.errors import DataError, VocabularyError
-from t2t.linear.parsed import Parsed
+from t2t.linear.parsed import Issue, Parsed
 from t2t.metrics.base import Metric
 from t2t.metrics.ceiling import SCORED, Ceiling, missed
 from t2t.runs.check.duplicates import Duplicates
@@ -43,6 +43,7 @@ def examine(
         while batch := list(islice(examples, _BATCH)):
             if task.template.window is not None:
                 batch = _examine_wholes(task, batch, vocabulary, ceiling, findings)
+            batch = _reachable(task, batch, ceiling, findings)
             rendered = [task.render(example) for example in batch]
             said = [texts.target for texts in rendered]
             if vocabulary is None:
@@ -62,6 +63,19 @@ def examine(
     if not findings.n and not findings.errors.count and not findings.bad.count:
         findings.errors.add(f"{task.name}: split {split!r} has no example; correct source:")
     return findings
+
+
+def _reachable(task: Task, batch: list[Example], ceiling: Ceiling, found: Findings) -> list[Example]:
+    """Those examples whose gold can be said; the others are counted, and pull the ceiling down."""
+    kept = []
+    for example in batch:
+        if not task.is_unreachable(example):
+            kept.append(example)
+            continue
+        found.unreachable.add(example.where)
+        if not ceiling.full:
+            ceiling.add(task.references(example), Parsed(None, (Issue("unreadable", "", ""),)))
+    return kept
 
 
 def _judge(task: Task, vocabulary: Vocabulary, findings: Findings) -> None:

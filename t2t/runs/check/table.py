@@ -107,6 +107,9 @@ def _notes(found: Findings) -> Iterator[str]:
         yield f"{found.offsets_lost / found.spans:.2%} of the spans lose their offset; repeat: number keeps them"
     if count := found.not_in_source.count:
         yield f"{count} spans do not stand in their source, {found.not_in_source.first[0]} the first"
+    if count := found.unreachable.count:
+        told = "examples have a gold that training never saw, so that no output can say it"
+        yield f"{count} {told}, {found.unreachable.first[0]} the first"
     if found.unshortened:
         yield f"{found.unshortened} prompts are too long with nothing to shorten; name their long field under shorten:"
     if found.answers_cut:

@@ -38,7 +38,7 @@ def with_labels(content: Mapping[str, Any], folder: Path) -> Json:
 
 def _filled(spec: Json, resolved: Json) -> Json:
     if spec == FROM_DATA:
-        return closed_set(resolved) if len(resolved) <= MOST_LABELS else {**FROM_DATA, "words": "spaces"}
+        return closed_set(list(resolved)) if len(resolved) <= MOST_LABELS else {**FROM_DATA, "words": "spaces"}
     if isinstance(spec, Mapping):
         return {key: _filled(value, resolved[key]) for key, value in spec.items()}
     return spec
