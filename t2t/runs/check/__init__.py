@@ -17,6 +17,7 @@ from t2t.errors import InputError, UnreachableError
 from t2t.network import hub_answers
 from t2t.runs.check.duplicates import Duplicates
 from t2t.runs.check.findings import Report
+from t2t.runs.check.prompts import static_notes
 from t2t.runs.check.split import examine
 from t2t.runs.check.table import as_text
 from t2t.runs.check.token_task import examine_texts
@@ -91,6 +92,8 @@ def _check_task(name: str, tokenizer: Path | None) -> Report:
         metrics = task_metrics(task)
         duplicates = Duplicates()
         report.token_task = None if task.token_task is None else str(task.token_task)
+        if task.token_task is None:
+            report.notes = list(static_notes(task))
         for split in task.splits():
             if task.token_task is not None:
                 report.splits.append(examine_texts(task, split, vocabulary, duplicates))

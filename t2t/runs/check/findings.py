@@ -68,8 +68,9 @@ class Lengths:
 class Findings:
     """One split. By field ``characters`` has what the vocabulary cannot say, ``normalised`` what comes back in its
     compatibility form; ``targets_changed`` come back otherwise, ``targets_lost`` and not for accents alone;
-    ``kinds`` what the values are; ``labels``: by path, how often each was gold; ``ceilings``:
-    metric, value, best."""
+    ``kinds`` what the values are; ``labels``: by path, how often each was gold; ``ceilings``: metric, value, best;
+    ``conflicting`` examples have a prompt with another gold too, and ``best_guess`` is the share that can be right all
+    the same; ``language``: a line where it is another than the template says; ``in_words``: mentions that cut one."""
 
     split: str
     prompts: Lengths
@@ -95,6 +96,10 @@ class Findings:
     ceilings: list[tuple[str, float, float]] = field(default_factory=list)
     repeated: int = 0
     in_train: int = 0
+    conflicting: int = 0
+    best_guess: float = 1.0
+    language: str | None = None
+    in_words: Messages = field(default_factory=Messages)
 
     @property
     def mixed(self) -> dict[str, Counter[str]]:
@@ -121,6 +126,10 @@ class Findings:
             "labels": {path: dict(found.most_common()) for path, found in self.labels.items()},
             "mixed": {name: dict(kinds) for name, kinds in self.mixed.items()},
             "ceilings": [{"metric": name, "value": value, "best": best} for name, value, best in self.ceilings],
+            "conflicting": self.conflicting,
+            "best_guess": self.best_guess,
+            "language": self.language,
+            "in_words": self.in_words.to_json(),
             "repeated": self.repeated,
             "in_train": self.in_train,
         }
@@ -135,6 +144,7 @@ class Report:
     unit: str
     version: int = 0
     on_bad: str = "stop"
+    notes: list[str] = field(default_factory=list)
     splits: list[Findings] = field(default_factory=list)
     failed: str | None = None
     unreachable: str | None = None
@@ -148,7 +158,7 @@ class Report:
 
     def to_json(self) -> Json:
         head: dict[str, Json] = {"task": self.task, "version": self.version, "unit": self.unit, "on_bad": self.on_bad}
-        head["token_task"] = self.token_task
+        head |= {"token_task": self.token_task, "notes": self.notes}
         return {
             **head,
             "failed": self.failed,

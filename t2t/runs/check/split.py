@@ -14,7 +14,8 @@ from t2t.metrics.base import Metric
 from t2t.metrics.ceiling import SCORED, Ceiling, missed
 from t2t.runs.check.duplicates import Duplicates
 from t2t.runs.check.findings import Findings, Lengths
-from t2t.runs.check.values import closed_sets, compatible, count_kinds, labels, spans, surfaces
+from t2t.runs.check.prompts import Answers, Script
+from t2t.runs.check.values import closed_sets, compatible, count_kinds, cuts_a_word, labels, spans, surfaces
 from t2t.structures import Example, Rendered
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
@@ -37,7 +38,7 @@ def examine(
     findings = Findings(split, prompts, targets)
     findings.labels = {path: Counter(dict.fromkeys(words, 0)) for path, words in closed_sets(task.target.root)}
     bad = BadRecords("skip", findings.bad.add)
-    ceiling = Ceiling(metrics)
+    ceiling, answers, script = Ceiling(metrics), Answers(), Script()
     try:
         examples = task.examples(split, bad)
         while batch := list(islice(examples, _BATCH)):
@@ -52,6 +53,8 @@ def examine(
                 said = _examine_tokens(task, batch, rendered, vocabulary, findings)
             for example, texts, back in zip(batch, rendered, said, strict=True):
                 duplicates.add(split, texts.prompt)
+                answers.add(texts.prompt, texts.target)
+                script.add(texts.prompt)
                 parsed = _examine_example(task, example, texts, findings)
                 if task.template.window is None and findings.n <= SCORED:
                     ceiling.add(task.references(example), parsed if back == texts.target else task.parse(back, example))
@@ -60,6 +63,12 @@ def examine(
     except (DataError, VocabularyError) as error:
         findings.errors.add(error)
     findings.ceilings = missed(metrics, ceiling.values())
+    for name, value, best in findings.ceilings:
+        if value == 0 and best > 0 and findings.n > 1:
+            findings.errors.add(f"{task.name}: split {split!r}: the gold itself scores 0 by {name}; use another metric")
+    findings.language = script.note(task)
+    if task.template.references is None:
+        findings.conflicting, findings.best_guess = answers.conflicts()
     if not findings.n and not findings.errors.count and not findings.bad.count:
         findings.errors.add(f"{task.name}: split {split!r} has no example; correct source:")
     return findings
@@ -135,6 +144,9 @@ def _count_spans(example: Example, parsed: Parsed, found: Findings) -> None:
         if got.found == "absent":
             found.not_in_source.add(f"{want.text[:80]!r} of {example.where}")
         found.offsets_lost += want.start is not None and (want.start, want.end) != (got.start, got.end)
+    for span in gold:
+        if cuts_a_word(span, example.fields):
+            found.in_words.add(f"{span.text[:40]!r} of {example.where}")
 
 
 def _examine_tokens(

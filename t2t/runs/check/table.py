@@ -86,6 +86,7 @@ def _messages(report: Report) -> Iterator[str]:
     skips = report.on_bad == "skip"
     if report.token_task is not None:
         yield f"note: {report.token_task}"
+    yield from (f"note: {note}" for note in report.notes)
     for findings in report.splits:
         yield from (f"note: {findings.split}: {note}" for note in _notes(findings))
         if skips:
@@ -110,6 +111,14 @@ def _notes(found: Findings) -> Iterator[str]:
     if count := found.unreachable.count:
         told = "examples have a gold that training never saw, so that no output can say it"
         yield f"{count} {told}, {found.unreachable.first[0]} the first"
+    if count := found.in_words.count:
+        todo = "are offsets counted as the template says (ends:, units:)?"
+        yield f"{count} mentions begin or end inside a word, {found.in_words.first[0]} the first; {todo}"
+    if found.conflicting:
+        told = f"{found.conflicting} examples have a prompt that has another gold too"
+        yield f"{told}: at most {found.best_guess:.2%} can be right"
+    if found.language:
+        yield found.language
     if found.unshortened:
         yield f"{found.unshortened} prompts are too long with nothing to shorten; name their long field under shorten:"
     if found.answers_cut:

@@ -91,3 +91,17 @@ def count_kinds(found: dict[str, Counter[str]], fields: Fields) -> None:
             items = found.setdefault(f"{name}[]", Counter())
             for kind in set(map(type, value)):
                 items[kind_of(next(item for item in value if type(item) is kind))] += 1
+
+
+def cuts_a_word(span: Span, fields: Fields) -> bool:
+    """True for a mention that begins or ends inside a word of the text in which it stands, where words are written
+    apart."""
+    if span.start is None or span.end is None:
+        return False
+    text = next((v for v in fields.values() if isinstance(v, str) and v.startswith(span.text, span.start)), None)
+    return text is not None and (_in_word(text, span.start) or _in_word(text, span.end))
+
+
+def _in_word(text: str, place: int) -> bool:
+    around = text[max(0, place - 1) : place + 1]
+    return len(around) == 2 and around.isalnum() and max(around) < "\u0e00"

@@ -196,6 +196,9 @@ def _are_pair(first: Column, second: Column) -> bool:
     return names in known or len(stems) == 1 or {"column1", "column2"} == names
 
 
+_BLEU_WORDS = 4  # of n-grams
+
+
 def translation(table: Table) -> Proposal | None:
     """Two texts named by languages, or in two scripts."""
     texts = [column for column in text_columns(table) if column.mean > 0]
@@ -208,6 +211,11 @@ def translation(table: Table) -> Proposal | None:
         return None
     said = tuple(LANGUAGES.get(c.name.lower(), "Chinese" if c.is_chinese else "English") for c in (source, target))
     metrics: list[Json] = ["chrf", {"bleu": {"tokenize": "zh"}} if target.is_chinese else "bleu"]
+    if (
+        all(len(str(record.get(target.path)).split()) < _BLEU_WORDS for record in table.sample)
+        and not target.is_chinese
+    ):
+        metrics.pop()  # BLEU of such short texts is 0, whatever is said
     fields = fields_of([source, target])
     return Proposal(
         "translation", fields, [source.name], {"text": target.name}, metrics, source.path,
