@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from t2t import __version__
-from t2t.errors import InputError, sentence_of
+from t2t.errors import InputError, RunFileError, sentence_of
 from t2t.runs.launch import ALLOW_HELP, ALLOW_UNVERIFIED
 
 Command = Callable[[argparse.Namespace], int]
@@ -49,10 +49,12 @@ def _new(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from t2t.runs.demo import TrainingFailed, launch
+    from t2t.runs.start import TrainingFailed, start_training
 
+    if (arguments.file is None) == (arguments.config is None):
+        raise RunFileError("t2t train", "there is not exactly one run file", "write t2t train FILE")
     try:
-        launch(arguments.config, arguments.set)
+        start_training(arguments.file or arguments.config, arguments.set)
     except TrainingFailed as failed:
         return failed.code
     return 0
@@ -83,7 +85,8 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from t2t.runs.demo import TrainingFailed, demo
+    from t2t.runs.demo import demo
+    from t2t.runs.start import TrainingFailed
 
     try:
         demo(arguments.set)
@@ -144,7 +147,9 @@ def build_parser() -> argparse.ArgumentParser:
     new.add_argument("--out", type=Path, metavar="FAMILY/NAME.yaml", help="the template; default: in task_templates/")
     add("list", _list, "the tasks of the template library")
     train = add("train", _train, "train a run file: what `deepspeed launch.sh` does")
-    _run_arguments(train)
+    train.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the run file")
+    train.add_argument("--config", type=Path, metavar="FILE", help="the run file, as launch.sh is given it")
+    _run_arguments(train, config=False)
     train.add_argument("--allow-unverified", dest="set", action="append_const", const=ALLOW_UNVERIFIED, help=ALLOW_HELP)
     generate = add("generate", _generate, "write predictions of the trained model")
     _run_arguments(generate)

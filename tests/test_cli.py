@@ -15,7 +15,7 @@ FLAGS = {
     "show": ["--epoch", "--id", "--split", "--tokenizer", "--trust-python", "task"],
     "new": ["--from", "--out"],
     "list": [],
-    "train": ["--allow-unverified", "--config", "--set", "--trust-python"],
+    "train": ["--allow-unverified", "--config", "--set", "--trust-python", "file"],
     "generate": ["--config", "--set", "--trust-python", "--types"],
     "evaluate": ["--config", "--set", "--trust-python"],
     "report": ["--config", "--set", "--trust-python"],
@@ -100,7 +100,13 @@ def test_train_tells_mistakes_before_it_starts_anything(
     setting: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *given, **settings: pytest.fail("something was started"))
-    assert main(["train", "--config", str(ROOT / "examples" / "snips.yaml"), "--set", setting]) == 2
+    assert main(["train", str(ROOT / "examples" / "snips.yaml"), "--set", setting]) == 2
     said = capsys.readouterr().err
     assert words in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("given", [[], ["run.yaml", "--config", "run.yaml"]])
+def test_train_takes_one_run_file(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", *given]) == 2
+    assert capsys.readouterr().err == "t2t: t2t train: there is not exactly one run file; write t2t train FILE\n"

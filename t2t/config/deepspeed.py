@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from t2t.config.library import shipped
 from t2t.config.run import RunConfig
 from t2t.errors import DeepSpeedFileError
 from t2t.registry import did_you_mean
 
-# Like task templates, files are looked for here after the current folder.
-PROJECT = Path(__file__).resolve().parents[2]
 OWNED = {
     "train_batch_size": "batch:",
     "train_micro_batch_size_per_gpu": "batch:",
@@ -100,8 +99,10 @@ def read_deepspeed(path: Path, config: RunConfig) -> dict[str, Any]:
     DeepSpeedFileError, with FILE:LINE, for an unreadable file, an unknown key, a key that this DeepSpeed rejects, a
     value that the run file owns, and fp16 (T5's feed-forward overflows in it).
     """
-    if not path.exists() and (PROJECT / path).exists():
-        path = PROJECT / path
+    # Like task templates, a file of the current folder comes before the one that comes with t2t.
+    if not path.exists() and path.parts[:1] == ("ds_configs",):
+        own = shipped("ds_configs").joinpath(*path.parts[1:])
+        path = own if own.exists() else path
     text = _text(path, config)
     data = _parse(path, text)
     for key, value in data.items():

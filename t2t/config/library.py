@@ -1,4 +1,4 @@
-"""The library of templates: which files there are, and what they say of themselves, read in a blink."""
+"""The files that come with t2t, and of the library of templates what they say of themselves, read in a blink."""
 
 from __future__ import annotations
 
@@ -10,8 +10,17 @@ from t2t.config.variants import Where, line_finder, of_variant, variants
 from t2t.config.yaml_file import read_yaml
 from t2t.errors import TemplateError
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "task_templates"
 UNVERIFIED = "unverified"  # revision: of a data set of the hub whose commit nobody has seen
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def shipped(folder: str) -> Path:
+    """A folder of files that come with t2t: beside the package in a clone, inside it where it is installed."""
+    inside = _PACKAGE / folder
+    return inside if inside.is_dir() else _PACKAGE.parent / folder
+
+
+TEMPLATES = shipped("task_templates")
 
 
 def template_files(folder: Path | None = None) -> dict[str, Path]:

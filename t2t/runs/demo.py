@@ -1,46 +1,12 @@
-"""``t2t demo``: the whole way in one command, and ``t2t train``: what launch.sh does, from anywhere."""
+"""``t2t demo``: the whole way in one command."""
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from pathlib import Path
 
-from t2t.errors import T2TError
-
-ROOT = Path(__file__).resolve().parents[2]
-LAUNCH = ROOT / "launch.sh"
-
-
-class TrainingFailed(T2TError):
-    """The training processes ended with an exit code other than 0; they have said why."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(f"training ended with exit code {code}")
-        self.code = code
-
-
-def launch(config: Path, overrides: list[str]) -> None:
-    """Train by ``deepspeed launch.sh``. TrainingFailed carries the exit code of the training.
-
-    Mistakes in run file, DeepSpeed file and templates, as far as no data are needed to see them, are found before
-    anything is started: InputError.
-    """
-    from t2t.config.deepspeed import read_deepspeed
-    from t2t.config.run import load_run
-    from t2t.engine.forwarding import run_and_forward
-    from t2t.runs.run_tasks import load_tasks
-
-    run = load_run(config, overrides)
-    read_deepspeed(run.deepspeed, run)
-    load_tasks(run)
-    arguments = ["--config", str(config), *(part for override in overrides for part in ("--set", override))]
-    launcher = Path(sys.executable).with_name("deepspeed")
-    path = os.pathsep.join([str(launcher.parent), os.environ.get("PATH", "")])
-    code = run_and_forward([str(launcher), str(LAUNCH), *arguments], {**os.environ, "PATH": path})
-    if code:
-        raise TrainingFailed(code)
+from t2t.config.library import shipped
+from t2t.runs.start import start_training
 
 
 def demo(overrides: list[str]) -> Path:
@@ -51,9 +17,9 @@ def demo(overrides: list[str]) -> Path:
     from t2t.runs.report import write_report
 
     started = time.monotonic()
-    config = ROOT / "examples" / "atlas.yaml"
+    config = shipped("examples") / "atlas.yaml"
     run = load_run(config, overrides)
-    launch(config, overrides)
+    start_training(config, overrides)
     trained = time.monotonic()
     generate_run(run)
     print_table(evaluate_run(run))

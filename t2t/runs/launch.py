@@ -1,4 +1,4 @@
-"""What launch.sh runs in every process that DeepSpeed starts."""
+"""What every process that DeepSpeed starts runs: by launch.sh, or as a module where t2t is installed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from t2t.engine.lifetime import Interrupted
 
 CPU_PROCESSES = 2
+MODULE = "t2t.runs.launch"
 ALLOW_UNVERIFIED = "allow_unverified=true"
 ALLOW_HELP = "also train on data sets of the hub whose revision is unverified"
 _CHOOSES_PROCESSES = ("--num_gpus", "--num_accelerators", "--include", "-i", "--exclude", "-e", "--hostfile", "-H")
@@ -82,9 +83,14 @@ def _start_cpu_processes(arguments: Sequence[str]) -> None:
     environment = {**_CPU_SETTINGS, **environment, "DS_ACCELERATOR": "cpu", "T2T_STARTED": "1"}
     world = base64.urlsafe_b64encode(json.dumps({"localhost": list(range(CPU_PROCESSES))}).encode()).decode()
     command = [sys.executable, "-u", "-m", "deepspeed.launcher.launch", f"--world_info={world}"]
-    command += ["--master_addr=127.0.0.1", f"--master_port={free_port()}", "--log_level=error", sys.argv[0]]
+    command += ["--master_addr=127.0.0.1", f"--master_port={free_port()}", "--log_level=error", *_started()]
     rest = [word for word in arguments if not word.startswith("--local_rank")]
     os.execve(sys.executable, [*command, *rest], environment)
+
+
+def _started() -> list[str]:
+    """What this process runs, as DeepSpeed's launcher is told it: this module, or the file that calls it."""
+    return ["--module", MODULE] if __name__ == "__main__" else [sys.argv[0]]
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -163,3 +169,7 @@ def _say(message: object, code: int) -> int:
     ignore_signals()
     print(f"t2t: {message}", file=sys.stderr, flush=True)
     return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

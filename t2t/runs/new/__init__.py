@@ -59,4 +59,4 @@ def _tell(path: Path, run_file: Path, proposal: Proposal, remarks: list[str], dr
     verdict = f"  t2t check finds {errors} errors" if errors else "  t2t check finds no error"
     if dropped:
         verdict += f"; {dropped} fields that may be what the task is about are left out: read them under fields:"
-    return "\n".join([*lines, verdict, "", report, "", f"next: t2t train --config {run_file}"]), errors + dropped
+    return "\n".join([*lines, verdict, "", report, "", f"next: t2t train {run_file}"]), errors + dropped
