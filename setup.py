@@ -4,7 +4,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-ENDINGS = {"task_templates": "*.yaml", "ds_configs": "*.json", "examples": "*.yaml"}
+ENDINGS = {"task_templates": "*.yaml", "ds_configs": "*.json", "examples": "*.*"}
 SHIPPED = {
     f"t2t.{'.'.join(path.parts)}": (str(path), ending)
     for folder, ending in ENDINGS.items()
