@@ -85,8 +85,8 @@ class ScheduleSettings:
     name: Literal["linear", "cosine", "constant", "inverse_sqrt"]
     warmup: int
     steps: int | None
-    epochs: float | None
     minutes: float | None
+    epochs: float | None = None
 
     @property
     def length(self) -> int:

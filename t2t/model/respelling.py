@@ -25,7 +25,8 @@ from t2t.text import is_accent, nfkc
 _BLOCKS = ((0xC0, 0x3400), (0xA66F, 0xA6F2), (0xFB1D, 0xFB50), (0xFE20, 0xFE30), (0x1D165, 0x1D1AE))
 _QUIET = 2  # the library's level of messages from errors on
 # Full-width marks that Unicode folds to ASCII ones, which Chinese text has beside its characters.
-_FULL_WIDTH = "，：；？！（）"
+_FULL_WIDTH = "（，：；？！"
+_FURTHEST = 40  # characters in parentheses
 
 
 def respell(backend: Tokenizer) -> None:
@@ -87,13 +88,17 @@ def _compiled(forms: dict[str, str]) -> bytes:
 def full_width(backend: Tokenizer) -> list[decoders.Decoder]:
     """Decoders that give Chinese text its full-width marks back, where the vocabulary has Chinese and folds them.
 
-    An ASCII mark that touches a Chinese character was full-width: SentencePiece's usual normaliser (NFKC) says both
-    with one piece.
+    An ASCII mark that touches a Chinese character, or closes what such a one opened, was full-width: SentencePiece's
+    usual normaliser (NFKC) says both with one piece.
     """
     normal = backend.normalizer
     if normal is None or "一" not in backend.get_vocab():
         return []
     folded = [mark for mark in _FULL_WIDTH if nfkc(mark) in normal.normalize_str(f"一{mark}一")]
-    before, behind = rf"(?<=[\p{{Han}}、。“”‘’《》{_FULL_WIDTH}])", r"(?=[\p{Han}“‘《])"
-    found = ((mark, re.escape(nfkc(mark))) for mark in folded)
-    return [decoders.Replace(Regex(f"{before}{plain}|{plain}{behind}"), mark) for mark, plain in found]
+    before, behind = rf"(?<=[\p{{Han}}、。“”‘’《》）{_FULL_WIDTH}])", r"(?=[\p{Han}“‘《])"
+    found = [(mark, re.escape(nfkc(mark))) for mark in folded]
+    # A full-width mark has no space beside it; an ASCII one often has.
+    either = [(mark, f"{before}{plain}(?! )|(?<! ){plain}{behind}") for mark, plain in found]
+    steps: list[decoders.Decoder] = [decoders.Replace(Regex(pattern), mark) for mark, pattern in either]
+    closing = rf"（[^（）()]{{0,{_FURTHEST}}}\K\)"
+    return [*steps, decoders.Replace(Regex(closing), "）")] if "（" in folded else steps
