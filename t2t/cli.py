@@ -61,6 +61,25 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _generate(arguments: argparse.Namespace) -> int:
+    if (arguments.config is None) == (arguments.model is None):
+        found = "there is neither --config nor --model" if arguments.config is None else "--config and --model"
+        todo = "--config FILE generates for the splits of a run, --model DIR --input FILE for your own records"
+        raise RunFileError("t2t generate", found, todo)
+    return _generate_for_run(arguments) if arguments.model is None else _generate_for_file(arguments)
+
+
+def _generate_for_file(arguments: argparse.Namespace) -> int:
+    from t2t.runs.answer import answer_file
+
+    if arguments.input is None or arguments.types or arguments.set:
+        found = "--input is missing" if arguments.input is None else "--types and --set go with --config"
+        raise RunFileError("t2t generate --model", found, "write --model DIR --task NAME --input FILE")
+    keep = [name for name in (arguments.keep or "").split(",") if name]
+    answer_file(arguments.model, arguments.task, arguments.input, arguments.output, fields=arguments.field, keep=keep)
+    return 0
+
+
+def _generate_for_run(arguments: argparse.Namespace) -> int:
     from t2t.config.run import load_run
     from t2t.runs.generate import generate_run
 
@@ -151,8 +170,17 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--config", type=Path, metavar="FILE", help="the run file, as launch.sh is given it")
     _run_arguments(train, config=False)
     train.add_argument("--allow-unverified", dest="set", action="append_const", const=ALLOW_UNVERIFIED, help=ALLOW_HELP)
-    generate = add("generate", _generate, "write predictions of the trained model")
-    _run_arguments(generate)
+    generate = add("generate", _generate, "write predictions for the splits of a run, or answers for your own records")
+    generate.add_argument("--config", type=Path, metavar="FILE", help="the run file, for the splits of its tasks")
+    _run_arguments(generate, config=False)
+    generate.add_argument("--model", type=Path, metavar="DIR", help="a model folder, for records that have no gold")
+    generate.add_argument("--task", metavar="NAME", help="one of the model's tasks; not needed where it has one")
+    input_help = "jsonl, json, csv, tsv, parquet, or lines of text; - is standard input"
+    generate.add_argument("--input", metavar="FILE", help=input_help)
+    output_help = "jsonl, or parquet by its ending; default: standard output"
+    generate.add_argument("--output", type=Path, metavar="FILE", help=output_help)
+    generate.add_argument("--field", action="append", default=[], metavar="F=COLUMN", help="the column that a field is")
+    generate.add_argument("--keep", metavar="A,B", help="columns of the input that stand in the output too")
     generate.add_argument("--types", metavar="A,B", help="ask for types of your own, of tasks with types: sampled")
     _run_arguments(add("evaluate", _evaluate, "score the predictions and print a table"))
     _run_arguments(add("report", _report, "write the HTML report of a run"))

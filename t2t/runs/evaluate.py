@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from t2t import __version__
-from t2t.config.run import RunConfig
+from t2t.config.run import RunConfig, load_run
 from t2t.errors import RunDirectoryError, UnreachableGold
 from t2t.linear.parsed import Issue, Parsed
 from t2t.metrics import Metric, build_metrics, health_metrics, score
@@ -137,6 +137,14 @@ def evaluate_run(run: RunConfig) -> list[Row]:
         limit=run.generate.limit,
         decoding=run.generate.decoding,
     )
+
+
+def evaluate_file(path: str | Path, overrides: Sequence[str] = ()) -> list[Row]:
+    """Score the predictions of a run file's run, as ``t2t evaluate --config FILE`` does; see ``evaluate``.
+
+    ``overrides``: settings of the run file, "a.b=c".
+    """
+    return evaluate_run(load_run(path, overrides))
 
 
 def task_metrics(task: Scorable) -> list[Metric]:

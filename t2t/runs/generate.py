@@ -8,30 +8,27 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TextIO, TypeAlias
+from typing import TextIO
 
 import torch
 from tqdm import tqdm
 
 from t2t.config.run import RunConfig
-from t2t.data.encode import Encoder, Ids
-from t2t.engine.distributed import has_gpu
-from t2t.errors import DataError, RunDirectoryError, RunFileError
-from t2t.generation.torch_engine import Output, Request, TorchEngine
+from t2t.data.encode import Encoder
+from t2t.errors import RunFileError
+from t2t.generation.torch_engine import Output, Request
 from t2t.linear.parsed import Issue, to_json
-from t2t.model.backbone import load_pretrained
-from t2t.model.pretrained import check_ids
-from t2t.model.tokenizer import load_tokenizer
 from t2t.runs.aside import set_aside
 from t2t.runs.prediction_lines import parse_line
 from t2t.runs.run_files import prediction_file, prediction_name, whole_file
 from t2t.runs.run_tasks import answering_tasks
+from t2t.serving.answers import answer
+from t2t.serving.loading import load_engine
 from t2t.structures import Example, Json
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
 
-_WINDOW = 4096
-_Input: TypeAlias = tuple[Example, str, Ids]  # a window with its prompt
+_SHOWN_EVERY = 500  # examples
 
 
 def generate(
@@ -113,17 +110,6 @@ def generate_run(run: RunConfig, types: str | None = None) -> dict[str, int]:
     )
 
 
-def load_engine(directory: Path, device: str | None = None, dtype: torch.dtype = torch.float32) -> TorchEngine:
-    """The model and tokenizer of a run (its ``model/``) or of a model directory, ready to generate."""
-    model = next((path for path in (directory / "model", directory) if (path / "config.json").is_file()), None)
-    if model is None:
-        raise RunDirectoryError(str(directory), "no model/config.json", "train first, or name a directory with a model")
-    t5 = load_pretrained(model, dtype=dtype)
-    tokenizer = load_tokenizer(model, t5.config.vocab_size)
-    check_ids(str(model), tokenizer, t5.config)
-    return TorchEngine(t5, tokenizer, device or ("cuda" if has_gpu() else "cpu"), dtype)
-
-
 def _wanted(tasks: Sequence[Task], splits: Sequence[str]) -> list[tuple[Task, str]]:
     """The splits that each task has, of those that are asked for; a task that has none is passed over with a line.
 
@@ -152,41 +138,16 @@ def _write_split(
 ) -> int:
     written = read = again = 0
     constrain = constrain and task.constrainable
-    while batch := list(islice(examples, _WINDOW)):
-        asked = _asked(task, batch, encoder, bad)
-        inputs = [one for _, several in asked for one in several]
-        requests = [
-            Request(window.id, ids.tolist(), partial(task.grammar, window) if constrain else None)
-            for window, _, ids in inputs
-        ]
-        outputs = iter(decode(requests))
-        for example, several in asked:
-            answers = [(prompt, output) for (_, prompt, _), output in zip(several, outputs, strict=False)]
-            file.write(_line(task, example, answers))
-            again += sum(output.constrained for _, output in answers)
-        written += len(asked)
-        read += len(inputs)
-        if constrain and read:
+    for example, answers in answer(task, examples, encoder, decode, constrain, bad):
+        file.write(_line(task, example, answers))
+        again += sum(output.constrained for _, output in answers)
+        read += len(answers)
+        written += 1
+        if constrain and written % _SHOWN_EVERY == 0:
             bar.set_postfix(constrained=f"{again / read:.1%}")
+    if constrain and read:
+        bar.set_postfix(constrained=f"{again / read:.1%}")
     return written
-
-
-def _asked(
-    task: Task, batch: Sequence[Example], encoder: Encoder, bad: BadRecords
-) -> list[tuple[Example, list[_Input]]]:
-    """The examples with what the model reads of each; those with a prompt that does not fit are bad."""
-    windows = [task.windows(example) for example in batch]
-    fitted = iter(encoder.prompts(task, [window for several in windows for window in several]))
-
-    def whole(one: tuple[Example, list[Example]]) -> tuple[Example, list[_Input]]:
-        inputs: list[_Input] = []
-        for window, prompt in [(window, next(fitted)) for window in one[1]]:
-            if isinstance(prompt, DataError):
-                raise prompt
-            inputs.append((window, *prompt))
-        return one[0], inputs
-
-    return list(bad.each(zip(batch, windows, strict=True), whole))
 
 
 def _line(task: Task, example: Example, answers: Sequence[tuple[str, Output]]) -> str:

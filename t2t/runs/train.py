@@ -47,6 +47,7 @@ from t2t.runs.evaluate import task_metrics
 from t2t.runs.run_files import write_json
 from t2t.runs.run_tasks import load_tasks
 from t2t.structures import Json
+from t2t.tasks.kept import FILE, Lengths, keep
 from t2t.tasks.mixture import Mixture, log_rate, relative
 from t2t.tasks.task import Task
 
@@ -109,7 +110,7 @@ def _train(config: RunConfig, settings: dict[str, Any], tasks: list[Task], devic
     # model/ comes last: it says that the run is finished
     on_first(lambda: _write_facts(config, prepared, plan, model, end))
     _print_drawn(prepared)
-    _save_model(config, engine, model, prepared.tokenizer)
+    _save_model(config, engine, model, prepared)
     return config.directory
 
 
@@ -330,17 +331,17 @@ def _build_model(config: RunConfig, tokenizer: PreTrainedTokenizerFast) -> T5For
     return build_from_scratch(config.model.from_scratch or {}, len(tokenizer), config.seed)
 
 
-def _save_model(
-    config: RunConfig, engine: Engine, model: T5ForConditionalGeneration, tokenizer: PreTrainedTokenizerFast
-) -> None:
-    """Write model/ whole and on disk, or not at all."""
+def _save_model(config: RunConfig, engine: Engine, model: T5ForConditionalGeneration, prepared: Prepared) -> None:
+    """Write model/ with its tasks, whole and on disk, or not at all."""
     weights = engine.weights_for_use()
     if weights is None:
         distributed.barrier()
         return
     fresh = copy_with(model.config, weights)
     with whole_folder(config.directory / "model") as folder:
-        save_model(fresh, tokenizer, folder, config.lengths.target)
+        save_model(fresh, prepared.tokenizer, folder, config.lengths.target)
+        lengths = Lengths(config.lengths.prompt, config.lengths.target)
+        (folder / FILE).write_text(keep(prepared.tasks, lengths, __version__), encoding="utf-8")
     distributed.barrier()
 
 

@@ -39,12 +39,17 @@ class Answering:
         self._references = Expression(given, template.where(("references",))) if given else None
 
     @cached_property
-    def target(self) -> Target:
-        """The target tree; label sets that stand in files or in the training data are read for it."""
+    def spec(self) -> Json:
+        """The target as the template has it; label sets that stand in files or in the training data are read for it."""
         spec = self._template.target
-        if self.reads_sets:
-            spec = resolve_sets(spec, self._each_of_training, self._template.path.parent, self._line)
-        return Target(spec, self._line)
+        if not self.reads_sets:
+            return spec
+        return resolve_sets(spec, self._each_of_training, self._template.path.parent, self._line)
+
+    @cached_property
+    def target(self) -> Target:
+        """The target tree."""
+        return Target(self.spec, self._line)
 
     def _line(self, path: tuple[str | int, ...]) -> str:
         return self._template.where(("target", *path))

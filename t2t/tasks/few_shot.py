@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
 from t2t.config.template import FewShot
@@ -57,10 +57,29 @@ class Exemplars:
 
     def before(self, prompt: str, example: Example, wording: int, seed: int, epoch: int | None) -> str:
         """``prompt`` behind its exemplars, which are in the same wording; it ends where its target would begin."""
-        form, between = self.settings.as_, self.settings.between
         pairs = [self._render(found, wording) for found in self.draw(example, seed, epoch)]
-        shown = [_written(form, *pair) for pair in pairs]
-        return between.join([*shown, _written(form.partition("{target}")[0].rstrip(), prompt, "")])
+        return in_front(prompt, pairs, self.settings)
+
+
+class KeptExemplars(Exemplars):
+    """The same from solved examples that were written down, where their data are no longer at hand."""
+
+    def __init__(self, settings: FewShot, name: str, solved: Sequence[tuple[str, str]]) -> None:
+        super().__init__(settings, name, list, lambda example, wording: ("", ""))
+        self._solved = list(solved)
+
+    def before(self, prompt: str, example: Example, wording: int, seed: int, epoch: int | None) -> str:
+        others = [pair for pair in self._solved if pair[0] != prompt]
+        digest = hashlib.blake2b(f"{seed}/{epoch}/{self.name}/{example.id}".encode(), digest_size=8).digest()
+        first = int.from_bytes(digest) % max(1, len(others))
+        chosen = [*others[first:], *others[:first]][: self.settings.k]
+        return in_front(prompt, chosen, self.settings)
+
+
+def in_front(prompt: str, pairs: Sequence[tuple[str, str]], settings: FewShot) -> str:
+    """``prompt`` behind solved examples, each a prompt and a target; it ends where its target would begin."""
+    shown = [_written(settings.as_, *pair) for pair in pairs]
+    return settings.between.join([*shown, _written(settings.as_.partition("{target}")[0].rstrip(), prompt, "")])
 
 
 def _written(form: str, prompt: str, target: str) -> str:

@@ -25,7 +25,7 @@ from t2t.linear.parsed import Parsed
 from t2t.linear.prompt import Prompt
 from t2t.linear.target import Target
 from t2t.registry import did_you_mean
-from t2t.structures import Example, Rendered, Value
+from t2t.structures import Example, Json, Rendered, Value
 from t2t.tasks.answering import Answering
 from t2t.tasks.bad_records import BadRecords, OnBad
 from t2t.tasks.reading import Reading
@@ -41,12 +41,15 @@ class Task:
         template: as its file says it.
         limit: how many examples of the training split a run trains on (None: all); solved examples and other mentions
             come from those. Label sets that are read from the data come from all of it.
+        solved: prompts and targets of solved examples, where no data are at hand to draw them from.
 
     Raises:
         TemplateError: the template is wrong; the message says FILE:LINE, what was found and what to do.
     """
 
-    def __init__(self, template: Template, limit: int | None = None) -> None:
+    def __init__(
+        self, template: Template, limit: int | None = None, solved: Sequence[tuple[str, str]] | None = None
+    ) -> None:
         self.template = template
         self.limit = limit
         self.name = template.task
@@ -56,7 +59,7 @@ class Task:
         self.metrics_where = template.where(("metrics",))
         self._reading = Reading(template)
         self._answering = Answering(template, self._reading.each_of_training)
-        self._wording = Wording(template, lambda: self.target, self._drawn_from, self.target_text)
+        self._wording = Wording(template, lambda: self.target, self._drawn_from, self.target_text, solved)
         self._all_types: Target | None = None
         if not self._answering.reads_sets:
             self.compile()
@@ -69,6 +72,15 @@ class Task:
     def target(self) -> Target:
         """The target tree; label sets that stand in files or in the training data are read for it."""
         return self._answering.target
+
+    @property
+    def target_spec(self) -> Json:
+        """The target as YAML would have it, with all label sets written out."""
+        return self._answering.spec
+
+    def solved(self) -> Iterator[tuple[str, str]]:
+        """Prompts and targets of the examples that ``few_shot:`` draws from; none without it."""
+        return self._wording.solved()
 
     @property
     def types(self) -> WantedTypes | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 from t2t.config.template import Template
@@ -13,7 +13,7 @@ from t2t.linear.scope import kind_of
 from t2t.linear.target import Target
 from t2t.registry import did_you_mean
 from t2t.structures import Example, Record, Value
-from t2t.tasks.few_shot import Exemplars
+from t2t.tasks.few_shot import Exemplars, KeptExemplars
 from t2t.tasks.mentions import Mentions
 from t2t.tasks.wanted_types import WantedTypes
 
@@ -26,6 +26,7 @@ class Wording:
         target: gives the compiled target, whose words prompts list; called when they are first needed.
         examples: gives those of a split from which exemplars and other mentions are drawn.
         target_text: the target string of an exemplar.
+        solved: prompts and targets to draw exemplars from, in place of examples.
     """
 
     def __init__(
@@ -34,23 +35,32 @@ class Wording:
         target: Callable[[], Target],
         examples: Callable[[str], Iterator[Example]],
         target_text: Callable[[Example], str],
+        solved: Sequence[tuple[str, str]] | None = None,
     ) -> None:
         self._template = template
         self._name = template.task
         self._target = target
         self._examples = examples
         self._target_text = target_text
-        self._exemplars = self._few_shot()
+        self._exemplars = self._few_shot(solved)
 
-    def _few_shot(self) -> Exemplars | None:
+    def _few_shot(self, solved: Sequence[tuple[str, str]] | None) -> Exemplars | None:
         settings = self._template.few_shot
         if settings is None:
             return None
+        if solved is not None:
+            return KeptExemplars(settings, self._name, solved)
 
         def render(example: Example, wording: int) -> tuple[str, str]:
             return self._worded(example, example.fields, wording, 0, None), self._target_text(example)
 
         return Exemplars(settings, self._name, lambda: self._examples(settings.split), render)
+
+    def solved(self) -> Iterator[tuple[str, str]]:
+        """Prompts and targets of the examples that exemplars are drawn from; none without ``few_shot:``."""
+        settings = self._template.few_shot
+        for example in self._examples(settings.split) if settings is not None else ():
+            yield self._worded(example, example.fields, 0, 0, None), self._target_text(example)
 
     @cached_property
     def types(self) -> WantedTypes | None:

@@ -51,7 +51,7 @@ def lines(file: Path) -> list[dict]:
 
 
 def test_each_input_has_one_line_in_order(run: Path, task: Task, monkeypatch) -> None:
-    monkeypatch.setattr(runs, "_WINDOW", 2)
+    monkeypatch.setattr("t2t.serving.answers.WINDOW", 2)
     assert generate(run, [task], ["test", "valid"], target_limit=3) == {"mood/line": 3, "mood/line@valid": 3}
     examples = list(task.examples("test"))
     found = lines(run / "predictions" / "mood" / "line.jsonl")

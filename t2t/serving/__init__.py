@@ -1,0 +1,1 @@
+"""Answering records that have no gold: a model folder with its tasks, files in, files out."""

@@ -1,0 +1,34 @@
+"""A model and its tokenizer from a folder, ready to generate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from t2t.engine.distributed import has_gpu
+from t2t.errors import RunDirectoryError
+from t2t.generation.torch_engine import TorchEngine
+from t2t.model.backbone import load_pretrained
+from t2t.model.pretrained import check_ids
+from t2t.model.tokenizer import load_tokenizer
+
+
+def model_folder(directory: Path) -> Path:
+    """The folder of the model: ``model/`` of a run, or the directory itself. RunDirectoryError if there is none."""
+    for path in (directory / "model", directory):
+        if (path / "config.json").is_file():
+            return path
+    raise RunDirectoryError(str(directory), "no model/config.json", "train first, or name a directory with a model")
+
+
+def load_engine(directory: Path, device: str | None = None, dtype: torch.dtype = torch.float32) -> TorchEngine:
+    """The model and tokenizer of a run (its ``model/``) or of a model directory, ready to generate.
+
+    ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU.
+    """
+    model = model_folder(directory)
+    t5 = load_pretrained(model, dtype=dtype)
+    tokenizer = load_tokenizer(model, t5.config.vocab_size)
+    check_ids(str(model), tokenizer, t5.config)
+    return TorchEngine(t5, tokenizer, device or ("cuda" if has_gpu() else "cpu"), dtype)

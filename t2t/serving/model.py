@@ -1,0 +1,144 @@
+"""A model that knows its tasks: ``t2t.load``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from t2t.data.encode import Encoder
+from t2t.generation.torch_engine import TorchEngine
+from t2t.linear.parsed import Issue, Parsed, to_json
+from t2t.serving.answers import Answers, answer
+from t2t.serving.inputs import as_examples, given_records, read_records
+from t2t.serving.loading import load_engine, model_folder
+from t2t.structures import Example, Json, Value
+from t2t.tasks.bad_records import BadRecords
+from t2t.tasks.kept import Answerer, KeptTasks
+
+_BATCH_TOKENS = 32768
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model said of one input.
+
+    ``value``: the structure of the task's target: a label, a text, a number, a ``structures.Span`` with offsets into
+    the input, a list of items or a mapping of fields. ``issues``: what was not as it should be. ``score``: the mean
+    log-probability of the output's tokens in nats. ``text``: the output as it was generated. ``constrained``: it was
+    decoded again inside the target language.
+    """
+
+    id: str
+    value: Value
+    issues: tuple[Issue, ...]
+    score: float
+    text: str
+    constrained: bool
+
+    def to_json(self) -> dict[str, Json]:
+        """As a line of the command's output: id, value with offsets, issues, score."""
+        issues = [{"kind": one.kind, "path": one.path, "text": one.text} for one in self.issues]
+        return {"id": self.id, "value": to_json(self.value), "issues": issues, "score": self.score}
+
+
+class Model:
+    """A trained model with its tasks, on one device. ``t2t.load`` makes it.
+
+    ``model("atlas/ner_en", ["Ada moved to Oslo"])`` gives an Answer for each input, in their order.
+    """
+
+    def __init__(self, engine: TorchEngine, tasks: KeptTasks, *, num_beams: int = 1, constrain: bool = True) -> None:
+        self._engine = engine
+        self._kept = tasks
+        self._constrain = constrain
+        self._encoder = Encoder(engine.tokenizer, tasks.lengths.prompt, tasks.lengths.target)
+        self._decode = partial(
+            engine.generate, max_tokens=tasks.lengths.target, batch_tokens=_BATCH_TOKENS, num_beams=num_beams
+        )
+
+    @property
+    def tasks(self) -> list[str]:
+        """The names of the tasks that the model knows."""
+        return self._kept.names
+
+    def __call__(self, task: str | None, inputs: Iterable[str | Mapping[str, Json]]) -> list[Answer]:
+        """The answers for texts, or for records with the fields that the task's prompt and answers need.
+
+        ``task``: one of ``tasks``; None where there is only one. Gold is neither read nor asked for.
+
+        Raises:
+            InputError: the model has no such task.
+            DataError: an input lacks a field, or does not fit.
+        """
+        answerer = self._kept.get(task)
+        examples = as_examples(given_records(inputs, answerer), answerer, {}, BadRecords())
+        return [found for found, _ in self._answers(answerer, examples, BadRecords())]
+
+    def answer_file(
+        self, task: str | None, name: str, fields: Mapping[str, str], bad: BadRecords
+    ) -> Iterator[tuple[Answer, dict[str, Json]]]:
+        """The answer and the data of each record of a file (or ``-``), streamed; what cannot be used goes to ``bad``.
+
+        ``fields``: columns and the fields that they are.
+        """
+        answerer = self._kept.get(task)
+        records = read_records(name, answerer, bad)
+        return self._answers(answerer, as_examples(records, answerer, fields, bad), bad)
+
+    def _answers(
+        self, answerer: Answerer, examples: Iterator[tuple[Example, dict[str, Json]]], bad: BadRecords
+    ) -> Iterator[tuple[Answer, dict[str, Json]]]:
+        waiting: dict[int, dict[str, Json]] = {}
+
+        def remembered() -> Iterator[Example]:
+            for example, data in examples:
+                waiting[id(example)] = data
+                yield example
+
+        task = answerer.task
+        constrain = self._constrain and task.constrainable
+        for example, answers in answer(task, remembered(), self._encoder, self._decode, constrain, bad):
+            yield _answer(answerer, example, answers), waiting.pop(id(example))
+
+
+def _answer(answerer: Answerer, example: Example, answers: Answers) -> Answer:
+    outputs = [output for _, output in answers]
+    parsed: Parsed = answerer.task.parse_windows([(output.text, output.score) for output in outputs], example)
+    known = {kind: any(getattr(one, kind) for one in outputs) for kind in ("cut", "closed", "unsayable")}
+    issues = (*parsed.issues, *(Issue(kind, "", "") for kind, true in known.items() if true))
+    score = sum(one.score for one in outputs) / len(outputs)
+    text, constrained = "\n".join(one.text for one in outputs), any(one.constrained for one in outputs)
+    return Answer(example.id, parsed.value, issues, score, text, constrained)
+
+
+def load(
+    folder: str | Path,
+    *,
+    device: str | None = None,
+    precision: str = "fp32",
+    num_beams: int = 1,
+    constrain: bool = True,
+) -> Model:
+    """A model that answers what it was trained for: ``model/`` of a run, or the run's directory.
+
+    Args:
+        folder: as ``t2t train`` left it; it need hold nothing else, and nothing of the training data is read.
+        device: "cpu", "cuda", "cuda:1", ...; by default a GPU where there is one.
+        precision: "fp32", "bf16", or "auto": bf16 where the device multiplies it in hardware.
+        num_beams: beams of the search; 1 is greedy.
+        constrain: outputs outside the target language are decoded again inside it.
+
+    Raises:
+        RunDirectoryError: there is no model. InputError: it cannot be used, or keeps no tasks.
+    """
+    from t2t.engine.distributed import has_gpu, multiplies_bf16
+
+    place = device or ("cuda" if has_gpu() else "cpu")
+    fast = precision == "bf16" or (precision == "auto" and multiplies_bf16(torch.device(place)))
+    tasks = KeptTasks(model_folder(Path(folder)))
+    engine = load_engine(Path(folder), place, torch.bfloat16 if fast else torch.float32)
+    return Model(engine, tasks, num_beams=num_beams, constrain=constrain)

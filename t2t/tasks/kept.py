@@ -1,0 +1,246 @@
+"""Tasks as a model folder keeps them: everything resolved, so that nothing of the training data is read again.
+
+``tasks.json`` holds, for each task, its template with label sets written out, its first wording, solved examples for
+``few_shot:``, and the limits of lengths in tokens. It is data: what a stranger's folder says is checked as a template
+is, and code that a template names is not kept.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+from t2t.config.template import FewShot, PromptVariant, Shorten, Template, Types
+from t2t.config.window import WindowSettings
+from t2t.errors import DataError, InputError
+from t2t.linear.inline import Inline
+from t2t.linear.leaves import Choice
+from t2t.linear.python_node import PythonNode
+from t2t.linear.scope import Expression
+from t2t.registry import did_you_mean
+from t2t.structures import Example, Json
+from t2t.tasks.expressions import Mismatch, Reader
+from t2t.tasks.fields import SideFile, compile_field
+from t2t.tasks.json_text import parse_json
+from t2t.tasks.record import RawRecord
+from t2t.tasks.task import Task
+
+FILE = "tasks.json"
+FORM = 1  # rises when older programs could not read the file
+_SOLVED = 64  # examples that stand in for the training split in prompts with exemplars
+_MOST_BYTES = 1 << 27
+_SETS = ("label", "labels")
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Limits in tokens, EOS included, as the model was trained."""
+
+    prompt: int
+    target: int
+
+
+def keep(tasks: Sequence[Task], lengths: Lengths, version: str) -> str:
+    """The content of ``tasks.json`` for the tasks that have outputs and name no code."""
+    kept = [_kept(task) for task in tasks if task.token_task is None and not _names_code(task)]
+    content = {"form": FORM, "t2t": version, "lengths": asdict(lengths), "tasks": kept}
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def _names_code(task: Task) -> bool:
+    return any(isinstance(node, PythonNode) for node in task.target.nodes.values())
+
+
+def _kept(task: Task) -> dict[str, Json]:
+    template = task.template
+    return {
+        "task": task.name,
+        "version": task.version,
+        "description": template.description,
+        "languages": list(template.languages),
+        "fields": None if template.fields is None else dict(template.fields),
+        "lists": dict(template.lists),
+        "prompt": template.prompts[0].text,
+        "shorten": None if template.shorten is None else asdict(template.shorten),
+        "window": None if template.window is None else asdict(template.window),
+        "types": None if template.types is None else asdict(template.types),
+        "few_shot": None if template.few_shot is None else asdict(template.few_shot),
+        "solved": [list(pair) for pair in islice(task.solved(), _SOLVED)],
+        "target": _plain(task.target_spec),
+        "metrics": list(template.metrics),
+    }
+
+
+def _plain(spec: Json) -> Json:
+    """A target as JSON has it: mappings of labels are lists of pairs, whose keys may be numbers and switches."""
+    if not isinstance(spec, Mapping):
+        return spec
+    return {key: _pairs(value) if key in _SETS else _plain(value) for key, value in spec.items()}
+
+
+def _pairs(labels: Json) -> list[list[Json]]:
+    given = labels.items() if isinstance(labels, Mapping) else zip(labels, labels, strict=True)
+    return [list(pair) for pair in given]
+
+
+def _filled(spec: Json) -> Json:
+    """The target again."""
+    if not isinstance(spec, Mapping):
+        return spec
+    return {key: dict(inner) if key in _SETS else _filled(inner) for key, inner in spec.items()}
+
+
+class KeptTasks:
+    """The tasks of a model folder, and the lengths that it was trained with.
+
+    InputError where the folder keeps none, or what it keeps cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+        content = _content(self.path)
+        try:
+            self.lengths = Lengths(**content["lengths"])
+            self._specs: dict[str, dict[str, Json]] = {one["task"]: one for one in content["tasks"]}
+        except (KeyError, TypeError) as error:
+            raise InputError(str(self.path), f"it holds no tasks ({error})", "train again, or put it back") from None
+        self._tasks: dict[str, Answerer] = {}
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._specs)
+
+    def get(self, name: str | None) -> Answerer:
+        """The task called ``name``; the only one where it is None. InputError with a hint if there is none."""
+        if name is None and len(self._specs) == 1:
+            (name,) = self._specs
+        if name is None or name not in self._specs:
+            found = "the model has several tasks" if name is None else f"the model has no task {name!r}"
+            raise InputError(str(self.path), found, f"name one: {', '.join(self.names)}"
+                             if name is None else did_you_mean(name, self.names))  # fmt: skip
+        if name not in self._tasks:
+            try:
+                self._tasks[name] = Answerer(_task(self._specs[name], self.path))
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                found = f"what it says of {name!r} cannot be read ({error})"
+                raise InputError(str(self.path), found, "train again, or put it back") from None
+        return self._tasks[name]
+
+
+def _content(path: Path) -> dict[str, Json]:
+    todo = "train with this version of t2t, which keeps them, or name the folder model/ of a run"
+    if not path.is_file():
+        raise InputError(str(path.parent), f"the model does not keep its tasks (no {FILE})", todo)
+    if path.stat().st_size > _MOST_BYTES:
+        raise InputError(str(path), "it is too large", todo)
+    content = parse_json(path.read_text(encoding="utf-8"), str(path))
+    if not isinstance(content, dict) or content.get("form") != FORM:
+        found = f"it is of form {content.get('form') if isinstance(content, dict) else None!r}, not {FORM}"
+        raise InputError(str(path), found, "use the version of t2t that it was trained with")
+    return content
+
+
+def _task(spec: Mapping[str, Json], path: Path) -> Task:
+    name = spec["task"]
+    few_shot = spec["few_shot"]
+    template = Template(
+        task=name,
+        variant=None,
+        version=spec["version"],
+        description=spec["description"],
+        languages=tuple(spec["languages"]),
+        data={},
+        source={},
+        on_bad="skip",
+        fields=spec["fields"],
+        lists=spec["lists"],
+        prompts=(PromptVariant(spec["prompt"], 1.0),),
+        shorten=None if spec["shorten"] is None else Shorten(**spec["shorten"]),
+        few_shot=None if few_shot is None else FewShot(**few_shot),
+        types=None if spec["types"] is None else Types(**spec["types"]),
+        replace_mentions=None,
+        window=None if spec["window"] is None else WindowSettings(**spec["window"]),
+        token_task=None,
+        target=_filled(spec["target"]),
+        references=None,
+        metrics=tuple(spec["metrics"]),
+        path=path,
+        where=lambda keys: f"{path}: {name}",
+    )
+    solved = [(prompt, target) for prompt, target in spec["solved"]]
+    return Task(template, solved=solved if few_shot is not None else None)
+
+
+class Answerer:
+    """A task for records without gold: of each only the fields are read that the prompt and the answers need.
+
+    A field is read as the template's ``fields:`` say, or else taken as it is under its own name, so that records in the
+    form of the training data and plain ones do alike.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.needed = _needed(task)
+        given = task.template.fields
+        self._readers = {name: self._reader(name, given) for name in self.needed}
+
+    def _reader(self, name: str, given: Mapping[str, Json] | None) -> Reader | None:
+        if given is None or name not in given or given[name] == name:
+            return None
+        files: list[SideFile] = []
+        read = compile_field(given[name], self.task.template.path.parent, f"{self.task.name}: fields: {name}", files)
+        return None if files else read  # the files of the training data are not here, and others are not looked for
+
+    @property
+    def text_field(self) -> str | None:
+        """The field that a line of text alone stands for; None where more than a text is needed."""
+        template = self.task.template
+        long = template.shorten.field if template.shorten else template.window.field if template.window else None
+        return self.needed[0] if len(self.needed) == 1 else long if len(self.needed) == 0 else None
+
+    def example(self, raw: RawRecord) -> Example:
+        """A record as an example without gold. DataError where a field is missing, or of a kind that cannot be used."""
+        fields = {name: self._field(name, raw) for name in self.needed}
+        example = Example(raw.id, fields, None, raw.where)
+        self.task.prompt(example)
+        self.task.shorten_length(example)
+        for window in self.task.windows(example) if self.task.constrainable else ():
+            self.task.grammar(window)
+        return example
+
+    def _field(self, name: str, raw: RawRecord) -> Json:
+        read, found = self._readers[name], None
+        if read is not None:
+            try:
+                found = read(raw.data)
+            except (Mismatch, DataError):
+                found = None
+        if found is None and name in raw.data:
+            found = raw.data[name]
+        if found is None:
+            has = ", ".join(map(str, raw.data)) or "nothing"
+            todo = f"add it, or say which field it is: --field {name}=FIELD"
+            raise DataError(raw.where, f"the record has no {name!r}, which {self.task.name} reads (it has {has})", todo)
+        return found
+
+
+def _needed(task: Task) -> tuple[str, ...]:
+    """The fields that the prompt shows, that spans stand in, and that options are taken from."""
+    lists = [spec["each"] for name, spec in task.template.lists.items() if name in task.prompts[0].names]
+    shown = [name for name in task.prompts[0].names if name not in task.template.lists]
+    types = task.types.placeholder if task.types is not None else None
+    choices = [node.options_expression for node in task.target.nodes.values() if isinstance(node, Choice)]
+    copied = [node.field for node in task.target.nodes.values() if isinstance(node, Inline)]
+    roots = [_root(Expression(text, task.name)) for text in lists] + [_root(one) for one in choices]
+    names = [*shown, *roots, *sorted(task.target.span_fields), *copied]
+    return tuple(dict.fromkeys(name for name in names if name != types))
+
+
+def _root(expression: Expression) -> str:
+    """The field at which an expression begins."""
+    found = re.search(r"[^\W\d]\w*", expression.text)
+    return found[0] if found else expression.text

@@ -1,0 +1,165 @@
+"""A trained model answers records without gold: by command and by Python, whatever form they are in."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from transformers import T5ForConditionalGeneration
+
+import t2t
+from t2t.cli import main
+from t2t.errors import DataError, InputError, RunFileError
+from t2t.model.backbone import build_from_scratch, save_model
+from t2t.model.tokenizer import train_tokenizer
+from t2t.structures import Span
+from t2t.tasks.kept import FILE, Lengths, keep
+from t2t.tasks.task import load_task
+
+TEXTS = ["Ada moved to Oslo", "Rome fell; Bo wept", "no names here", "Oslo, Oslo and Oslo"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of random weights that keeps two tasks: constrained, its outputs parse all the same."""
+    folder = tmp_path_factory.mktemp("model")
+    tokenizer = train_tokenizer([f"find names: {text} = city ; person" for text in TEXTS] * 5, 600)
+    torch.manual_seed(1)
+    t5 = build_from_scratch(
+        {"d_model": 32, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2}, len(tokenizer)
+    )
+    save_model(t5, tokenizer, folder, 48)
+    tasks = [load_task("atlas/ner_en"), load_task("atlas/qa_en")]
+    (folder / FILE).write_text(keep(tasks, Lengths(128, 48), "0.1.0"), encoding="utf-8")
+    return folder
+
+
+def test_python(model: Path) -> None:
+    loaded = t2t.load(model)
+    assert loaded.tasks == ["atlas/ner_en", "atlas/qa_en"]
+    answers = loaded("atlas/ner_en", TEXTS)
+    assert [one.id for one in answers] == ["1", "2", "3", "4"]
+    for one, text in zip(answers, TEXTS, strict=True):
+        assert isinstance(one.value, list)
+        assert one.score < 0
+        for item in one.value:
+            assert isinstance(item["text"], Span)
+            assert text[item["text"].start : item["text"].end] == item["text"].text
+            assert item["type"] in ("country", "city", "language", "currency")
+    mapped = loaded("atlas/ner_en", [{"text": text, "id": f"x{n}"} for n, text in enumerate(TEXTS)])
+    assert [one.value for one in mapped] == [one.value for one in answers]
+    assert [one.id for one in mapped] == ["x0", "x1", "x2", "x3"]
+    with pytest.raises(InputError, match="no task 'atlas/ner'"):
+        loaded("atlas/ner", TEXTS)
+    with pytest.raises(DataError, match="input 1: the record has no 'text'"):
+        loaded("atlas/ner_en", [{"txt": "x"}])
+    with pytest.raises(RunFileError, match=r"atlas/qa_en reads .*, not one text"):
+        loaded("atlas/qa_en", ["x"])
+
+
+def run(model: Path, *arguments: str) -> int:
+    return main(["generate", "--model", str(model), *arguments])
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def inputs(folder: Path) -> dict[str, Path]:
+    """The same texts in each form."""
+    made = {name: folder / f"in.{name}" for name in ("jsonl", "json", "csv", "tsv", "parquet", "txt")}
+    rows = [{"text": text, "lang": "en"} for text in TEXTS]
+    made["jsonl"].write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made["json"].write_text(json.dumps(rows))
+    made["csv"].write_text("text,lang\n" + "".join(f'"{text}",en\n' for text in TEXTS))
+    made["tsv"].write_text("text\tlang\n" + "".join(f"{text}\ten\n" for text in TEXTS))
+    pq.write_table(pa.Table.from_pylist(rows), made["parquet"])
+    made["txt"].write_text("".join(f"{text}\n" for text in TEXTS))
+    return made
+
+
+def same(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
+    """Equal but for the last digits of scores, which another batch sums otherwise."""
+    assert [{**one, "score": 0} for one in found] == [{**one, "score": 0} for one in expected]
+    assert [one["score"] for one in found] == pytest.approx([one["score"] for one in expected], abs=1e-4)
+
+
+def test_every_form_of_input_and_output(model: Path, tmp_path: Path) -> None:
+    expected = [one.to_json() for one in t2t.load(model)("atlas/ner_en", TEXTS)]
+    for form, path in inputs(tmp_path).items():
+        out = tmp_path / f"{form}.jsonl"
+        assert run(model, "--task", "atlas/ner_en", "--input", str(path), "--output", str(out)) == 0
+        same(lines(out), expected)
+    out = tmp_path / "out.parquet"
+    more = ("--keep", "lang", "--output", str(out))
+    assert run(model, "--task", "atlas/ner_en", "--input", str(tmp_path / "in.csv"), *more) == 0
+    table = [(row["id"], json.loads(row["value"]), row["lang"]) for row in pq.read_table(out).to_pylist()]
+    assert table == [(one["id"], one["value"], "en") for one in expected]
+    assert list(tmp_path.glob("*.part")) == []
+
+
+def test_standard_input_and_another_name_for_a_column(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = [one.to_json() for one in t2t.load(model)("atlas/ner_en", TEXTS[:2])]
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{TEXTS[0]}\n\n" + json.dumps({"text": TEXTS[1]}) + "\n"))
+    assert run(model, "--task", "atlas/ner_en", "--input", "-") == 0
+    same([json.loads(line) for line in capsys.readouterr().out.splitlines()], expected)
+    (tmp_path / "a.jsonl").write_text(json.dumps({"content": TEXTS[0], "n": 7}) + "\n")
+    more = ("--field", "text=content", "--keep", "n,content")
+    assert run(model, "--task", "atlas/ner_en", "--input", str(tmp_path / "a.jsonl"), *more) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    same(found, [{**expected[0], "n": 7, "content": TEXTS[0]}])
+
+
+def test_bad_records_lose_nothing_of_the_rest(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, last = (json.dumps({"text": text}) for text in TEXTS[:2])
+    rows = [first, "{broken", json.dumps({"txt": 1}), json.dumps({"text": 5}), last]
+    (tmp_path / "a.jsonl").write_bytes("\n".join(rows).encode() + b'\n{"text": "caf\xe9"}\n')
+    out = tmp_path / "out.jsonl"
+    assert run(model, "--task", "atlas/ner_en", "--input", str(tmp_path / "a.jsonl"), "--output", str(out)) == 0
+    expected = [one.to_json()["value"] for one in t2t.load(model)("atlas/ner_en", TEXTS[:2])]
+    assert [line["value"] for line in lines(out)] == expected
+    rejects = lines(tmp_path / "out.jsonl.bad.jsonl")
+    assert [one["where"].rpartition(":")[2] for one in rejects] == ["2", "3", "4", "6"]
+    assert "4 records were set aside" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--model", "m", "--config", "c"), "--config and --model"),
+        ((), "there is neither --config nor --model"),
+        (("--model", "m"), "--input is missing"),
+        (("--model", "m", "--input", "x", "--set", "a=b"), "--types and --set go with --config"),
+        (("--model", "nowhere", "--input", "x"), "no model/config.json"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["generate", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_folder_loads_in_plain_transformers(model: Path) -> None:
+    assert T5ForConditionalGeneration.from_pretrained(model).config.d_model == 32
+
+
+def test_the_public_names_and_what_an_import_costs() -> None:
+    assert t2t.__all__ == ["Task", "__version__", "evaluate", "load", "train"]
+    for name in ("Task", "evaluate", "load", "train"):
+        assert getattr(t2t, name).__doc__
+    with pytest.raises(AttributeError, match="no attribute 'lod'"):
+        _ = t2t.lod
+    code = "import sys, t2t; heavy = {'torch', 'transformers'}; assert not heavy & set(sys.modules); "
+    code += "t2t.Task; assert not heavy & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
