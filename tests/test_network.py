@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from t2t import network
+from t2t.errors import UnreachableError
 from t2t.runs.check import check, check_each
 
 ROOT = Path(__file__).parents[1]
@@ -101,6 +102,9 @@ def test_data_out_of_reach_are_listed_together_and_no_errors(tmp_path: Path, mon
     )
     assert head in text
     assert text.count("demo/far0") == 1
+    monkeypatch.setattr(network, "hub_answers", lambda: False)
+    with pytest.raises(UnreachableError, match="acme/t5: it is no folder here"):
+        check_each(names[:1], Path("acme/t5"))
     (report,) = check_each(names[:1])
     assert report.errors == 0
     assert "data set 'acme/rows' is not kept here, and the hub does not answer" in str(report.to_json()["unreachable"])

@@ -76,6 +76,7 @@ for name in sys.argv[1:]:
         "free": lines["false"], "constrained": lines["true"], "plain": plain,
         "head": head, "kind": model.config.model_type,
         "facts": json.loads((folder / "facts.json").read_text()),
+        "data": json.loads((folder / "data.json").read_text())[f"demo/{name}"],
         "generation": json.loads((folder / "model" / "generation_config.json").read_text()),
     }
 json.dump(found, open("found.json", "w"))
@@ -212,6 +213,17 @@ def test_its_outputs_can_be_constrained(trained: dict[str, Any], name: str) -> N
     strict = [line for line in lines if not line["issues"] or {one["kind"] for one in line["issues"]} <= {"closed"}]
     assert strict
     assert all(line["value"]["name"]["found"] in ("exact", "folded", "accents") for line in strict)
+
+
+def test_what_cannot_be_said_is_counted_told_and_kept(trained: dict[str, Any]) -> None:
+    words = "2 of 4 targets changed, characters 'Š' 2, 'ë' 1, 'ñ' 1"
+    for name in ("t5-small", "t5-v1_1", "flan-t5"):
+        data = trained[name]["data"]
+        assert (data["targets_changed"], data["targets_lost"], data["characters"]) == (2, 0, {"ñ": 1, "Š": 2, "ë": 1})
+        assert data["unsayable"] == words
+    assert trained["said"].count(words) == 3
+    assert trained["mt5"]["data"]["targets_changed"] == 0
+    assert "unsayable" not in trained["byt5"]["data"]
 
 
 def test_pickles_are_told_and_safetensors_are_not(trained: dict[str, Any]) -> None:

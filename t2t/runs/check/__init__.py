@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from t2t.config.library import template_files
 from t2t.errors import InputError, UnreachableError
-from t2t.network import hub_answers
+from t2t.network import check_reach, hub_answers
 from t2t.runs.check.duplicates import Duplicates
 from t2t.runs.check.findings import Report
 from t2t.runs.check.prompts import static_notes
@@ -42,6 +42,8 @@ def check_each(names: Sequence[str], tokenizer: Path | None = None) -> list[Repo
     Every record is read, rendered and parsed back (laws 1 and 1b), with a tokenizer through its ids too (law 3), and
     gold is scored by the task's metrics (law 4). Data are streamed; 8 bytes of each record are kept, for duplicates.
     """
+    if tokenizer is not None:
+        check_reach(str(tokenizer))
     check_one = partial(_check_task, tokenizer=tokenizer)
     workers = min(os.cpu_count() or 1, len(names))
     if len(names) < _MANY or workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
