@@ -124,7 +124,8 @@ class CheckpointSettings:
 @dataclass(frozen=True, slots=True)
 class GenerateSettings:
     """Splits to generate for, ``tokens`` of a batch, at most ``limit`` inputs a task and split, whether outputs that
-    are not strict are decoded again under the grammar of their target, and how many beams the free ones have.
+    are not strict are decoded again under the grammar of their target, how many beams the free ones have, and in what
+    the model computes (``auto``: bf16 where the hardware multiplies it, else fp32).
 
     A batch of ``tokens`` has that many rows x (longest prompt + ``lengths: target``); a beam is a row; 1 is greedy.
     """
@@ -134,6 +135,7 @@ class GenerateSettings:
     limit: int | None
     constrain: bool
     beams: int
+    precision: Literal["auto", "fp32", "bf16"]
 
     @property
     def decoding(self) -> str:

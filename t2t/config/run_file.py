@@ -110,6 +110,7 @@ class Generate(_Strict):
     limit: Positive | None = None
     constrain: bool = True
     beams: Positive = 1
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
 
 
 class RunFile(_Strict):

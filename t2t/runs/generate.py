@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-import torch
 from tqdm import tqdm
 
 from t2t.config.run import RunConfig
@@ -43,7 +42,7 @@ def generate(
     num_beams: int = 1,
     constrain: bool = True,
     device: str | None = None,
-    dtype: torch.dtype = torch.float32,
+    precision: str = "fp32",
     out: str | Path | None = None,
 ) -> dict[str, int]:
     """Write the predictions of the model in ``run_dir`` (or of a model directory) and count the lines of each file.
@@ -52,9 +51,9 @@ def generate(
     ``out`` (default: run_dir) as ``prediction_file`` names them; a file appears when it is complete. ``constrain``:
     outputs that do not parse strictly are decoded again under the grammar of the target, and their lines say
     ``constrained``. ``batch_tokens``: rows of a batch times the longest prompt and ``target_limit`` (a beam is a row).
-    ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. The counts are named TASK, or
-    TASK@SPLIT for other splits than test. An example whose prompt does not fit with nothing left to shorten is a bad
-    record.
+    ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. ``precision``: fp32, bf16, or
+    auto, which is bf16 where the device multiplies it in hardware. The counts are named TASK, or TASK@SPLIT for other
+    splits than test. An example whose prompt does not fit with nothing left to shorten is a bad record.
 
     Raises:
         DataError: a bad record, where the template does not skip them.
@@ -64,7 +63,7 @@ def generate(
     """
     directory = Path(run_dir)
     wanted = _wanted(tasks, splits)
-    engine = load_engine(directory, device, dtype)
+    engine = load_engine(directory, device, precision)
     encoder = Encoder(engine.tokenizer, prompt_limit, target_limit)
     counts: dict[str, int] = {}
     for task, split in wanted:
@@ -106,6 +105,7 @@ def generate_run(run: RunConfig, types: str | None = None) -> dict[str, int]:
         batch_tokens=run.generate.tokens,
         num_beams=run.generate.beams,
         constrain=run.generate.constrain,
+        precision=run.generate.precision,
         out=None if types is None else run.directory / "types" / folder,
     )
 

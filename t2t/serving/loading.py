@@ -6,12 +6,15 @@ from pathlib import Path
 
 import torch
 
-from t2t.engine.distributed import has_gpu
-from t2t.errors import RunDirectoryError
+from t2t.engine.distributed import has_gpu, multiplies_bf16
+from t2t.errors import InputError, RunDirectoryError
 from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import load_pretrained
 from t2t.model.pretrained import check_ids
 from t2t.model.tokenizer import load_tokenizer
+from t2t.registry import did_you_mean
+
+PRECISIONS = ("auto", "fp32", "bf16")
 
 
 def model_folder(directory: Path) -> Path:
@@ -22,13 +25,23 @@ def model_folder(directory: Path) -> Path:
     raise RunDirectoryError(str(directory), "no model/config.json", "train first, or name a directory with a model")
 
 
-def load_engine(directory: Path, device: str | None = None, dtype: torch.dtype = torch.float32) -> TorchEngine:
+def load_engine(directory: Path, device: str | None = None, precision: str = "fp32") -> TorchEngine:
     """The model and tokenizer of a run (its ``model/``) or of a model directory, ready to generate.
 
-    ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU.
+    ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. ``precision``: fp32, bf16, or
+    auto, which is bf16 where the device multiplies it in hardware. InputError for another.
     """
+    place = torch.device(device or ("cuda" if has_gpu() else "cpu"))
+    dtype = _dtype(precision, place)
     model = model_folder(directory)
     t5 = load_pretrained(model, dtype=dtype)
     tokenizer = load_tokenizer(model, t5.config.vocab_size)
     check_ids(str(model), tokenizer, t5.config)
-    return TorchEngine(t5, tokenizer, device or ("cuda" if has_gpu() else "cpu"), dtype)
+    return TorchEngine(t5, tokenizer, place, dtype)
+
+
+def _dtype(precision: str, device: torch.device) -> torch.dtype:
+    if precision not in PRECISIONS:
+        raise InputError("precision", f"{precision!r} is unknown", did_you_mean(precision, PRECISIONS))
+    fast = precision == "bf16" or (precision == "auto" and multiplies_bf16(device))
+    return torch.bfloat16 if fast else torch.float32

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from t2t.data.encode import Encoder
 from t2t.generation.torch_engine import TorchEngine
 from t2t.linear.parsed import Issue, Parsed, to_json
@@ -135,10 +133,6 @@ def load(
     Raises:
         RunDirectoryError: there is no model. InputError: it cannot be used, or keeps no tasks.
     """
-    from t2t.engine.distributed import has_gpu, multiplies_bf16
-
-    place = device or ("cuda" if has_gpu() else "cpu")
-    fast = precision == "bf16" or (precision == "auto" and multiplies_bf16(torch.device(place)))
     tasks = KeptTasks(model_folder(Path(folder)))
-    engine = load_engine(Path(folder), place, torch.bfloat16 if fast else torch.float32)
+    engine = load_engine(Path(folder), device, precision)
     return Model(engine, tasks, num_beams=num_beams, constrain=constrain)

@@ -127,6 +127,12 @@ def test_a_run_file_says_what_is_generated(run: Path, task: Task, tmp_path: Path
     assert not any("constrained" in line for line in lines(prediction_file(run, "mood/line", "valid")))
     constrained = config.load_run(file)
     assert generate_run(constrained) == {"mood/line@valid": 2}
+    asked: list[str] = []
+    real = runs.load_engine
+    monkeypatch.setattr(runs, "load_engine", lambda *given: asked.append(given[2]) or real(*given))
+    generate_run(config.load_run(file, ["generate.precision=bf16"]))
+    generate_run(constrained)
+    assert asked == ["bf16", "fp32"]
     assert (free.generate.decoding, constrained.generate.decoding) == ("greedy", "greedy+constrained")
     found = lines(prediction_file(run, "mood/line", "valid"))
     assert len(found) == 2

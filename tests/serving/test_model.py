@@ -163,3 +163,27 @@ def test_the_public_names_and_what_an_import_costs() -> None:
     code = "import sys, t2t; heavy = {'torch', 'transformers'}; assert not heavy & set(sys.modules); "
     code += "t2t.Task; assert not heavy & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("precision", "hardware", "dtype"),
+    [
+        ("fp32", True, torch.float32),
+        ("bf16", False, torch.bfloat16),
+        ("auto", True, torch.bfloat16),
+        ("auto", False, torch.float32),
+    ],
+)
+def test_precision_is_as_asked_and_auto_goes_by_the_hardware(
+    model: Path, monkeypatch: pytest.MonkeyPatch, precision: str, hardware: bool, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr("t2t.serving.loading.multiplies_bf16", lambda device: hardware)
+    loaded = t2t.load(model, precision=precision)
+    assert {weight.dtype for weight in loaded._engine.model.parameters()} == {dtype}
+    (answer,) = loaded("atlas/ner_en", TEXTS[:1])
+    assert not answer.issues or answer.constrained
+
+
+def test_an_unknown_precision_is_refused(model: Path) -> None:
+    with pytest.raises(InputError, match="precision: 'fp16' is unknown"):
+        t2t.load(model, precision="fp16")
