@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from transformers.utils import logging
 
 from t2t.engine.distributed import has_gpu, multiplies_bf16
 from t2t.errors import InputError, RunDirectoryError
@@ -31,6 +32,7 @@ def load_engine(directory: Path, device: str | None = None, precision: str = "fp
     ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. ``precision``: fp32, bf16, or
     auto, which is bf16 where the device multiplies it in hardware. InputError for another.
     """
+    logging.disable_progress_bar()  # transformers' own, for what takes a moment
     place = torch.device(device or ("cuda" if has_gpu() else "cpu"))
     dtype = _dtype(precision, place)
     model = model_folder(directory)

@@ -43,6 +43,7 @@ def new(names: Sequence[str], out: Path | None = None) -> tuple[str, int]:
     path, renamed = place_for(out, proposal.family, found.stem)
     check_place(path)
     content, remarks = template(path, found, table, proposal)
+    path.parent.mkdir(parents=True, exist_ok=True)  # files are named as they are seen from there
     content["target"] = with_labels(content, path.resolve().parent)
     dropped, errors = left_out(table, proposal)
     write_text(path, write_yaml(content))

@@ -43,6 +43,7 @@ def zh(number: int) -> tuple[str, list[tuple[str, int, str]]]:
 def make(folder: Path, *names: str, out: str = "mine/task.yaml") -> Task:
     text, errors = new([str(folder / name) for name in names], folder / out)
     assert errors == 0, text
+    assert "from: train" not in (folder / out).read_text(encoding="utf-8")  # label sets are written out
     return load_task(str(folder / out))
 
 
