@@ -29,7 +29,7 @@ from t2t.linear.node import INVALID, Invalid, Node, Place, mark_between, one_of
 from t2t.linear.scope import Expression, Scope, kind_of
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Span, Value
-from t2t.text import fold, scalar_text
+from t2t.text import fold, nfkc, scalar_text
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 _DIGITS = 28  # the precision of decimal: what can be rounded
@@ -72,12 +72,15 @@ class SeenLabels(dict[Json, str]):
 class ClosedSet:
     """A bijection between label values and words, with a folded way back.
 
-    Values are equal as ``scalar_text`` has it: "1", 1 and 1.0 are one label, and so are true and "true". ``open``: the
-    gold may hold labels that are not in it.
+    Words that differ in case alone are told apart, and then only exact ones are read. Values are equal as
+    ``scalar_text`` has it: "1", 1 and 1.0 are one label, and so are true and "true". ``open``: the gold may hold labels
+    that are not in it.
     """
 
     def __init__(self, spec: Json, place: Place, key: str) -> None:
         pairs = _pairs(spec, place, key)
+        alike: dict[str, Json] = {}
+        self._by_case: set[str] = set()  # folded words of labels that differ in case alone: only exact ones are read
         self.open = isinstance(spec, SeenLabels)
         self.by_text: dict[str, Json] = {}
         self.words: dict[Json, str] = {}
@@ -85,9 +88,13 @@ class ClosedSet:
         self.folded: dict[str, Json] = {}
         for value, words in pairs:
             line = place.line(key, value) if isinstance(spec, Mapping) else place.line(key)
+            same = " ".join(nfkc(words).split())
+            if same in alike:
+                found = f"labels {value!r} and {alike[same]!r} have the same words {words!r}"
+                raise TemplateError(line, f"{found} after Unicode folding", "give each label words of its own")
+            alike[same] = value
             if fold(words) in self.folded:
-                found = f"labels {value!r} and {self.folded[fold(words)]!r} have the same words {words!r}"
-                raise TemplateError(line, f"{found} after Unicode and case folding", "give each label words of its own")
+                self._by_case.add(fold(words))
             if scalar_text(value) in self.by_text:
                 found = f"labels {value!r} and {self.by_text[scalar_text(value)]!r} are one"
                 raise TemplateError(line, found, "keep one of them")
@@ -105,7 +112,8 @@ class ClosedSet:
         try:
             return self.values[words]
         except KeyError:
-            return self.folded.get(fold(words), INVALID)
+            folded = fold(words)
+            return INVALID if folded in self._by_case else self.folded.get(folded, INVALID)
 
 
 def _pairs(spec: Json, place: Place, key: str) -> list[tuple[Json, str]]:

@@ -19,7 +19,7 @@ Stats: TypeAlias = npt.NDArray[np.float64]
 
 RESAMPLES = 1000
 SEED = 20170817
-_TELLING = ("of", "over", "only", "n", "tokenize", "load", "key")
+_TELLING = ("of", "over", "only", "n", "tokenize", "load", "key", "mentions")
 _CHUNK = 4_000_000  # resampled indices held at once: 32 MB
 _REPEATS = 10  # rows of a kind, on average, from which on kinds are drawn instead of rows
 

@@ -18,6 +18,7 @@ from t2t.errors import InputError
 from t2t.generation.constrain import Constrainer, Guide, Trie
 from t2t.generation.torch_engine import EOS, Output, Request, TorchEngine
 from t2t.linear.grammar import Grammar, admits
+from t2t.linear.parsed import Parsed
 from t2t.linear.target import Target
 from t2t.model.backbone import build_from_scratch, token_nll
 from t2t.model.tokenizer import decode_text, encode_texts, load_tokenizer, train_tokenizer
@@ -29,6 +30,11 @@ LABELS = {"per": "person", "loc": "location", "creative-work": "creative work"}
 SENTENCE = "Ada Lovelace met Ada ; in  Paris = café | 北京 ．\u0301 İ \n \u2581 \ufdd0 #2 none 😀"
 CHINESE = "北京大学的王明明去了上海；她很高兴。"
 WHERE = {"text": SENTENCE, "zh": CHINESE, "options": ["a ; b", "二", "none", ""], "nothing": ""}
+
+
+def strict(parsed: Parsed) -> bool:
+    """True for what a grammar may let through: it does not count occurrences, so a place may be said twice."""
+    return {issue.kind for issue in parsed.issues} <= {"duplicate"}
 
 
 def target(spec: Json) -> Target:
@@ -134,7 +140,7 @@ def test_whatever_the_masks_let_through_is_strict(name: str) -> None:
         assert ids[-1] == EOS
         text = decode_text(trained(), ids)
         assert admits(grammar(name), text)
-        assert TREES[name].parse(text, WHERE).issues == ()
+        assert strict(TREES[name].parse(text, WHERE))
 
     holds()
 
@@ -199,7 +205,7 @@ def test_whatever_t5s_own_vocabulary_says_is_strict(name: str, rows: int | None)
     @given(st.integers(0, 2**32))
     def holds(seed: int) -> None:
         text = said_by_t5(rows, TREES[name], WHERE, seed)
-        assert TREES[name].parse(text, WHERE).issues == ()
+        assert strict(TREES[name].parse(text, WHERE))
         assert admits(grammar(name), text) or name in ("spans", "numbered", "chinese", "events")
 
     holds()
@@ -216,7 +222,7 @@ def test_t5s_own_vocabulary_says_no_mention_that_is_not_found(source: str, seed:
     tree = target(spans("t", repeat="number"))
     guide = t5(rows)[1].guide(tree.grammar({"t": source}))
     assume(guide.allowed(99).size and not guide.lossy)
-    assert tree.parse(said_by_t5(rows, tree, {"t": source}, seed), {"t": source}).issues == ()
+    assert strict(tree.parse(said_by_t5(rows, tree, {"t": source}, seed), {"t": source}))
 
 
 @with_t5
@@ -228,7 +234,7 @@ def test_a_name_with_a_character_that_t5_lacks_is_said_and_found() -> None:
     assert guides.guide(tree.grammar({"t": source})).admits(ids)
     parsed = tree.parse(decode_text(tokenizer, ids), {"t": source})
     assert [item["text"].text for item in parsed.value] == ["Antonín Dvořák"]
-    assert parsed.issues == ()
+    assert strict(parsed)
 
 
 @with_t5
@@ -282,14 +288,14 @@ def test_outputs_of_random_weights_always_parse(name: str) -> None:
         assert not output.cut
         assert output.ids[-1] == EOS
         assert admits(grammar(name), output.text)
-        assert TREES[name].parse(output.text, WHERE).issues == ()
+        assert strict(TREES[name].parse(output.text, WHERE))
 
 
 def test_what_the_limit_would_cut_is_closed_in_time_or_flagged() -> None:
     requests = [ask(f"find {number}", TREES["spans"], WHERE) for number in range(8)]
     outputs = random_engine(1).generate(requests, 40, 500)
     assert any(output.closed for output in outputs)
-    assert all(len(output.ids) <= 40 and TREES["spans"].parse(output.text, WHERE).issues == () for output in outputs)
+    assert all(len(output.ids) <= 40 and strict(TREES["spans"].parse(output.text, WHERE)) for output in outputs)
     assert all(output.cut and not output.closed for output in random_engine(1).generate(requests, 2, 500))
 
 

@@ -412,7 +412,8 @@ def _joint(source: Source, fields: dict[str, Json], found: Linked) -> Proposal:
             "relations": relation_list(source.field, found.type),
         },
     }
-    metrics = [span_metric(), {"relation_f1": {"over": "relations", **_ends(found.type)}}]
+    ends: Json = {"over": "relations", **_ends(found.type)}
+    metrics = [span_metric(), {"relation_f1": ends}, {"relation_f1": {**ends, "mentions": "mentions"}}]
     return Proposal("joint_extraction", fields, [source.field], target, metrics, _split_by(source), long=source.field)
 
 

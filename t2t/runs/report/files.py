@@ -47,6 +47,8 @@ class ScoreRow(TypedDict):
     signature: str
     best: NotRequired[float]
     ceiling: NotRequired[float]
+    unreachable: NotRequired[int]
+    aside: NotRequired[int]
 
 
 class IssueEntry(TypedDict):

@@ -106,7 +106,7 @@ def _task_rows(rows: Sequence[Mapping[str, Json]]) -> str:
         scale = best or max(1.0, float(row["high"]))
         number = _number(float(row["value"]), scale)
         bar = interval(row["value"], row["low"], row["high"], scale)
-        task, n, last = (escape(row["task"]), f"{row['n']:,}", share) if index == 0 else ("", "", "")
+        task, n, last = (escape(row["task"]), _count(row), share) if index == 0 else ("", "", "")
         follows = ' class="next"' if index < len(shown) - 1 else ""
         reach = _number(float(row["ceiling"]), scale) if row.get("ceiling", best) != best else ""
         below = f' <span class="quiet">gold {reach}</span>' if reach else ""
@@ -114,6 +114,13 @@ def _task_rows(rows: Sequence[Mapping[str, Json]]) -> str:
         cells = f'<td>{task}{metric}<td class="num">{number}<td>{bar}<td class="num">{n}<td class="num">{last}'
         lines.append(f"<tr{follows}>{cells}</tr>")
     return "".join(lines)
+
+
+def _count(row: Mapping[str, Json]) -> str:
+    """How many examples were scored, and what stands beside them."""
+    beside = [(row.get("unreachable", 0), "unreachable"), (row.get("aside", 0), "set aside")]
+    told = ", ".join(f"{count:,} {what}" for count, what in beside if count)
+    return f"{row['n']:,}" + (f' <span class="quiet">({told})</span>' if told else "")
 
 
 def _number(value: float, scale: float) -> str:
