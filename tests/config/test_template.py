@@ -43,7 +43,7 @@ def test_a_template_is_read(tmp_path: Path) -> None:
         ("version: 1", "version: 0", 2, "version: 0 is not greater than or equal to 1"),
         ("task: ner/x", "task: ner/y", 1, "does not fit the file's place; name it 'ner/x'"),
         ("{text} = {type}", "{text}{type}", 7, "as: fields {text} and {type} touch; put a mark between them"),
-        ("location: location}", "location: Person}", 10, "have the same words"),
+        ("location: location}", "location: person}", 10, "have the same words"),
         ("span_of: text", "span_off: text", 9, "unknown node 'span_off'; did you mean 'span_of'?"),
         ("{type.labels}", "{typ.labels}", 4, "the target has no node 'typ'; did you mean 'type'?"),
         ("{type.labels}", "{labels}", 4, "write {NODE.labels}"),
