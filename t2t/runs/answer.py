@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from tqdm import tqdm
@@ -11,7 +12,7 @@ from tqdm import tqdm
 from t2t.errors import DataError
 from t2t.serving.inputs import renaming
 from t2t.serving.model import load
-from t2t.serving.outputs import write_rejects, writing
+from t2t.serving.outputs import Rejects, writing
 from t2t.structures import Json
 from t2t.tasks.bad_records import BadRecords
 
@@ -23,27 +24,31 @@ def answer_file(
 
     ``out``: JSON lines or Parquet by its ending; None: standard output. ``fields``: FIELD=COLUMN pairs. ``keep``:
     columns of the input that stand in the output too. Bad records are told on standard error, and stand in
-    OUT.bad.jsonl.
+    OUT.bad.jsonl. DataError, and no output, where all of them are bad.
     """
-    names, rejects = renaming(fields), []
-
-    def reject(error: DataError) -> None:
-        rejects.append({"where": error.where, "found": error.found, "todo": error.todo})
-        if len(rejects) <= 5:
-            print(f"t2t: {error}", file=sys.stderr)
-
-    bad = BadRecords("skip", reject)
-    answered = 0
+    names = renaming(fields)
     loaded = load(model)
+    answered = 0
     with writing(out) as write, tqdm(desc="generate", unit=" records", disable=out is None) as bar:
-        for found, data in loaded.answer_file(task, name, names, bad):
-            kept: dict[str, Json] = {key: data.get(key) for key in keep}
-            write({**found.to_json(), **kept})
-            answered += 1
-            bar.update()
-    if rejects:
-        place = "" if out is None else f", see {out}.bad.jsonl"
-        print(f"t2t: {len(rejects)} records were set aside{place}", file=sys.stderr)
-    if out is not None and rejects:
-        write_rejects(out.with_name(f"{out.name}.bad.jsonl"), rejects)
+        rejects = Rejects(None if out is None else out.with_name(f"{out.name}.bad.jsonl"))
+        with closing(rejects):
+            for found, data in loaded.answer_file(task, name, names, BadRecords("skip", rejects)):
+                if not answered:
+                    _tell_missing(keep, data)
+                kept: dict[str, Json] = {key: data.get(key) for key in keep}
+                write({**found.to_json(), **kept})
+                answered += 1
+                bar.update()
+        if rejects.first is not None and not answered:
+            first = rejects.first
+            found_ = f"{first.found}; none of {rejects.count} records could be answered"
+            raise DataError(first.where, found_, first.todo)
     return answered
+
+
+def _tell_missing(keep: Sequence[str], data: Mapping[str, Json]) -> None:
+    missing = [key for key in keep if key not in data]
+    if missing:
+        has = ", ".join(map(str, data))
+        found = f"the first record has no {', '.join(map(repr, missing))} (it has {has})"
+        print(f"t2t: --keep: {found}; null stands where a record has none", file=sys.stderr)

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from t2t.errors import DataError, RunFileError
+from t2t.errors import RunFileError
 from t2t.structures import Example, Json
 from t2t.tasks.bad_records import BadRecords
+from t2t.tasks.files import decode
 from t2t.tasks.json_text import parse_json
 from t2t.tasks.kept import Answerer
 from t2t.tasks.record import RawRecord
@@ -32,19 +33,25 @@ def renaming(pairs: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def read_records(name: str, answerer: Answerer, bad: BadRecords, stdin: TextIO | None = None) -> Iterator[RawRecord]:
+def read_records(
+    name: str, answerer: Answerer, bad: BadRecords, stdin: Iterable[str | bytes] | None = None
+) -> Iterator[RawRecord]:
     """The records of a file, by its ending, or of standard input (``-``), streamed.
 
-    A line that is no JSON object is a text alone, for a task that reads one. Ids are those of the records, else their
-    numbers from 1. DataError where the file is missing or broken as a whole; what is wrong with one record is bad.
+    A line that is no JSON object is a text alone, for a task that reads one; empty lines say nothing. Ids are those of
+    the records, else their numbers from 1. DataError where the file is missing or broken as a whole; what is wrong with
+    one record is bad.
     """
     if name == "-":
-        return _numbered(_lines(stdin or sys.stdin, answerer, bad))
+        given: Any = getattr(sys.stdin, "buffer", sys.stdin)  # bytes, so that what is no text costs one record
+        return _numbered(_lines(given if stdin is None else stdin, answerer, bad))
     suffix = Path(name.removesuffix(".gz")).suffix.lower()
     if suffix in _FORMATS:
         source = build_source({"format": _FORMATS[suffix], "train": name}, Path.cwd(), name)
     else:
-        source = build_source({"format": "parallel", "train": {_text_field(answerer): name}}, Path.cwd(), name)
+        field = _text_field(answerer)
+        source = build_source({"format": "parallel", "train": {field: name}}, Path.cwd(), name)
+        return _numbered(raw for raw in source.records("train", bad) if raw.data[field].strip())
     return _numbered(source.records("train", bad))
 
 
@@ -61,8 +68,9 @@ def as_examples(
     """Each record as an example without gold, and its data; ``fields`` names columns as the task does."""
 
     def use(raw: RawRecord) -> tuple[Example, dict[str, Json]]:
-        data: dict[str, Any] = {**raw.data, **{fields[key]: raw.data[key] for key in fields if key in raw.data}}
-        return answerer.example(replace(raw, data=data)), raw.data
+        renamed = {fields[key]: raw.data[key] for key in fields if key in raw.data}
+        data: dict[str, Any] = {**raw.data, **renamed}
+        return answerer.example(replace(raw, data=data), renamed), raw.data
 
     return bad.each(records, use)
 
@@ -75,15 +83,14 @@ def _text_field(answerer: Answerer) -> str:
     return field
 
 
-def _lines(stream: TextIO, answerer: Answerer, bad: BadRecords) -> Iterator[RawRecord]:
-    for number, line in enumerate(stream, 1):
-        text, where = line.rstrip("\r\n"), f"standard input:{number}"
-        if not text.strip():
-            continue
-        try:
-            yield RawRecord(where, "", _data(text, where, answerer))
-        except DataError as error:
-            bad.add(error)
+def _lines(stream: Iterable[str | bytes], answerer: Answerer, bad: BadRecords) -> Iterator[RawRecord]:
+    def use(numbered: tuple[int, str | bytes]) -> RawRecord | None:
+        number, line = numbered
+        where = f"standard input:{number}"
+        text = (decode(line, "utf-8", where) if isinstance(line, bytes) else line).rstrip("\r\n")
+        return RawRecord(where, "", _data(text, where, answerer)) if text.strip() else None
+
+    return bad.each(enumerate(stream, 1), use)
 
 
 def _data(text: str, where: str, answerer: Answerer) -> dict[str, Json]:

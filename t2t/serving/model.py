@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -90,17 +91,19 @@ class Model:
     def _answers(
         self, answerer: Answerer, examples: Iterator[tuple[Example, dict[str, Json]]], bad: BadRecords
     ) -> Iterator[tuple[Answer, dict[str, Json]]]:
-        waiting: dict[int, dict[str, Json]] = {}
+        waiting: deque[tuple[Example, dict[str, Json]]] = deque()
 
         def remembered() -> Iterator[Example]:
             for example, data in examples:
-                waiting[id(example)] = data
+                waiting.append((example, data))
                 yield example
 
         task = answerer.task
         constrain = self._constrain and task.constrainable
         for example, answers in answer(task, remembered(), self._encoder, self._decode, constrain, bad):
-            yield _answer(answerer, example, answers), waiting.pop(id(example))
+            while waiting[0][0] is not example:  # it was bad
+                waiting.popleft()
+            yield _answer(answerer, example, answers), waiting.popleft()[1]
 
 
 def _answer(answerer: Answerer, example: Example, answers: Answers) -> Answer:

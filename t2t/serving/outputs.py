@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from t2t.errors import DataError
 from t2t.structures import Json
 
 _ROWS = 4096  # of a row group
-_AS_JSON = ("value", "issues")  # columns whose form a table does not know
+_TOLD = 5  # bad records that are told one by one
+_COLUMNS = ("id", "value", "issues", "score")
 
 
 class Writer(Protocol):
@@ -26,7 +28,8 @@ class Writer(Protocol):
 def writing(path: Path | None) -> Iterator[Writer]:
     """A writer to ``path``: Parquet by its ending, else JSON lines; None: lines on standard output.
 
-    The file takes its name only when it is complete and on disk. In Parquet values and issues stand as JSON.
+    The file takes its name only when it is complete and on disk. In Parquet all columns but the score hold text: what
+    is no text stands there as JSON.
     """
     if path is None:
         yield _line_writer(sys.stdout, flush=True)
@@ -66,9 +69,11 @@ def _parquet(path: Path) -> Iterator[Writer]:
 
     def flush() -> None:
         nonlocal writer
-        table = pa.Table.from_pylist(rows, schema=None if writer is None else writer.schema)
-        writer = writer or ParquetWriter(path, table.schema)
-        writer.write_table(table)
+        if writer is None:
+            names = rows[0] if rows else _COLUMNS
+            types = {name: pa.float64() if name == "score" else pa.string() for name in names}
+            writer = ParquetWriter(path, pa.schema(types.items()))
+        writer.write_table(pa.Table.from_pylist(rows, schema=writer.schema))
         rows.clear()
 
     def write(row: dict[str, Json]) -> None:
@@ -82,10 +87,39 @@ def _parquet(path: Path) -> Iterator[Writer]:
 
 
 def _cell(key: str, value: Json) -> Json:
-    structured = key in _AS_JSON or isinstance(value, list | dict)
-    return json.dumps(value, ensure_ascii=False, default=repr) if structured else value
+    if key == "score" or value is None or (isinstance(value, str) and key != "value"):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=repr)
 
 
-def write_rejects(path: Path, lines: Iterable[dict[str, Json]]) -> None:
-    """Bad records beside the answers: where each stands, what was found and what to do."""
-    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+class Rejects:
+    """Bad records beside the answers: where each stands, what was found and what to do. None: they are only told.
+
+    The file of an earlier run is removed; there is one again from the first bad record on.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.first: DataError | None = None
+        self.count = 0
+        self._file: TextIO | None = None
+        if path is not None:
+            path.unlink(missing_ok=True)
+
+    def __call__(self, error: DataError) -> None:
+        self.first = self.first or error
+        self.count += 1
+        if self.count <= _TOLD:
+            print(f"t2t: {error}", file=sys.stderr)
+        if self.path is not None:
+            self._file = self._file or self.path.open("w", encoding="utf-8", newline="\n")
+            line = {"where": error.where, "found": error.found, "todo": error.todo}
+            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def close(self) -> None:
+        """All are on disk, and their number is told."""
+        if self._file is not None:
+            self._file.close()
+        if self.count:
+            place = "" if self.path is None else f", see {self.path}"
+            print(f"t2t: {self.count} records were set aside{place}", file=sys.stderr)

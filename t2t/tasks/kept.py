@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -202,9 +202,12 @@ class Answerer:
         long = template.shorten.field if template.shorten else template.window.field if template.window else None
         return self.needed[0] if len(self.needed) == 1 else long if len(self.needed) == 0 else None
 
-    def example(self, raw: RawRecord) -> Example:
-        """A record as an example without gold. DataError where a field is missing, or of a kind that cannot be used."""
-        fields = {name: self._field(name, raw) for name in self.needed}
+    def example(self, raw: RawRecord, named: Collection[str] = ()) -> Example:
+        """A record as an example without gold; the fields ``named`` are read under their own names alone.
+
+        DataError where a field is missing, or of a kind that cannot be used.
+        """
+        fields = {name: self._field(name, raw, name in named) for name in self.needed}
         example = Example(raw.id, fields, None, raw.where)
         self.task.prompt(example)
         self.task.shorten_length(example)
@@ -212,9 +215,9 @@ class Answerer:
             self.task.grammar(window)
         return example
 
-    def _field(self, name: str, raw: RawRecord) -> Json:
+    def _field(self, name: str, raw: RawRecord, named: bool) -> Json:
         read, found = self._readers[name], None
-        if read is not None:
+        if read is not None and not named:
             try:
                 found = read(raw.data)
             except (Mismatch, DataError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from t2t.cli import main
 from t2t.errors import DataError, InputError, RunFileError
 from t2t.model.backbone import build_from_scratch, save_model
 from t2t.model.tokenizer import train_tokenizer
+from t2t.serving import outputs
 from t2t.structures import Span
 from t2t.tasks.kept import FILE, Lengths, keep
 from t2t.tasks.task import load_task
@@ -131,6 +133,64 @@ def test_bad_records_lose_nothing_of_the_rest(model: Path, tmp_path: Path, capsy
     rejects = lines(tmp_path / "out.jsonl.bad.jsonl")
     assert [one["where"].rpartition(":")[2] for one in rejects] == ["2", "3", "4", "6"]
     assert "4 records were set aside" in capsys.readouterr().err
+
+
+def test_where_no_record_can_be_answered_the_first_error_is_told(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"content": "x"}) + "\n" + json.dumps({"content": "y"}) + "\n")
+    out = tmp_path / "out.parquet"
+    assert run(model, "--task", "atlas/ner_en", "--input", str(tmp_path / "a.jsonl"), "--output", str(out)) == 2
+    assert "none of 2 records could be answered" in capsys.readouterr().err
+    assert len(lines(tmp_path / "out.parquet.bad.jsonl")) == 2
+    assert not out.exists()
+    (tmp_path / "b.jsonl").write_text(json.dumps({"text": TEXTS[0]}) + "\n")
+    assert run(model, "--task", "atlas/ner_en", "--input", str(tmp_path / "b.jsonl"), "--output", str(out)) == 0
+    assert not (tmp_path / "out.parquet.bad.jsonl").exists()  # it spoke of another run
+
+
+def test_a_field_that_is_named_wins_over_the_template(model: Path, tmp_path: Path) -> None:
+    kept = json.loads((model / FILE).read_text())
+    for one in kept["tasks"]:
+        one["fields"] = {**(one["fields"] or {}), "text": "sentence"}
+    copy = tmp_path / "copy"
+    shutil.copytree(model, copy)
+    (copy / FILE).write_text(json.dumps(kept))
+    (tmp_path / "a.jsonl").write_text(json.dumps({"sentence": "none here", "content": TEXTS[0]}) + "\n")
+    given = ("--task", "atlas/ner_en", "--input", str(tmp_path / "a.jsonl"), "--output", str(tmp_path / "out.jsonl"))
+    expected = [one.to_json() for one in t2t.load(model)("atlas/ner_en", [TEXTS[0], "none here"])]
+    assert run(copy, *given, "--field", "text=content") == 0
+    same(lines(tmp_path / "out.jsonl"), expected[:1])
+    assert run(copy, *given) == 0
+    same(lines(tmp_path / "out.jsonl"), [{**expected[1], "id": "1"}])
+
+
+def test_columns_of_any_kind_are_kept_in_parquet(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(outputs, "_ROWS", 2)
+    values: list[Any] = [None, None, "s", 3, [1], 2.5]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": TEXTS[0], "n": n}) + "\n" for n in values))
+    more = ("--keep", "n,nothere", "--output", str(tmp_path / "out.parquet"))
+    assert run(model, "--task", "atlas/ner_en", "--input", str(tmp_path / "a.jsonl"), *more) == 0
+    assert pq.read_table(tmp_path / "out.parquet")["n"].to_pylist() == [None, None, "s", "3", "[1]", "2.5"]
+    assert "the first record has no 'nothere' (it has text, n)" in capsys.readouterr().err
+
+
+def test_empty_lines_and_bytes_that_are_no_text(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.txt").write_text(f"{TEXTS[0]}\n\n  \n{TEXTS[1]}\n")
+    out = tmp_path / "out.jsonl"
+    assert run(model, "--task", "atlas/ner_en", "--input", str(tmp_path / "a.txt"), "--output", str(out)) == 0
+    expected = [one.to_json() for one in t2t.load(model)("atlas/ner_en", TEXTS[:2])]
+    same(lines(out), expected)
+    piped = f"{TEXTS[0]}\n".encode() + b"caf\xe9\n" + f"{TEXTS[1]}\n".encode()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(piped)))
+    assert run(model, "--task", "atlas/ner_en", "--input", "-") == 0
+    told = capsys.readouterr()
+    same([json.loads(line) for line in told.out.splitlines()], expected)
+    assert "standard input:2: no utf-8 text" in told.err
 
 
 @pytest.mark.parametrize(
