@@ -24,6 +24,8 @@ MOST_LABELS = 300
 _SAMPLE = 500
 _MOST_COLUMNS = 200
 _LONGEST_LABEL = 80
+_SENTENCES_AGAIN = 6  # times, before sentences are taken for labels
+_SENTENCE = re.compile(r".*[.!?;。！？；]|\S+(\s+\S+){3,}|[\u4e00-\u9fff，]{9,}", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _MARKS = "".join(sorted({*"".join(SCHEMES.values())}))
 _TAG = rf"(O|[{_MARKS}][-_]\S+|\S+[-_][{_MARKS}])"
@@ -34,12 +36,13 @@ _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 @dataclass(slots=True)
 class Column:
     """Values of one expression. ``values``: how often each scalar stood there, None when there were too many;
-    ``items``: the same of the texts in lists."""
+    ``items``: the same of the texts and whole
+    numbers in lists."""
 
     path: str
     kinds: Counter[str] = field(default_factory=Counter)
     values: Counter[Json] | None = field(default_factory=Counter)
-    items: Counter[str] | None = field(default_factory=Counter)
+    items: Counter[Any] | None = field(default_factory=Counter)
     characters: int = 0
     texts: int = 0
     chinese: int = 0
@@ -90,8 +93,11 @@ class Column:
         """The values in order, if they can be a closed set: few, short, and met again and again."""
         if self.values is None or not self.values or any(self.is_a(kind) for kind in ("a list", "a mapping")):
             return None
-        short = all(len(str(value)) <= _LONGEST_LABEL and str(value).strip() for value in self.values)
-        return sorted(self.values, key=str) if short and len(self.values) * 2 <= self.n else None
+        said = [str(value) for value in self.values]
+        if not all(len(text) <= _LONGEST_LABEL and text.strip() and "\n" not in text for text in said):
+            return None
+        again = _SENTENCES_AGAIN if sum(map(_is_sentence, said)) * 2 > len(said) else 2
+        return sorted(self.values, key=str) if len(self.values) * again <= self.n else None
 
     def add(self, value: Json) -> None:
         if isinstance(value, NotANumber):
@@ -102,6 +108,7 @@ class Column:
             self._add_text(value)
         elif isinstance(value, list):
             self._add_items([item for item in value if isinstance(item, str)])
+            self.items = _counted(self.items, [item for item in value if type(item) is int])
             self.tags += bool(value) and all(isinstance(item, str) and _TAGS.fullmatch(item) for item in value)
         elif isinstance(value, float):
             self.fractions = self.fractions or not value.is_integer()
@@ -125,6 +132,11 @@ class Column:
         self.items = _counted(self.items, items)
         self.characters += sum(map(len, items))
         self.chinese += sum(len(_CHINESE.findall(item)) for item in items)
+
+
+def _is_sentence(text: str) -> bool:
+    """True for four words and more, for what ends as a sentence does, and for long runs of Chinese."""
+    return _SENTENCE.fullmatch(text.strip()) is not None and _NUMBER.fullmatch(text.strip()) is None
 
 
 def _counted(counts: Counter[Any] | None, values: list[Any]) -> Counter[Any] | None:

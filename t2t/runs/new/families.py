@@ -16,9 +16,11 @@ from t2t.runs.new.keyed import (
     wanted_type,
 )
 from t2t.runs.new.plain import (
+    acceptable_texts,
     classification,
     joined_labels,
     keywords,
+    listed_keywords,
     multi_label,
     one_hot_labels,
     similarity,
@@ -50,6 +52,8 @@ RULES: tuple[Rule, ...] = (
     multi_label,
     joined_labels,
     keywords,
+    listed_keywords,
+    acceptable_texts,
     instruction,
     classification,
     translation,
@@ -76,4 +80,26 @@ def why_not(table: Table) -> tuple[str, str]:
             "add one, or copy a template that joins the file of the answers, e.g. multiple_choice/comve_reason",
         )
     found = f"no input and target were found among: {', '.join(table.columns) or 'no field at all'}"
-    return found, "name the columns text and label (or source and target), or copy a template"
+    template = _like(table)
+    copy = f"copy the template {template}" if template else "copy one of the templates that `t2t list` shows"
+    return found, f"name the columns text and label (or source and target), or {copy}"
+
+
+_LIKE = {
+    "event/triggers_zh": ("events", "event", "event_list", "trigger"),
+    "dialogue/multiwoz_state": ("turns", "state", "dialogue", "dialog", "utterances", "history", "conversation"),
+    "pretraining/wikitext2": ("lines", "passages", "pages", "document", "text", "content"),
+    "relation/spo_zh": ("relations", "triples", "relation_list", "spo_list"),
+    "ner/conll2003": ("entities", "mentions", "spans", "tokens"),
+    "slots/snips_inline": ("slots",),
+    "keywords/inspec": ("keywords", "keyphrases", "words"),
+    "grammar/jfleg": ("corrections",),
+    "closed_qa/trivia_qa": ("answers", "question"),
+    "multi_label/go_emotions": ("labels", "emotions", "tags"),
+}
+
+
+def _like(table: Table) -> str | None:
+    """A template of the library whose records have a field like one of these."""
+    names = {path.split(".")[0].lower() for path in table.columns}
+    return next((template for template, fields in _LIKE.items() if names & {*fields}), None)

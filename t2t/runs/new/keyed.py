@@ -239,11 +239,15 @@ def events(table: Table) -> Proposal | None:
                 None,
             )
             listed = next((k for k in keys if k.lower() in _ARGUMENTS and _is_list(items, k)), None)
+            by_role = next((k for k in keys if k.lower() in _ARGUMENTS and _are_by_role(items, k)), None)
             kind = by_name(
                 [k for k in keys if items.has(name_of(k), is_text)], ("event_type", "type", "label", "class")
             )
-            if trigger is None or listed is None or kind is None:
+            if trigger is None or kind is None or (listed is None and by_role is None):
                 continue
+            if listed is None:
+                unfold: Json = {"unfold": {"of": name_of(by_role or ""), "names": ["role", "text"]}}
+                return _event(source, items.path, trigger, kind, unfold)
             arguments = Items("", tuple([one for event in own for one in event[listed]] for own in items.of_records))
             inner = keys_of(arguments) if arguments.all else ["role", "text"]
             role = by_name(inner, _ROLE)
@@ -253,7 +257,7 @@ def events(table: Table) -> Proposal | None:
             )
             if role is None or said is None:
                 continue
-            return _event(source, items.path, trigger, kind, (listed, role, said))
+            return _event(source, items.path, trigger, kind, [listed, {"map": {"role": role, "text": said}}])
     return None
 
 
@@ -267,9 +271,15 @@ def _is_list(items: Items, key: str) -> bool:
     return all(isinstance(item[key], list) and all(isinstance(one, dict) for one in item[key]) for item in items.all)
 
 
-def _event(source: Source, path: str, trigger: str, kind: str, arguments: tuple[str, str, str]) -> Proposal:
-    listed, role, said = arguments
-    args = [listed, {"map": {"role": role, "text": said}}]
+def _are_by_role(items: Items, key: str) -> bool:
+    """Texts, or lists of texts, by their roles."""
+    values = [item[key] for item in items.all]
+    said = [inner for value in values if isinstance(value, dict) for inner in value.values()]
+    texts = [one for inner in said for one in (inner if isinstance(inner, list) else [inner])]
+    return all(isinstance(value, dict) for value in values) and bool(texts) and all(map(is_text, texts))
+
+
+def _event(source: Source, path: str, trigger: str, kind: str, args: Json) -> Proposal:
     fields = {source.field: source.read, "events": [path, {"map": {"trigger": trigger, "type": kind, "args": args}}]}
     return event_proposal(source, fields)
 

@@ -25,6 +25,10 @@ _ABOUT_RECORDS = (
     "domain",
 )
 _MOST_LABELS = 50  # more different words are titles, names of places, ...
+_INPUTS = (
+    "context", "passage", "paragraph", "document", "article", "evidence", "premise", "hypothesis", "claim", "question",
+    "tables", "table", "schema", "knowledge", "background", "facts", "history",
+)  # fmt: skip
 _TASKS = ("intent", "slots", "entities", "relations", "events", "spans", *LABEL_NAMES)
 
 
@@ -49,6 +53,10 @@ def _texts(value: Json) -> Iterator[str]:
         yield value
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from _texts(item)
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else [value]
 
 
 def _values(table: Table, key: str) -> list[Json]:
@@ -79,7 +87,8 @@ def _is_structured(item: Json) -> bool:
 
 
 def _carries_a_task(table: Table, key: str) -> bool:
-    """Lists of objects, objects under the name of a task, and a second closed set of words."""
+    """Lists of objects, objects under the name of a task, texts under the name of an input, and a second closed set of
+    words."""
     values = _values(table, key)
     if key.lower() in _ABOUT_RECORDS:
         return False
@@ -87,6 +96,8 @@ def _carries_a_task(table: Table, key: str) -> bool:
         return True
     if any(isinstance(value, dict) and value for value in values):
         return key.lower() in _TASKS
+    if key.lower() in _INPUTS and any(isinstance(item, str) for value in values for item in _list(value)):
+        return True
     column = table.columns.get(key)
     words = column is not None and column.labels is not None and 1 < len(column.labels) <= _MOST_LABELS
     texts = all(isinstance(value, str) for value in values) and not (column is not None and column.is_numeric)

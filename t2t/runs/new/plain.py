@@ -52,17 +52,16 @@ def multi_label(table: Table) -> Proposal | None:
     label = named(some, LABEL_NAMES) or (some[0] if some else None)
     if text is None or label is None or not label.fills(table.total):
         return None
-    target = {"labels": closed_set(sorted(label.items or ())), "gold": "labels", "between": " ; ", "empty": "none"}
+    values = sorted(label.items or (), key=lambda value: (isinstance(value, str), value))
+    numbers = not any(isinstance(value, str) for value in values)
+    words = names_of_numbers(table, values) if numbers else None
+    remarks = ["the labels are numbers: give them words that say what they mean"] if numbers and words is None else []
+    target = {"labels": words or closed_set(values), "gold": "labels", "between": " ; ", "empty": "none"}
     fields = {text.name: text.path, "labels": label.path}
+    metrics: list[Json] = ["item_f1", "exact_match"]
     return Proposal(
-        "multi_label",
-        fields,
-        [text.name],
-        target,
-        ["item_f1", "exact_match"],
-        text.path,
-        long=text.name,
-    )
+        "multi_label", fields, [text.name], target, metrics, text.path, remarks=remarks, long=text.name
+    )  # fmt: skip
 
 
 def one_hot_labels(table: Table) -> Proposal | None:
@@ -116,7 +115,7 @@ _LONGEST_PART = 40
 
 def _is_label_list(column: Column) -> bool:
     """True if most lists hold something, and what they hold comes again and again."""
-    counted: dict[str, int] = dict(column.items or {})
+    counted: dict[Json, int] = dict(column.items or {})
     used = sum(counted.values())
     return not column.is_tags and 0 < len(counted) * 2 <= used and used * 2 >= column.n
 
@@ -140,6 +139,48 @@ def keywords(table: Table) -> Proposal | None:
             metrics: list[Json] = [{"item_f1": {"over": "keywords"}}]
             return Proposal("keywords", fields, [text.name], target, metrics, text.path, long=text.name)
     return None
+
+
+def listed_keywords(table: Table) -> Proposal | None:
+    """A text, and a list of phrases from it."""
+    texts = text_columns(table)
+    text = named(texts, TEXT_NAMES) or max(texts, key=lambda column: column.mean, default=None)
+    for phrases in (column for column in table.columns.values() if column.is_a("a list") and not column.is_tags):
+        said = [(row.get(phrases.path) or [], str(row.get(text.path)).casefold()) for row in table.sample if text]
+        parts = [(part, whole) for several, whole in said for part in several]
+        if text is None or not parts or not all(isinstance(part, str) and part.strip() for part, _ in parts):
+            continue
+        if sum(part.casefold() in whole for part, whole in parts) * 2 >= len(parts):
+            fields: dict[str, Json] = {text.name: text.path, "keywords": phrases.path}
+            target = {"each": "keywords", "as": "{word}", "fields": {"word": {"text": "@"}}, "between": " ; "}
+            target |= {"empty": "none"}
+            metrics: list[Json] = [{"item_f1": {"over": "keywords"}}]
+            return Proposal("keywords", fields, [text.name], target, metrics, text.path, long=text.name)
+    return None
+
+
+_ACCEPTABLE = (
+    "answers", "corrections", "references", "targets", "outputs", "responses", "translations", "summaries", "refs",
+)  # fmt: skip
+
+
+def acceptable_texts(table: Table) -> Proposal | None:
+    """A text, and a list of texts each of which is right."""
+    lists = [column for column in table.columns.values() if column.is_a("a list") and column.fills(table.total)]
+    output = named(lists, _ACCEPTABLE)
+    texts = text_columns(table)
+    source = named(texts, INPUT_NAMES) or max(texts, key=lambda column: column.mean, default=None)
+    if output is None or source is None:
+        return None
+    said = [row.get(output.path) or [] for row in table.sample]
+    if not all(several and all(isinstance(one, str) for one in several) for several in said):
+        return None
+    fields: dict[str, Json] = {source.name: source.path, "target": f"{output.path}[0]", "references": output.path}
+    told = f"the first of {output.path} is learned, each of them counts as right"
+    return Proposal(
+        "text_to_text", fields, [source.name], {"text": "target"}, ["chrf", "exact_match"], source.path,
+        remarks=[told], long=source.name, references="references",
+    )  # fmt: skip
 
 
 def _are_phrases(table: Table, phrases: Column, text: Column, by: str) -> bool:
