@@ -108,7 +108,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     from t2t.runs.start import TrainingFailed
 
     try:
-        demo(arguments.set)
+        demo(arguments.set, arguments.ask)
     except TrainingFailed as failed:
         return failed.code
     return 0
@@ -184,7 +184,9 @@ def build_parser() -> argparse.ArgumentParser:
     generate.add_argument("--types", metavar="A,B", help="ask for types of your own, of tasks with types: sampled")
     _run_arguments(add("evaluate", _evaluate, "score the predictions and print a table"))
     _run_arguments(add("report", _report, "write the HTML report of a run"))
-    _run_arguments(add("demo", _demo, "train, generate, evaluate and report the atlas tasks"), config=False)
+    demo = add("demo", _demo, "train, generate, evaluate and report the atlas tasks, and answer sentences")
+    demo.add_argument("--ask", action="append", metavar="TEXT", help="a sentence to answer at the end, again for more")
+    _run_arguments(demo, config=False)
     return parser
 
 

@@ -30,7 +30,7 @@ FLAGS = {
     ],
     "evaluate": ["--config", "--set", "--trust-python"],
     "report": ["--config", "--set", "--trust-python"],
-    "demo": ["--set", "--trust-python"],
+    "demo": ["--ask", "--set", "--trust-python"],
 }
 
 

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from t2t.config.library import shipped
 from t2t.runs.start import start_training
+from t2t.structures import Span, Value
+
+if TYPE_CHECKING:
+    from t2t.serving.model import Model
+
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+SENTENCES = ("He speaks Finnish and pays in euros.", "Envoys from Chile visited Oslo.", "北京是中国的首都。")
 
 
-def demo(overrides: list[str]) -> Path:
-    """Train examples/atlas.yaml, generate, evaluate, print the table; returns the report's path."""
+def demo(overrides: list[str], sentences: Sequence[str] | None = None) -> Path:
+    """Train examples/atlas.yaml, generate, evaluate, print the table and what the model finds in ``sentences``
+    (three of ours by default); returns the report's path."""
     from t2t.config.run import load_run
     from t2t.runs.evaluate import evaluate_run, print_table
     from t2t.runs.generate import generate_run
     from t2t.runs.report import write_report
+    from t2t.serving.model import load
 
     started = time.monotonic()
     config = shipped("examples") / "atlas.yaml"
@@ -24,6 +36,29 @@ def demo(overrides: list[str]) -> Path:
     generate_run(run)
     print_table(evaluate_run(run))
     report = write_report(run.directory)
+    for line in found_in(load(run.directory), sentences or SENTENCES):
+        print(line)
+    print(f"\nask it yourself: echo 'Your sentence.' | t2t generate --model {run.directory} --task TASK --input -")
     print(f"trained in {(trained - started) / 60:.1f} minutes, all in {(time.monotonic() - started) / 60:.1f}")
     print(f"report: {report}")
     return report
+
+
+def found_in(model: Model, sentences: Sequence[str]) -> Iterator[str]:
+    """For each sentence what the demo's tasks for its language find in it."""
+    for sentence in sentences:
+        yield f"\n{sentence}"
+        english = ("atlas/ner_en", "atlas/relation_en", "atlas/event_en")
+        tasks = ("atlas/ner_zh",) if _CHINESE.search(sentence) else english
+        for task in (task for task in tasks if task in model.tasks):
+            (answer,) = model(task, [sentence])
+            yield f"  {task:18} {_told(answer.value)}"
+
+
+def _told(value: Value) -> str:
+    """A value in one line, spans as their surfaces."""
+    if isinstance(value, Span):
+        return value.text
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_told(inner)}" for name, inner in value.items())
+    return " ; ".join(map(_told, value)) or "nothing" if isinstance(value, list) else str(value)

@@ -33,7 +33,7 @@ class Row:
 
     ``ceiling``: what the task's own gold scores, where that is not the best (see t2t.metrics.ceiling). Of the ``n``
     examples ``unreachable`` have a gold that no output can say, and count as wrong; ``aside`` further records of the
-    split were set aside.
+    split were set aside. ``again``: the share of the outputs that were decoded again under the constraint.
     """
 
     task: str
@@ -48,6 +48,7 @@ class Row:
     ceiling: float
     unreachable: int = 0
     aside: int = 0
+    again: float = 0.0
 
 
 def evaluate(
@@ -87,18 +88,20 @@ def _score(
 ) -> tuple[list[Row], list[Json]]:
     """The rows of one split of a task and its worst examples. Of the others only the statistics are kept."""
     rows: list[list[Stats]] = [[] for _ in metrics]
-    ceiling, worst, unreachable = Ceiling(metrics), Worst(metrics), 0
+    ceiling, worst, unreachable, again = Ceiling(metrics), Worst(metrics), 0, 0
     while some := list(islice(judged, _AT_ONCE)):
         found = [[metric.segment(one.references, one.parsed) for one in some] for metric in metrics]
         for known, more in zip(rows, found, strict=True):
             known += more
         worst.add(some, found)
         unreachable += sum(task.is_unreachable(one.example) for one in some)
+        again += sum(bool(one.line.get("constrained")) for one in some)
         _raise_ceiling(ceiling, task, some)
     best = ceiling.values()
     scored = [(metric, stacked(known), best[metric.name]) for metric, known in zip(metrics, rows, strict=True)]
-    made = [replace(_row(task, split, decoding, *one), unreachable=unreachable) for one in scored]
-    return made, worst.entries(task)
+    made = [_row(task, split, decoding, *one) for one in scored]
+    told = [replace(row, unreachable=unreachable, again=again / row.n if row.n else 0.0) for row in made]
+    return told, worst.entries(task)
 
 
 def _raise_ceiling(ceiling: Ceiling, task: Scorable, judged: Sequence[Judged]) -> None:
@@ -162,35 +165,54 @@ def _row(task: Scorable, split: str, decoding: str, metric: Metric, stats: Stats
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as an aligned table; the share of unparseable outputs stands beside the metrics of its task.
+    """The rows as an aligned table: a line for each metric of a task, its splits side by side.
 
     What the gold itself scores has a column where any metric's best is out of reach; so have the records that were set
-    aside, and the examples whose gold no output can say.
+    aside, the examples whose gold no output can say, and the outputs that were decoded again under the constraint.
     """
+    splits = list(dict.fromkeys(row.split for row in rows))
     health = {(row.task, row.split): row.value for row in rows if row.metric == "unparseable"}
-    lines: list[tuple[str, ...]] = [
-        ("task", "metric", "value", "95% interval", "ceiling", "n", "set aside", "unreachable", "unparseable")
+    shown = {(row.task, row.metric, row.split): row for row in rows if row.metric not in HEALTH}
+    lines = list(dict.fromkeys((task, metric) for task, metric, _ in shown))
+    is_first = [index == 0 or lines[index - 1][0] != task for index, (task, _) in enumerate(lines)]
+    columns = [
+        ["task", *(task if first else "" for first, (task, _) in zip(is_first, lines, strict=True))],
+        ["metric", *(metric for _, metric in lines)],
     ]
-    shown = ("", "")
-    for row in rows:
-        if row.metric in HEALTH:
-            continue
-        first = (row.task, row.split) != shown
-        shown = (row.task, row.split)
-        name = prediction_name(row.task, row.split) if first else ""
-        share = f"{health[shown]:.1%}" if first and shown in health else ""
-        interval = f"{number(row.low, row.best)} to {number(row.high, row.best)}"
-        ceiling = number(row.ceiling, row.best) if row.ceiling != row.best else ""
-        count = f"{row.n:,}" if first else ""
-        left = [f"{one:,}" if first and one else "" for one in (row.aside, row.unreachable)]
-        lines.append((name, row.metric, number(row.value, row.best), interval, ceiling, count, *left, share))
-    kept = ("ceiling", "set aside", "unreachable")  # where there is something to say
-    columns = [column for column in zip(*lines, strict=True) if column[0] not in kept or any(column[1:])]
+    for split in splits:
+        cells = [
+            _cells(shown.get((*line, split)), health.get((line[0], split)), first)
+            for first, line in zip(is_first, lines, strict=True)
+        ]
+        titles = (split if len(splits) > 1 else "value", *_TITLES)
+        columns += [
+            [title, *column]
+            for title, column in zip(titles, zip(*cells, strict=True), strict=True)
+            if title not in _AT_NEED or any(column)
+        ]
     widths = [max(map(len, column)) for column in columns]
-    cells = [[cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))]
-             for line in zip(*columns, strict=True)]  # fmt: skip
-    cells.insert(1, ["-" * width for width in widths])
-    return "\n".join("  ".join(line).rstrip() for line in cells)
+    table_ = [
+        [cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))]
+        for line in zip(*columns, strict=True)
+    ]
+    table_.insert(1, ["-" * width for width in widths])
+    return "\n".join("  ".join(line).rstrip() for line in table_)
+
+
+_TITLES = ("95% interval", "ceiling", "n", "set aside", "unreachable", "unparseable", "again")
+_AT_NEED = ("ceiling", "set aside", "unreachable", "again")  # where there is something to say
+
+
+def _cells(row: Row | None, unparseable: float | None, first: bool) -> tuple[str, ...]:
+    """What stands under a split: the value and ``_TITLES``; counts and shares on the first line of a task alone."""
+    if row is None:
+        return ("",) * (1 + len(_TITLES))
+    interval = f"{number(row.low, row.best)} to {number(row.high, row.best)}"
+    ceiling = number(row.ceiling, row.best) if row.ceiling != row.best else ""
+    counts = [f"{row.n:,}", *(f"{one:,}" if one else "" for one in (row.aside, row.unreachable))]
+    shares = ["" if unparseable is None else f"{unparseable:.1%}", f"{row.again:.1%}" if row.again else ""]
+    told = [*counts, *shares] if first else [""] * 5
+    return (number(row.value, row.best), interval, ceiling, *told)
 
 
 def number(value: float, best: float) -> str:

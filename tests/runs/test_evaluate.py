@@ -305,3 +305,24 @@ def test_lines_in_the_order_of_the_examples_are_not_held(tmp_path: Path, monkeyp
         most = max(most, len(alive))
     assert most <= 3
     assert evaluate(tmp_path, [task], ["test"])[0].n == 500
+
+
+def test_splits_stand_side_by_side_with_what_was_decoded_again(tmp_path: Path) -> None:
+    class Two(Colours):
+        def splits(self) -> list[str]:
+            return ["test", "new"]
+
+    predict(tmp_path, GOOD)
+    first = tmp_path / "predictions/toy/colour.jsonl"
+    text = first.read_text(encoding="utf-8").replace("test", "new")
+    (tmp_path / "predictions/toy/colour@new.jsonl").write_text(
+        text.replace('"score"', '"constrained": true, "score"', 1), encoding="utf-8"
+    )
+    rows = evaluate(tmp_path, [Two()], ["test", "new"])
+    assert {(row.split, row.again) for row in rows} == {("test", 0.0), ("new", 0.25)}
+    lines = table(rows).splitlines()
+    titles = "task metric test 95% interval n unparseable new 95% interval n unparseable again"
+    assert lines[0].split() == titles.split()
+    assert lines[2].split()[:3] == ["toy/colour", "accuracy", "0.5000"]
+    assert lines[2].endswith("25.0%")
+    assert len(lines) == 4

@@ -49,6 +49,7 @@ class ScoreRow(TypedDict):
     ceiling: NotRequired[float]
     unreachable: NotRequired[int]
     aside: NotRequired[int]
+    again: NotRequired[float]
 
 
 class IssueEntry(TypedDict):

@@ -69,7 +69,7 @@ def scores(run: RunFiles) -> str:
     splits = sorted({str(row["split"]) for row in run.scores}, key=lambda split: (split != "test", split))
     if not splits:
         return '<h2>Scores</h2><p class="quiet">Not evaluated yet.</p>'
-    notes = {"test": "held-out examples", "patterns": "sentence patterns never trained on; no bound"}
+    notes = {"test": "held-out examples", "patterns": "sentence patterns never trained on"}
     cards = []
     for split in splits:
         table = _table([row for row in run.scores if row["split"] == split])
@@ -89,12 +89,17 @@ def _ungrounded(run: RunFiles) -> bool:
 
 def _table(rows: Sequence[Mapping[str, Json]]) -> str:
     number = '<th class="num">'
-    titles = f"<tr><th>task<th>metric{number}value<th>95% interval{number}n{number}unparseable</tr>"
-    body = [_task_rows(list(group)) for _, group in groupby(rows, key=lambda row: str(row["task"]))]
+    again = f'{number}<span title="decoded again under the constraint">again</span>' if _again(rows) else ""
+    titles = f"<tr><th>task<th>metric{number}value<th>95% interval{number}n{number}unparseable{again}</tr>"
+    body = [_task_rows(list(group), bool(again)) for _, group in groupby(rows, key=lambda row: str(row["task"]))]
     return f"<table>{titles}{''.join(body)}</table>"
 
 
-def _task_rows(rows: Sequence[Mapping[str, Json]]) -> str:
+def _again(rows: Sequence[Mapping[str, Json]]) -> bool:
+    return any(row.get("again") for row in rows)
+
+
+def _task_rows(rows: Sequence[Mapping[str, Json]], with_again: bool) -> str:
     health = {row["metric"]: row["value"] for row in rows if row["metric"] in HEALTH}
     shown = [row for row in rows if row["metric"] not in HEALTH]
     share = f"{health['unparseable']:.1%}" if "unparseable" in health else ""
@@ -112,6 +117,8 @@ def _task_rows(rows: Sequence[Mapping[str, Json]]) -> str:
         below = f' <span class="quiet">gold {reach}</span>' if reach else ""
         metric = f'<td title="{escape(row["signature"], quote=True)}">{escape(row["metric"])}{below}'
         cells = f'<td>{task}{metric}<td class="num">{number}<td>{bar}<td class="num">{n}<td class="num">{last}'
+        if with_again:
+            cells += f'<td class="num">{row.get("again", 0.0):.1%}' if index == 0 else "<td>"
         lines.append(f"<tr{follows}>{cells}</tr>")
     return "".join(lines)
 
