@@ -12,7 +12,7 @@ from t2t.structures import Span, Value
 class Knows:
     """A model that finds the first word of each text."""
 
-    tasks = ("atlas/ner_en", "atlas/ner_zh", "atlas/event_en", "atlas/qa_en")
+    tasks = ("atlas/ner_en", "atlas/ner_zh", "atlas/relation_en", "atlas/qa_en")
 
     def __call__(self, task: str, inputs: list[str]) -> list[Answer]:
         values: dict[str, Value] = {
@@ -21,7 +21,7 @@ class Knows:
                 {"text": Span("x"), "type": "y"},
             ],
             "atlas/ner_zh": [],
-            "atlas/event_en": [{"type": "visit", "args": [{"role": "guest", "text": Span("Chile")}]}],
+            "atlas/relation_en": [{"head": Span("Oslo"), "pairs": [{"role": "guest", "text": Span("Chile")}]}],
         }
         return [Answer("1", values[task], (), 0.0, "", False)]
 
@@ -31,7 +31,7 @@ def test_each_sentence_is_answered_by_the_tasks_of_its_language() -> None:
     assert lines == [
         "\nOslo Zoë",
         "  atlas/ner_en       text: Oslo, type: city ; text: x, type: y",
-        "  atlas/event_en     type: visit, args: role: guest, text: Chile",
+        "  atlas/relation_en  head: Oslo, pairs: role: guest, text: Chile",
         "\n北京是中国的首都。",
         "  atlas/ner_zh       nothing",
     ]

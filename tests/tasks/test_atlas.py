@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import product
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -18,7 +20,7 @@ from t2t.tasks.atlas import make
 from t2t.tasks.atlas.bank import Bank
 from t2t.tasks.atlas.families import FAMILIES, patterns_of
 from t2t.tasks.atlas.names import KINDS, facts, fold, held_out_strings, is_held_out, raw_names
-from t2t.tasks.atlas.pattern import DAYS, parse_pattern
+from t2t.tasks.atlas.pattern import DAYS, PARTS, expand, expand_pair, is_combined, parse_pattern
 from t2t.tasks.atlas.pools import character_runs, word_runs
 from t2t.tasks.atlas.source import LANGUAGES, PATTERNS, SIZES, names
 from t2t.tasks.atlas.translation import PARALLEL, side_of, vocabulary
@@ -176,14 +178,71 @@ def test_translation_has_enough_patterns(bank: Bank) -> None:
     assert len(set(bank.unseen)) >= 3
 
 
+def all_of(pair: str) -> Iterator[str]:
+    """All that a parallel pattern can say."""
+    source, target = pair.split("\t")
+    for places in product(*(range(count + 1) for count in groups(source))):
+        both = [re.split("<([^>]*)>", side) for side in (source, target)]
+        for pieces in both:
+            pieces[1::2] = [words.split("|")[place] for words, place in zip(pieces[1::2], places, strict=True)]
+        yield "\t".join("".join(pieces) for pieces in both)
+
+
+def groups(text: str) -> list[int]:
+    return [words.count("|") for words in re.findall("<([^>]*)>", text)]
+
+
+@pytest.mark.parametrize("bank", PARALLEL.values(), ids=list(PARALLEL))
+def test_both_sides_of_a_translation_have_the_same_groups_and_none_is_on_both_banks(bank: Bank) -> None:
+    assert [pair for pair in bank.seen if len({str(groups(side)) for side in pair.split("\t")}) > 1] == []
+    said = {tuple(pair.split("\t")) for whole in bank.seen for pair in all_of(whole)}
+    assert not {expand_pair(pair, Random(0)) for pair in bank.unseen} & said
+    assert {expand_pair(pair, Random(seed)) for pair in bank.seen for seed in range(20)} <= said
+    assert len(said) > 150
+
+
 @pytest.mark.parametrize("language", list(PATTERNS))
 def test_no_pattern_is_on_both_sides(language: str) -> None:
     seen = [text for bank in PATTERNS[language].banks for text in bank.seen]
     unseen = [text for bank in PATTERNS[language].banks for text in bank.unseen]
-    masked = {shape(text) for text in seen}
+    sayable = [re.compile(as_regex(text, language)) for text in seen]
     assert unseen
-    assert not masked & {shape(text) for text in unseen}
+    assert [text for text in unseen if any(one.fullmatch(shape(text)) for one in sayable)] == []
+    assert not any(is_combined(text) for text in unseen)
     assert all(texts.count(text) == 1 for texts in (seen, unseen) for text in texts)
+
+
+PIECES = re.compile(r"\$([A-Z]+)|<([^<>]*)>|\{([a-z]+)(?::([a-z]+))?\}|[\[\]]|([^$<{\[\]]+)")
+
+
+def as_regex(pattern: str, language: str, slot: Callable[[str], str] = lambda role: "_") -> str:
+    """A regular expression, any case, for all that a pattern can say; ``slot`` of a role in place of what fills it."""
+
+    def one(text: str) -> str:
+        return "".join(map(piece, PIECES.finditer(text)))
+
+    def piece(match: re.Match[str]) -> str:
+        part, words, kind, role, literal = match.groups()
+        if kind:
+            return slot(role or kind)
+        several = PARTS[language][part] if part else None if words is None else words.split("|")
+        return re.escape(literal or "") if several is None else f"(?:{'|'.join(map(one, several))})"
+
+    return f"(?i:{one(pattern)})"
+
+
+def test_a_combined_pattern_says_one_of_its_parts() -> None:
+    assert as_regex("$V <a|b {city}> [c].", "en", str.upper).endswith("(?:a|b\\ CITY)\\ c\\.)")
+    said = {expand("$A <x|y>.", {"A": ("one <two|three>", "{city:a}")}, Random(seed)) for seed in range(40)}
+    first = ("One two", "One three", "{city:a}")
+    assert said == {f"{one} {word}." for one in first for word in "xy"}
+
+
+@pytest.mark.parametrize("language", list(PATTERNS))
+def test_every_part_is_used_and_every_used_part_is_there(language: str) -> None:
+    seen = [text for bank in PATTERNS[language].banks for text in bank.seen]
+    used = {name for text in seen for name in re.findall(r"\$([A-Z]+)", text)}
+    assert used == set(PARTS[language])
 
 
 def shape(pattern: str) -> str:
@@ -194,13 +253,17 @@ def shape(pattern: str) -> str:
 def test_split_patterns_is_made_of_unseen_sentences() -> None:
     banks = [PATTERNS["en"].ner, PATTERNS["en"].plain]
     plain = re.compile("|".join([*DAYS["en"], r"\d+"]))
-    shapes = {side: {shape(text) for bank in banks for text in bank.of(side)} for side in (False, True)}
+    shapes = {
+        side: re.compile("|".join(as_regex(text, "en") for bank in banks for text in bank.of(side)))
+        for side in (False, True)
+    }
     for split, side in (("train", False), ("test", False), ("patterns", True)):
         for record in generated("ner", "en", split):
             text = record.data["text"]
             for mention in reversed(record.data["mentions"]):
                 text = text[: mention["text"]["start"]] + "_" + text[mention["text"]["end"] :]
-            assert set(re.findall(r"[^.]+\.", plain.sub("_", text).replace(". ", "."))) <= shapes[side]
+            said = re.findall(r"[^.?]+[.?]", re.sub("([.?]) ", r"\1", plain.sub("_", text)))
+            assert [one for one in said if not shapes[side].fullmatch(one)] == []
 
 
 @pytest.mark.parametrize(("family", "language"), EXTRACTION)
@@ -224,22 +287,20 @@ def test_test_repeats_no_training_text(family: str, language: str) -> None:
     assert with_names == []  # a text without any name may come again
 
 
-def matcher(pattern: str, head: str) -> str:
+def matcher(pattern: str, head: str, language: str) -> str:
     """A regular expression for the sentences of a pattern about ``head`` (``(?P<head>.+)`` for any)."""
-    slots = {"head": head}
-    return "".join(
-        re.escape(piece) if isinstance(piece, str) else slots.get(piece.role, "(?P<tail>[^.。]+)")
-        for piece in parse_pattern(pattern)
-    )
+    return as_regex(pattern, language, lambda role: head if role == "head" else "(?P<tail>[^.。]+)")
 
 
 def answer_by_rule(data: dict[str, Json], language: str) -> str | None:
     """What the context says in answer to the question, read with the patterns themselves."""
     for relation, bank in PATTERNS[language].questions.items():
-        asked = [m["head"] for q in bank.seen if (m := re.fullmatch(matcher(q, "(?P<head>.+)"), data["question"]))]
+        asked = [
+            m["head"] for q in bank.seen if (m := re.fullmatch(matcher(q, "(?P<head>.+)", language), data["question"]))
+        ]
         for head in asked:
             for pattern in PATTERNS[language].facts[relation].seen:
-                if found := re.search(rf"(^|[.。]\s?){matcher(pattern, re.escape(head))}", data["context"]):
+                if found := re.search(rf"(^|[.。]\s?){matcher(pattern, re.escape(head), language)}", data["context"]):
                     return found["tail"]
     return None
 

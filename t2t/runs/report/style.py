@@ -24,9 +24,9 @@ h2{font-size:18px;margin:40px 0 12px}h3{font-size:14px;margin:0 0 6px}h3 .quiet{
 .scores{grid-template-columns:repeat(auto-fit,minmax(min(100%,600px),1fr))}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums}
-th{font-size:12px;font-weight:500;color:var(--quiet);text-align:left;padding:4px 6px;
+th{font-size:12px;font-weight:500;color:var(--quiet);text-align:left;padding:4px 5px;
 border-bottom:1px solid var(--line);white-space:nowrap}
-td{padding:5px 6px;border-bottom:1px solid var(--grid);white-space:nowrap}tr:last-child td{border-bottom:0}
+td{padding:5px;border-bottom:1px solid var(--grid);white-space:nowrap}tr:last-child td{border-bottom:0}
 tr.next td{border-bottom-color:transparent}.num{text-align:right}
 th:first-child,td:first-child{padding-left:0}th:last-child,td:last-child{padding-right:0}
 .bar{width:90px;height:16px;display:block}.track{fill:var(--track)}.fill{fill:var(--main)}

@@ -14,6 +14,10 @@ class Bank:
     seen: tuple[str, ...]
     unseen: tuple[str, ...]
 
+    def with_combined(self, patterns: tuple[str, ...]) -> Bank:
+        """The same with patterns that are made from parts on the side of training."""
+        return Bank((*self.seen, *patterns), self.unseen)
+
     def of(self, unseen: bool) -> tuple[str, ...]:
         """One of the two sides."""
         return self.unseen if unseen else self.seen

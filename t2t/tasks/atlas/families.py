@@ -103,7 +103,7 @@ def relation(setting: Setting) -> Data | None:
 
 def _event(label: str, mentions: Sequence[Mention]) -> Data:
     trigger = next(m for m in mentions if m.role == "trigger")
-    args = [{"role": m.role, "text": m.span()} for m in mentions if m is not trigger]
+    args = [{"role": m.role, "text": m.span()} for m in names_in(mentions)]
     return {"trigger": trigger.span(), "type": label, "args": args}
 
 

@@ -13,15 +13,53 @@ from functools import cache
 from random import Random
 from typing import TypeAlias
 
+from t2t.tasks.atlas import parts_en, parts_zh
 from t2t.tasks.atlas.names import KINDS
 from t2t.tasks.atlas.pools import Pool
 
 SLOT = re.compile(r"\{(?P<kind>[a-z]+)(?::(?P<role>[a-z]+))?\}|\[(?P<trigger>[^\]]+)\]")
+PARTS: Mapping[str, Mapping[str, Sequence[str]]] = {"en": parts_en.PARTS, "zh": parts_zh.PARTS}
+_PART, _WORDS = re.compile(r"\$([A-Z]+)"), re.compile(r"<([^<>]*)>")
 RUN = {"en": 3, "zh": 2}  # characters
 DAYS = {
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
     "zh": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"),
 }
+
+
+def is_combined(pattern: str) -> bool:
+    """True for a pattern that is made from parts."""
+    return "$" in pattern or "<" in pattern
+
+
+def literals(pattern: str) -> list[str]:
+    """The words of a pattern, whatever is drawn for its parts (whose own words are not among them)."""
+    found = [piece if isinstance(piece, str) else piece.words for piece in parse_pattern(pattern)]
+    return [words for piece in found for words in re.split(r"\$[A-Z]+|[<|>]", piece) if words.strip()]
+
+
+def expand(pattern: str, parts: Mapping[str, Sequence[str]], rng: Random) -> str:
+    """A pattern with one of its parts for each ``$NAME`` and one of its words for each ``<a|b>``, drawn by ``rng``; its
+    first letter is a capital."""
+    if not is_combined(pattern):
+        return pattern
+    while "$" in pattern:
+        pattern = _PART.sub(lambda found: rng.choice(parts[found[1]]), pattern)
+    while "<" in pattern:
+        pattern = _WORDS.sub(lambda found: rng.choice(found[1].split("|")), pattern)
+    return pattern[:1].upper() + pattern[1:]
+
+
+def expand_pair(pair: str, rng: Random) -> tuple[str, str]:
+    """The two sides of a parallel pattern, with the same of the words in each ``<a|b>`` of both, group by group."""
+    source, target = pair.split("\t")
+    drawn = [rng.randrange(words.count("|") + 1) for words in _WORDS.findall(source)]
+
+    def side(text: str) -> str:
+        places = iter(drawn)
+        return _WORDS.sub(lambda found: found[1].split("|")[next(places)], text)
+
+    return side(source), side(target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +133,7 @@ class Draft:
         """Append a sentence, filled from ``given`` by role and otherwise by chance; its mentions, in order."""
         if self.text:
             self.text += self.gap
+        pattern = expand(pattern, PARTS[self.language], self.rng)
         start, parts, added = len(self.text), [], []
         for piece in parse_pattern(pattern):
             if isinstance(piece, Slot):

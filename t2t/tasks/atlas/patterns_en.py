@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
+from t2t.tasks.atlas import parts_en
 from t2t.tasks.atlas.bank import Bank, Patterns
 from t2t.tasks.atlas.stories_en import DETAILS, DIALOGUE, NEWS
 
@@ -269,4 +273,27 @@ EVENTS = {
         ("{language:subject} was [taught] in the schools of {country:place}.",),
     ),
 }
-ENGLISH = Patterns(TOPIC, INTENT, NER, PLAIN, FACTS, ASIDES, QUESTIONS, EVENTS, NEWS, DETAILS, DIALOGUE)
+
+
+def _combined(banks: Mapping[str, Bank], more: Mapping[str, tuple[str, ...]]) -> dict[str, Bank]:
+    return {name: bank.with_combined(more.get(name, ())) for name, bank in banks.items()}
+
+
+ENGLISH = Patterns(
+    TOPIC,
+    _combined(INTENT, parts_en.INTENT),
+    NER.with_combined(parts_en.NER),
+    PLAIN.with_combined(parts_en.PLAIN),
+    _combined(FACTS, parts_en.FACTS),
+    ASIDES.with_combined(parts_en.ASIDES),
+    _combined(QUESTIONS, parts_en.QUESTIONS),
+    _combined(EVENTS, parts_en.EVENTS),
+    NEWS,
+    DETAILS,
+    replace(
+        DIALOGUE,
+        opening=DIALOGUE.opening.with_combined(parts_en.OPENING),
+        answers=_combined(DIALOGUE.answers, parts_en.ANSWERS),
+        changes=DIALOGUE.changes.with_combined(parts_en.CHANGES),
+    ),
+)

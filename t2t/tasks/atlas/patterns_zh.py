@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from t2t.tasks.atlas import parts_zh
 from t2t.tasks.atlas.bank import Bank, Patterns
 from t2t.tasks.atlas.stories_zh import DETAILS, DIALOGUE, NEWS
 
@@ -238,4 +239,16 @@ EVENTS = {
         ("老师在{country:place}的学校[教授]{language:subject}。",),
     ),
 }
-CHINESE = Patterns(TOPIC, INTENT, NER, PLAIN, FACTS, ASIDES, QUESTIONS, EVENTS, NEWS, DETAILS, DIALOGUE)
+CHINESE = Patterns(
+    TOPIC,
+    INTENT,
+    NER.with_combined(parts_zh.NER),
+    PLAIN.with_combined(parts_zh.PLAIN),
+    FACTS,
+    ASIDES,
+    QUESTIONS,
+    EVENTS,
+    NEWS,
+    DETAILS,
+    DIALOGUE,
+)

@@ -18,7 +18,7 @@ from t2t.structures import Json
 from t2t.tasks.atlas.bank import Patterns
 from t2t.tasks.atlas.families import FAMILIES, Data, Setting
 from t2t.tasks.atlas.names import digest, fold
-from t2t.tasks.atlas.pattern import parse_pattern
+from t2t.tasks.atlas.pattern import PARTS, literals
 from t2t.tasks.atlas.patterns_en import ENGLISH
 from t2t.tasks.atlas.patterns_zh import CHINESE
 from t2t.tasks.atlas.pools import Pool, character_runs, pool, word_runs
@@ -40,10 +40,11 @@ def reserved(language: str) -> frozenset[str]:
     """What stands in the patterns themselves and can therefore be no name: runs of words or of characters."""
     texts = [text for bank in PATTERNS[language].banks for text in (*bank.seen, *bank.unseen)]
     texts += [text for bank in PARALLEL.values() for text in (*bank.seen, *bank.unseen)]
-    literals = {fold(piece) for text in texts for piece in parse_pattern(text) if isinstance(piece, str)}
+    texts += [text for parts in PARTS.values() for several in parts.values() for text in several]
+    said = {fold(piece) for text in texts for piece in literals(text)}
     if language == "zh":
-        return frozenset(run for literal in literals for run in character_runs(literal))
-    cleaned = ("".join(c if c.isalpha() else " " for c in literal) for literal in literals)
+        return frozenset(run for literal in said for run in character_runs(literal))
+    cleaned = ("".join(c if c.isalpha() else " " for c in literal) for literal in said)
     return frozenset(run for literal in cleaned for run in word_runs(literal))
 
 

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from functools import cache
 from random import Random
 
+from t2t.tasks.atlas import parts_parallel
 from t2t.tasks.atlas.bank import Bank
 from t2t.tasks.atlas.names import digest, fold, held_out_strings, is_held_out, raw_names
-from t2t.tasks.atlas.pattern import Slot, parse_pattern, slots
+from t2t.tasks.atlas.pattern import Slot, expand_pair, parse_pattern, slots
 from t2t.tasks.atlas.pools import character_runs, word_runs
 
 COMMON = {
@@ -32,7 +33,7 @@ COMMON = {
     "Europe/London Europe/Madrid Europe/Moscow Europe/Oslo Europe/Paris Europe/Prague Europe/Rome "
     "Europe/Sofia Europe/Vienna Europe/Warsaw Europe/Zurich",
 }
-PARALLEL = {
+_WHOLE = {
     "zh": Bank(
         (
             "{country} trades with {country:b}.\t{country}与{country:b}进行贸易。",
@@ -76,6 +77,7 @@ PARALLEL = {
         ),
     ),
 }
+PARALLEL = {language: bank.with_combined(parts_parallel.PARALLEL[language]) for language, bank in _WHOLE.items()}
 SIDES = {0: "test", 1: "valid"}  # of ten parts
 
 
@@ -111,7 +113,7 @@ def side_of(names: list[str]) -> str:
 
 def translation(rng: Random, language: str, split: str) -> dict[str, str] | None:
     """A ``source`` sentence in English and its ``translation``; ``patterns`` has new patterns and test's sets."""
-    source, target = rng.choice(PARALLEL[language].of(split == "patterns")).split("\t")
+    source, target = expand_pair(rng.choice(PARALLEL[language].of(split == "patterns")), rng)
     drawn = {slot.role: rng.choice(vocabulary(language)[slot.kind]) for slot in slots(source)}
     english = [pair[0] for pair in drawn.values()]
     if len(set(english)) < len(english) or side_of(english) != ("test" if split == "patterns" else split):
