@@ -15,6 +15,7 @@ import pytest
 from t2t import network
 from t2t.errors import UnreachableError
 from t2t.runs.check import check, check_each
+from tests.places import PYTHONPATH
 
 ROOT = Path(__file__).parents[1]
 HUB = """\
@@ -38,7 +39,7 @@ def silent() -> Iterator[str]:
 
 def test_a_model_that_is_out_of_reach_is_one_sentence_in_seconds(tmp_path: Path, silent: str) -> None:
     (tmp_path / "run.yaml").write_text(RUN)
-    hub = {"HF_ENDPOINT": silent, "HF_HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "0"}
+    hub = {"HF_ENDPOINT": silent, "HF_HOME": str(tmp_path), "PYTHONPATH": PYTHONPATH, "HF_HUB_OFFLINE": "0"}
     started = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", TRIED], cwd=tmp_path, env={**os.environ, **hub}, capture_output=True, text=True

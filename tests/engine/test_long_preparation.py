@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from t2t.engine.distributed import free_port
+from tests.places import PYTHONPATH
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = """
@@ -50,7 +51,7 @@ distributed.leave(0)
 )
 def test_the_others_wait_for_the_first_rank_and_end_with_it(tmp_path: Path, how: str, codes: tuple[int, int]) -> None:
     common = {"WORLD_SIZE": "2", "LOCAL_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    common |= {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    common |= {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "PYTHONPATH": PYTHONPATH}
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", WORKER, how],

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from t2t.engine.distributed import free_port
+from tests.places import PYTHONPATH
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).with_name("worker.py")
@@ -19,7 +20,7 @@ VARIANTS = [f"zero{stage} units{units}" for stage in range(4) for units in (1, 3
 def launch(world: int, out: Path) -> list[subprocess.Popen[bytes]]:
     port = str(free_port())
     common = {"WORLD_SIZE": str(world), "LOCAL_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    common |= {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    common |= {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "PYTHONPATH": PYTHONPATH}
     return [
         subprocess.Popen(
             [sys.executable, str(WORKER), str(out)],

@@ -1,6 +1,6 @@
 """One process of the tests of this folder: trains a toy T5 at every ZeRO stage and writes what came out.
 
-python worker.py OUT.json, with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT set.
+python worker.py OUT.json [offload], with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT set.
 """
 
 import json
@@ -235,9 +235,11 @@ def looped(folder: Path, device: torch.device) -> dict[str, object]:
     return results
 
 
-def main(out: Path) -> None:
+def main(out: Path, offload: bool) -> None:
     device = distributed.start()
-    results: dict[str, object] = {}
+    results: dict[str, object] = {"device": distributed.device_name()}
+    for name in ("zero2_offload", "zero3_offload") if offload else ():
+        results[f"{name} units1"] = trained(config(out.parent, f"deepspeed=ds_configs/{name}.json"), device, 1)
     for stage in range(4):
         for units in (1, 3, 4):
             run = config(out.parent, f"deepspeed=ds_configs/zero{stage}.json")
@@ -265,4 +267,4 @@ def main(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), "offload" in sys.argv[2:])

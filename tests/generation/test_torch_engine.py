@@ -137,6 +137,7 @@ def test_bf16_runs() -> None:
     assert all(len(output.ids) <= 4 and output.score < 0 for output in outputs)
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_a_gpu_gives_what_the_cpu_gives() -> None:
     engine = countdown(True)

@@ -17,6 +17,7 @@ from t2t.config.run import load_run
 from t2t.runs.check import check
 from t2t.runs.run_tasks import load_tasks
 from t2t.tasks.sources import data_dir
+from tests.places import PYTHONPATH
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.yaml") if not path.name.startswith("tickets"))
@@ -72,7 +73,7 @@ def test_it_trains_by_epochs_and_goes_on_to_the_same_weights(name: str, tmp_path
 
     def train(run: str) -> str:
         words = [word for one in [*sets, f"run={run}"] for word in ("--set", one)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "DS_ACCELERATOR": "cpu"}
+        environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "DS_ACCELERATOR": "cpu"}
         done = subprocess.run([*command, *words], cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
         return done.stdout

@@ -17,6 +17,7 @@ import pytest
 from transformers import T5Config, T5ForConditionalGeneration
 
 from t2t.tasks.sources import data_dir
+from tests.places import PYTHONPATH
 
 ROOT = Path(__file__).parents[2]
 SPIECE = data_dir() / "sentencepiece_models" / "t5" / "spiece.model"
@@ -82,7 +83,7 @@ def place(tmp_path: Path) -> Path:
 
 def tried(place: Path, *overrides: str) -> Any:
     """The ids of TEXT in training (as a target, and alone), in generation and in ``t2t check``; or the mistake."""
-    hub = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(place / "hub"), "HF_HOME": str(place), "PYTHONPATH": str(ROOT)}
+    hub = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(place / "hub"), "HF_HOME": str(place), "PYTHONPATH": PYTHONPATH}
     command = [sys.executable, "-c", TRIED, TEXT, *overrides]
     done = subprocess.run(command, cwd=place, env={**os.environ, **hub}, capture_output=True, text=True)
     assert not done.returncode, done.stderr[-3000:]

@@ -20,6 +20,7 @@ from transformers import UMT5ForConditionalGeneration as UMT5
 
 from t2t.model.backbone import load_pretrained, untie_head
 from t2t.tasks.sources import data_dir
+from tests.places import PYTHONPATH
 
 ROOT = Path(__file__).parents[2]
 MODELS = data_dir() / "sentencepiece_models"
@@ -183,7 +184,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         (folder / f"{name}.yaml").write_text(task)
         rows = [{"text": text, "name": text.split(" ")[0] if " " in text else text[:2]} for text in texts]
         (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DS_ACCELERATOR": "cpu", "HF_HUB_OFFLINE": "1"}
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "DS_ACCELERATOR": "cpu", "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-c", TRIED, *LAYOUTS]
     done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=600)
     assert not done.returncode, done.stdout[-2000:] + done.stderr[-3000:]
