@@ -84,8 +84,8 @@ def main() -> None:
         "ours": lambda: ours(engine, asked, given.tokens, given.batch_tokens),
         "peer": lambda: peer(engine.model, asked, given.tokens, given.rows),
     }
-    for decode in decoders.values():
-        decode()
+    for name, decode in decoders.items():
+        print(f"warming up, {name}: {timed(decode)[0]:,.0f} tokens/s", flush=True)  # seen also if the rest is cut short
     speeds: dict[str, list[float]] = {name: [] for name in decoders}
     outputs = {}
     for _ in range(given.rounds):

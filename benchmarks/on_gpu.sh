@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What only a GPU can show, in one run of at most ten minutes: the tests marked gpu, speed of training and of generation
-# against their peers, the tests of engine, model and generation with this machine's versions (on its CPU), and the demo
+# against their peers (a fresh machine takes 20 s to import what they need), the tests of engine, model and generation with this machine's versions (on its CPU), and the demo
 # trained by DeepSpeed's launcher. Commit the figures to benchmarks/RESULTS.md with device and versions.
 #
 #   benchmarks/on_gpu.sh          on a machine with a GPU
@@ -53,11 +53,12 @@ if [ "${1:-}" = --toy ]; then
 else
     step versions 60 "$python" benchmarks/versions.py
     step tests_gpu 120 "$python" -m pytest -q -m gpu tests/engine tests/generation
-    step train_speed_bf16 120 "$python" benchmarks/train_speed.py \
-        --size base --precision bf16 --tokens 16384 --compile --seconds 4 --rounds 3
-    step generation_speed_bf16 80 "$python" benchmarks/generation_speed.py --size base --precision bf16 --rounds 3
-    step train_speed_fp32 60 "$python" benchmarks/train_speed.py \
-        --size base --precision fp32 --tokens 16384 --seconds 3 --rounds 3
+    step train_speed_bf16 90 "$python" benchmarks/train_speed.py \
+        --size base --precision bf16 --tokens 16384 --seconds 3 --rounds 3
+    step generation_speed_bf16 90 "$python" benchmarks/generation_speed.py \
+        --size base --precision bf16 --prompts 128 --tokens 48 --rounds 1
+    step train_speed_compiled 120 "$python" benchmarks/train_speed.py \
+        --size base --precision bf16 --tokens 16384 --seconds 3 --rounds 1 --compile
     step tests_cpu 150 env CUDA_VISIBLE_DEVICES= DS_ACCELERATOR=cpu "$python" -m pytest -q -n 8 \
         --ignore tests/engine/test_launch.py --ignore tests/engine/test_lifetime.py tests/engine tests/model tests/generation
     demo --set schedule.minutes=1.5

@@ -249,8 +249,9 @@ def main() -> None:
     for name, make in makers.items():
         before = _memory(device)
         measures[name] = make()
-        measures[name](min(3.0, given.seconds))
+        first = measures[name](min(3.0, given.seconds))
         memory[name] = _memory(device, peak=True) - before
+        print(f"warming up, {name}: {first:,.0f} useful tokens/s", flush=True)  # seen also if the rest is cut short
     for _ in range(given.rounds):
         for name, measure in measures.items():
             found[name].append(measure(given.seconds))

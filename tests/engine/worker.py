@@ -101,7 +101,7 @@ def masters(run: RunConfig, device: torch.device) -> dict[str, bool]:
         return {
             "fp32": {weight.dtype for weight in found.values()} == {torch.float32},
             "finer": any(not torch.equal(rounded[name].float(), weight) for name, weight in found.items()),
-            "same": all(torch.equal(rounded[name], parameters[name].detach()) for name in parameters),
+            "same": all(torch.equal(rounded[name], parameters[name].detach().cpu()) for name in parameters),
         }
 
 
