@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from t2t.generation.spelling import UNKNOWN, Bytes, Said, Spelling, unknown_is_text
+from t2t.linear.admission import source_text
 from t2t.linear.grammar import (
     NUMBER_MARK,
     Copy,
@@ -63,6 +64,23 @@ def _walls(said: list[list[Said]]) -> set[int]:
             walls.add(index)
             width = more
     return walls
+
+
+class _Copied:
+    """A copy's source in units. ``taken``: for each unit at which a piece begins whose place is taken, the units before
+    which such pieces end, with the numbers of their other places; none, where there is no other."""
+
+    def __init__(self, grammar: Copy, units: list[str]) -> None:
+        self.units = units
+        self.taken: dict[int, dict[int, tuple[int, ...]]] = {}
+        before = {offset: index for index, offset in enumerate(accumulate(map(len, units), initial=0))}
+        source = source_text(grammar.source)
+        for surface in {grammar.source[place.start : place.end] for place in grammar.taken}:
+            places = source.exact(surface)
+            free = tuple(number for number, place in enumerate(places, 1) if place not in grammar.taken)
+            for place in places:
+                if place.start in before and place.end in before:
+                    self.taken.setdefault(before[place.start], {})[before[place.end]] = free
 
 
 class Network:
@@ -180,29 +198,72 @@ class Network:
             self._edge(at, byte, known[id(rest)])
 
     def _copy(self, grammar: Copy, at: int) -> int:
-        """States before each unit of the source, by how it was said so far; one more where a raw space needs more."""
-        end, units = self._state(), self._spelling.units(grammar.source)
-        said = self._ways(units, grammar)
+        """States before each unit of the source, by how it was said so far; one more where a raw space needs more.
+
+        Pieces that begin where a place is taken go through states of their own as long as they could end there.
+        """
+        end, copied = self._state(), _Copied(grammar, self._spelling.units(grammar.source))
+        copy = len(self._after_copy) if grammar.numbered else None
+        self._after_copy += [] if copy is None else [end]
+        said = self._ways(copied.units, grammar)
         fresh = _Heard(exact=True, wildcards=0, anchored=not any(one.wildcard for ways in said for one in ways))
-        before = [{fresh: self._state()} for _ in range(len(units) + 1)]
-        walls = _walls(said)
-        for index, ways in enumerate(said):
-            reached = [pair for pair in before[index].items() if pair[0].exact or index not in walls]
-            for heard, here in reached:
-                follows = not heard.exact and _is_unknown(said[index - 1])
-                for one in ways:
-                    self._go_on(heard, here, one, follows, before[index + 1])
-                if follows and _is_unknown(ways):
-                    self.free[here].append(before[index + 1][heard])
-            for byte, targets in self.edges[before[index][fresh]].items():
-                self.edges[at].setdefault(byte, []).extend(targets)
-            if units[index] == " " and index + 1 < len(units) and units[index - 1 : index] not in ([" "], []):
-                for heard, here in reached:
-                    inside = self._spelled(self._spelling.of(" "), here)
-                    for one in said[index + 1]:
-                        self._go_on(heard, inside, one, False, before[index + 2])
-        self._end_copy(before[1:], end, grammar.numbered)
+        walls, length = _walls(said), len(said)
+        everywhere: list[dict[_Heard, int]] = [{fresh: self._state()} for _ in range(length + 1)]
+        for index in range(length):
+            begins = None if index in copied.taken else at
+            self._through(copied.units, said, walls, index, everywhere[index:], begins)
+        self._end_copy(everywhere[1:], end, copy)
+        for start, ends in copied.taken.items():
+            last = max(ends)
+            own: list[dict[_Heard, int]] = [{fresh: self._state()}, *({} for _ in range(last - start))]
+            nodes = own + everywhere[last + 1 :]
+            for index in range(start, min(last + 1, length)):
+                begins = at if index == start else None
+                self._through(copied.units, said, walls, index, nodes[index - start :], begins)
+            for index in range(start + 1, last + 1):
+                self._end_taken(own[index - start], end, copy, ends.get(index))
         return end
+
+    def _through(
+        self,
+        units: list[str],
+        said: list[list[Said]],
+        walls: set[int],
+        index: int,
+        nodes: list[dict[_Heard, int]],
+        begins: int | None,
+    ) -> None:
+        """Edges for unit ``index``: from ``nodes[0]``, the states before it, to those after it, and from ``begins``."""
+        ways, here_by_heard = said[index], nodes[0]
+        first = next(iter(here_by_heard.values()), None)
+        reached = [pair for pair in here_by_heard.items() if pair[0].exact or index not in walls]
+        for heard, here in reached:
+            follows = not heard.exact and _is_unknown(said[index - 1])
+            for one in ways:
+                self._go_on(heard, here, one, follows, nodes[1])
+            if follows and _is_unknown(ways):
+                self.free[here].append(nodes[1][heard])
+        if begins is not None and first is not None:
+            for byte, targets in self.edges[first].items():
+                self.edges[begins].setdefault(byte, []).extend(targets)
+        if units[index] == " " and index + 1 < len(units) and units[index - 1 : index] not in ([" "], []):
+            for heard, here in reached:
+                inside = self._spelled(self._spelling.of(" "), here)
+                for one in said[index + 1]:
+                    self._go_on(heard, inside, one, False, nodes[2])
+
+    def _end_taken(
+        self, states: dict[_Heard, int], end: int, copy: int | None, numbers: tuple[int, ...] | None
+    ) -> None:
+        """The end of a copy in ``states``. ``numbers``: its place is taken, and these are those of the others."""
+        if numbers is None:
+            self._end_copy([states], end, copy)
+            return
+        for heard, state in states.items():
+            if numbers and (heard.anchored or not heard.wildcards):
+                self.free[state].append(end)
+            for number in numbers if copy is not None and heard.exact else ():
+                self.free[self._literal(f"{NUMBER_MARK}{number}", state)].append(end)
 
     def _ways(self, units: list[str], grammar: Copy) -> list[list[Said]]:
         """For each unit the ways to say it other than as a raw space."""
@@ -230,13 +291,13 @@ class Network:
                 targets[after] = self._state()
             self._spelled(one.spelled, here, targets[after])
 
-    def _end_copy(self, before: list[dict[_Heard, int]], end: int, numbered: bool) -> None:
+    def _end_copy(self, before: list[dict[_Heard, int]], end: int, copy: int | None) -> None:
+        """``copy``: which one it is of those behind which a number may follow."""
         for heard, state in (pair for states in before for pair in states.items()):
             if heard.anchored or not heard.wildcards:
                 self.free[state].append(end)
-            if numbered and heard.exact:
-                self.places[state] = len(self._after_copy)
-        self._after_copy.append(end)
+            if copy is not None and heard.exact:
+                self.places[state] = copy
 
     def _forms(self, unit: str, escaped: frozenset[str]) -> list[str]:
         if len(unit) == 1:

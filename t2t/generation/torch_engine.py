@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -20,7 +20,8 @@ from transformers import DynamicCache, EncoderDecoderCache, PreTrainedTokenizerF
 from t2t.generation.batches import plan_batches
 from t2t.generation.beams import beam_search
 from t2t.generation.constrain import Constrainer, Guides
-from t2t.linear.grammar import Grammar, admits
+from t2t.linear.admission import admits, without_repeats
+from t2t.linear.grammar import Grammar
 from t2t.model.tokenizer import decode_texts, encode_texts
 
 PAD, EOS = 0, 1
@@ -138,7 +139,29 @@ class TorchEngine:
         return self._constrainer.guide(request.constraint()).lossy
 
     def _constrained(self, batch: Sequence[Request], max_tokens: int) -> list[Output]:
-        """The outputs under the constraint; those that the limit would cut are made to end in time if they can."""
+        """The outputs under the constraint.
+
+        The masks know where an output stands, not what it has said: one that names a place twice is decoded again from
+        there on, without the places that are taken, until none is named twice. That is what masks that knew would give.
+        """
+        outputs = self._masked(batch, max_tokens)
+        while again := self._repeating(batch, outputs):
+            requests = [replace(batch[row], constraint=partial(_same, grammar)) for row, grammar in again.items()]
+            for row, output in zip(again, self._masked(requests, max_tokens), strict=True):
+                outputs[row] = output
+        return outputs
+
+    def _repeating(self, batch: Sequence[Request], outputs: Sequence[Output]) -> dict[int, Grammar]:
+        """The rows that name a place twice, and what may stand there instead."""
+        found: dict[int, Grammar] = {}
+        for row, (request, output) in enumerate(zip(batch, outputs, strict=True)):
+            if request.constraint is not None and not output.cut and self.tokenizer.unk_token_id not in output.ids:
+                grammar = without_repeats(request.constraint(), output.text)
+                found |= {} if grammar is None else {row: grammar}
+        return found
+
+    def _masked(self, batch: Sequence[Request], max_tokens: int) -> list[Output]:
+        """The outputs under the masks; those that the limit would cut are made to end in time if they can."""
         outputs = self._batch(batch, max_tokens, closing=False)
         cut = [row for row, output in enumerate(outputs) if len(output.ids) == max_tokens and output.cut]
         if cut:
@@ -248,6 +271,10 @@ class TorchEngine:
 
         first_b = torch.full((input_bs.shape[0],), PAD, device=self.device)
         return beam_search(first_b, logits_of, select, num_beams, max_tokens, EOS)
+
+
+def _same(grammar: Grammar) -> Grammar:
+    return grammar
 
 
 def _until(row: list[int], last: tuple[int, ...]) -> list[int]:

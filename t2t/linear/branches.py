@@ -127,6 +127,8 @@ class Each(Node):
         self.fields = Fields(spec, place, place.level + 1, alphabet, build)
         self.plain = self._plain_field()
         self.once = self._mention_field()
+        if self.once is not None and isinstance(span := self.fields.nodes[self.once], SpanOf):
+            span.counted = True
 
     def _plain_field(self) -> str | None:
         """The name of the only field if items are plain, else None."""
@@ -222,7 +224,8 @@ class Each(Node):
         return record[self.plain] if self.plain else record
 
     def shape(self, scope: Scope) -> Grammar:
-        return OneOf((Literal(self.empty), Repeat(self.fields.grammar(scope), f" {self.between} ")))
+        items = Repeat(self.fields.grammar(scope), f" {self.between} ", once=self.once is not None)
+        return OneOf((Literal(self.empty), items))
 
     def could_be(self, folded: str) -> bool:
         return folded == self._empty_folded or self.fields.could_be(folded)

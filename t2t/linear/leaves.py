@@ -402,6 +402,7 @@ class SpanOf(Node):
         if not isinstance(spec["span_of"], str):
             raise TemplateError(place.line("span_of"), "span_of names no field", "write span_of: FIELD")
         self.field: str = spec["span_of"]
+        self.counted = False  # True, set by the list, where no two of its items may stand on one place
         self.numbered = spec.get("repeat") is not None
         if self.numbered:
             one_of(spec["repeat"], ("number",), place, "repeat")
@@ -478,7 +479,8 @@ class SpanOf(Node):
         return span
 
     def shape(self, scope: Scope) -> Grammar:
-        return guarded(Copy(scope.source(self.field).text, self.alphabet.escaper.escaped, self.numbered))
+        source, escaped = scope.source(self.field).text, self.alphabet.escaper.escaped
+        return guarded(Copy(source, escaped, self.numbered, self.counted))
 
     def could_be(self, folded: str) -> bool:
         return False  # the guard keeps reserved words apart
