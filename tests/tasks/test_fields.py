@@ -642,3 +642,19 @@ def test_names_of_any_script_are_plain_names() -> None:
     ]
     with pytest.raises(DataError, match="record has no field '文本'"):
         field("文本", text="北京")
+
+
+def test_several_acceptable_values_of_an_item_are_all_its_lists() -> None:
+    spec = {"alternatives": {"of": "state", "in": "value"}}
+    state = [{"slot": "area", "value": ["centre", "city centre"]}, {"slot": "stars", "value": 4}]
+    rest = {"slot": "stars", "value": 4}
+    assert field(spec, state=state) == [
+        [{"slot": "area", "value": "centre"}, rest],
+        [{"slot": "area", "value": "city centre"}, rest],
+    ]
+    assert field([spec, "[0]"], state=[]) == []
+    assert field(spec, state=[{"slot": "area", "value": []}, rest]) == [[rest]]
+    with pytest.raises(DataError, match="make more than 1024 lists"):
+        field(spec, state=[{"value": ["a", "b"]}] * 11)
+    with pytest.raises(TemplateError, match="in: is missing"):
+        field({"alternatives": {"of": "state"}})

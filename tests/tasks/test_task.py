@@ -9,6 +9,7 @@ from t2t.config.library import read_heads, template_files
 from t2t.config.template import read_template
 from t2t.errors import DataError, RunFileError
 from t2t.linear.parsed import Parsed
+from t2t.metrics.base import build_metrics, stacked, value
 from t2t.structures import Span
 from t2t.tasks.task import Task, load_task, named_tasks
 
@@ -188,3 +189,35 @@ def test_an_unverified_revision_is_listed(tmp_path: Path) -> None:
     assert task.template.unverified
     assert task.splits() == ["train"]
     assert read_heads(path)[0]["description"].endswith("[revision unverified]")
+
+
+def test_any_of_several_values_of_a_slot_is_right(tmp_path: Path) -> None:
+    template = """\
+task: demo/ner
+version: 1
+source: {format: jsonl, train: train.jsonl}
+fields:
+  text: text
+  states: {alternatives: {of: state, in: value}}
+  state: [{alternatives: {of: state, in: value}}, "[0]"]
+prompts: [{text: "state: {text}"}]
+target:
+  each: state
+  as: "{slot} = {value}"
+  fields: {slot: {label: [area, price]}, value: {text: value}}
+references: states
+metrics: [{joint_accuracy: {over: state}}, {item_f1: {over: state}}]
+"""
+    record = {
+        "text": "in the middle, cheap",
+        "state": [{"slot": "area", "value": ["centre", "middle"]}, {"slot": "price", "value": "cheap"}],
+    }
+    task = make(tmp_path, record, template=template)
+    (example,) = task.examples("train")
+    assert task.render(example).target == "area = centre ; price = cheap"
+    for text, right in (("price = cheap ; area = middle", 1.0), ("area = north ; price = cheap", 0.0)):
+        for metric, score in zip(
+            build_metrics(task.metrics, task.metrics_where, "en"), (right, right or 0.5), strict=True
+        ):
+            stats = metric.segment(task.references(example), task.parse(text, example))
+            assert value(metric, stacked([stats])) == pytest.approx(score)

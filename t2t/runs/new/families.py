@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from t2t.runs.new.beside import with_what_stands_beside
 from t2t.runs.new.columns import Table
 from t2t.runs.new.exchanges import conversation, instruction, preference
 from t2t.runs.new.keyed import (
@@ -65,7 +66,7 @@ def propose(table: Table) -> Proposal | None:
     """The task of a table, or None where no rule fits or options have no right answer."""
     for rule in RULES:
         if (found := rule(table)) is not None:
-            return found
+            return with_what_stands_beside(table, found)
         if rule is multiple_choice and bare_options(table):
             return None
     return None

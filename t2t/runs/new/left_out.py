@@ -25,7 +25,7 @@ _ABOUT_RECORDS = (
     "domain",
 )
 _MOST_LABELS = 50  # more different words are titles, names of places, ...
-_INPUTS = (
+INPUTS = (
     "context", "passage", "paragraph", "document", "article", "evidence", "premise", "hypothesis", "claim", "question",
     "tables", "table", "schema", "knowledge", "background", "facts", "history",
 )  # fmt: skip
@@ -34,13 +34,17 @@ _TASKS = ("intent", "slots", "entities", "relations", "events", "spans", *LABEL_
 
 def left_out(table: Table, proposal: Proposal) -> tuple[list[str], int]:
     """A line for each key that the template does not read, and how many of them may carry the task."""
+    keys = unread(table, proposal)
+    return [f"{key!r}: {_held(table, key)}, not read" for key in keys], sum(_carries_a_task(table, key) for key in keys)
+
+
+def unread(table: Table, proposal: Proposal) -> list[str]:
+    """The keys of the records that the template does not read."""
     said = " ".join(
         _texts([proposal.fields, proposal.source_fields, proposal.group_by, proposal.explode, proposal.where])
     )
     keys = dict.fromkeys(key for record in table.raw for key in record)
-    unread = [key for key in keys if not _stands_in(key, said) and key not in proposal.reads]
-    lines = [f"{key!r}: {_held(table, key)}, not read" for key in unread]
-    return lines, sum(_carries_a_task(table, key) for key in unread)
+    return [key for key in keys if not _stands_in(key, said) and key not in proposal.reads]
 
 
 def _stands_in(key: str, said: str) -> bool:
@@ -96,7 +100,7 @@ def _carries_a_task(table: Table, key: str) -> bool:
         return True
     if any(isinstance(value, dict) and value for value in values):
         return key.lower() in _TASKS
-    if key.lower() in _INPUTS and any(isinstance(item, str) for value in values for item in _list(value)):
+    if key.lower() in INPUTS and any(isinstance(item, str) for value in values for item in _list(value)):
         return True
     column = table.columns.get(key)
     words = column is not None and column.labels is not None and 1 < len(column.labels) <= _MOST_LABELS

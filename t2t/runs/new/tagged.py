@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from t2t.runs.new.beside import intent_and_slots
 from t2t.runs.new.columns import Column, Table
 from t2t.runs.new.formats import PHRASES
-from t2t.runs.new.proposal import FROM_DATA, Proposal, label_column, pairs
+from t2t.runs.new.proposal import Proposal, label_column, pairs
 from t2t.runs.new.spans import mention_list, span_metric
 from t2t.structures import Json
 from t2t.tasks.fields.tags import SCHEMES
@@ -64,7 +65,7 @@ def _proposal(table: Table, tokens: Column, tags: Column, options: dict[str, Jso
     others = _other_columns(table, tokens, tags)
     ner.reads |= others
     label = label_column(table)
-    return ner if label is None or label is tokens else _slots(ner, label)
+    return ner if label is None or label is tokens else intent_and_slots(ner, label)
 
 
 def _other_columns(table: Table, tokens: Column, tags: Column) -> set[str]:
@@ -94,15 +95,3 @@ def _aligned(table: Table, tokens: Column, tags: Column) -> bool:
     said = list(pairs(table, tokens, tags))
     fits = all(words(a) and count(a) == count(b) >= 0 for a, b in said)
     return fits and not tokens.is_tags and len({type(a) for a, _ in said}) == 1 and any(count(a) > 1 for a, _ in said)
-
-
-def _slots(ner: Proposal, label: Column) -> Proposal:
-    target = {
-        "as": "{intent} @ {slots}",
-        "fields": {"intent": {"label": FROM_DATA}, "slots": {**ner.target, "each": "slots", "order": "source"}},
-    }
-    fields = {"text": ner.fields["text"], "intent": label.path, "slots": ner.fields["mentions"]}
-    metrics: list[Json] = [{"accuracy": {"of": "intent"}}, span_metric("slots"), "exact_match"]
-    found = Proposal("slots", fields, ["text"], target, metrics, ner.split_by, long="text")
-    found.reads |= ner.reads
-    return found

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice, product
 
 from t2t.linear.scope import kind_of
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader
 from t2t.tasks.fields.compile import compile_field
 from t2t.tasks.fields.registry import ADAPTERS, Arguments, need_object
+
+_MOST_CHOICES = 1024  # lists that one record's alternatives may make: ten items with two values each
 
 
 @ADAPTERS.register("map")
@@ -63,3 +66,34 @@ def unfold(arguments: Arguments) -> Reader:
             yield from ({left[0]: key, **item} for item in walk(inner, left[1:]))
 
     return lambda value: list(walk(read(value), names))
+
+
+@ADAPTERS.register("alternatives")
+def alternatives(arguments: Arguments) -> Reader:
+    """``alternatives: {of: LIST, in: NAME}``: all lists of items that several acceptable values stand for.
+
+    An item whose NAME holds a list stands for as many items as that has values: ``[{slot: area, value: [centre, city
+    centre]}]`` with ``in: value`` is ``[[{slot: area, value: centre}], [{slot: area, value: city centre}]]``. The first
+    list is the gold that is learned, all of them are ``references:``. An item with an empty list is left out.
+    """
+    read, name = arguments.value(), arguments.maybe_text("in")
+    arguments.finish()
+    if name is None:
+        raise arguments.wrong("in: is missing", "name the key that may hold several values")
+
+    def choices(item: Json) -> list[dict[str, Json]]:
+        given = need_object(item).get(name)
+        values = given if isinstance(given, list) else [given]
+        return [{**item, name: value} for value in values]
+
+    def apply(value: Json) -> list[list[dict[str, Json]]]:
+        items = read(value)
+        if not isinstance(items, list):
+            raise Mismatch(f"a list is needed, found {kind_of(items)}", "name the list of items in of:")
+        several = [found for found in map(choices, items) if found]
+        lists = list(islice(product(*several), _MOST_CHOICES + 1))
+        if len(lists) > _MOST_CHOICES:
+            raise Mismatch(f"the values of {name!r} make more than {_MOST_CHOICES} lists", "keep fewer values an item")
+        return [list(one) for one in lists]
+
+    return apply
