@@ -292,6 +292,31 @@ def test_hub_reads_a_local_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert built.fingerprint() != before
 
 
+def test_hub_reads_classes_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    kinds, tags = datasets.ClassLabel(names=["world", "sport"]), datasets.ClassLabel(names=["O", "B-PER"])
+    features = datasets.Features({
+        "text": datasets.Value("string"), "label": kinds, "tags": datasets.List(tags), "more": {"again": kinds},
+        "turns": datasets.List({"act": kinds}), "n": datasets.Value("int64"),
+    })  # fmt: skip
+    rows = [
+        {"text": "a", "label": 1, "tags": [0, 1], "more": {"again": 0}, "turns": [{"act": 1}], "n": 1},
+        {"text": "b", "label": -1, "tags": [], "more": {"again": 1}, "turns": [], "n": 0},
+    ]
+    (tmp_path / "set").mkdir()
+    datasets.Dataset.from_list(rows, features=features).to_parquet(tmp_path / "set" / "train.parquet")
+    plain = source(tmp_path, format="hub", path="set", train="train")
+    named = source(tmp_path, format="hub", path="set", train="train", class_names=True)
+    assert [record.data["label"] for record in plain.records("train")] == [1, -1]
+    assert [record.data for record in named.records("train")] == [
+        {"text": "a", "label": "sport", "tags": ["O", "B-PER"], "more": {"again": "world"}, "turns": [{"act": "sport"}],
+         "n": 1},
+        {"text": "b", "label": None, "tags": [], "more": {"again": "sport"}, "turns": [], "n": 0},
+    ]  # fmt: skip
+    assert plain.fingerprint() != named.fingerprint()
+
+
 def test_hub_tells_when_it_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr("t2t.tasks.sources.hub.hub_answers", lambda: True)

@@ -12,6 +12,7 @@ from t2t.config.library import UNVERIFIED
 from t2t.errors import DataError, TemplateError, UnreachableError
 from t2t.network import hub_answers
 from t2t.registry import did_you_mean
+from t2t.structures import Json
 from t2t.tasks.bad_records import STOP, BadRecords
 from t2t.tasks.files import data_dir, file_digest
 from t2t.tasks.sources.base import SOURCES, Options, RawRecord, Source, Spec, sha256_of
@@ -27,12 +28,14 @@ def hub(spec: Spec, base: Path, where: str) -> Source:
     A data set of the Hub must be pinned by ``revision``, a commit of 40 hexadecimal digits; ``unverified`` stands for
     one that nobody has seen, and reads what the Hub has today. A local folder (beside the template, under
     ``data_dir()``, or absolute) needs none. Code of a data set is never run: of an unverified one that is a loading
-    script, the Parquet files are read that the Hub has made of it.
+    script, the Parquet files are read that the Hub has made of it. ``class_names: true``: numbers of classes, also in
+    lists and objects, are read as the names that the data set's features give them.
     """
     options = Options(spec, where)
     path = options.take("path", str, "the name of a data set, OWNER/NAME, or a folder")
     name = options.take("name", str, "the name of a configuration")
     revision = options.take("revision", str, "a commit of 40 hexadecimal digits")
+    class_names = options.take("class_names", bool, "true or false", False)
     splits = options.files()
     options.finish()
     if not path:
@@ -48,7 +51,7 @@ def hub(spec: Spec, base: Path, where: str) -> Source:
         raise TemplateError(
             where, found, "pin the data set by a commit of 40 hexadecimal digits (see its page, Files, History)"
         )
-    return HubSource(path, name, revision, splits, folder, where)
+    return HubSource(path, name, revision, splits, folder, where, class_names)
 
 
 def _folder(path: str, base: Path) -> Path | None:
@@ -68,6 +71,7 @@ class HubSource:
     by_split: dict[str, str]
     folder: Path | None
     where: str
+    class_names: bool = False
 
     def splits(self) -> list[str]:
         return list(self.by_split)
@@ -75,8 +79,12 @@ class HubSource:
     def records(self, split: str, bad: BadRecords = STOP) -> Iterator[RawRecord]:
         if split not in self.by_split:
             raise DataError(self.where, f"the source has no split {split!r}", did_you_mean(split, self.by_split))
-        for index, row in enumerate(self._load(self.by_split[split])):
-            yield RawRecord(f"{self.path}:{index + 1}", f"{split}:{index}", dict(row))
+        loaded = self._load(self.by_split[split])
+        features = (loaded.features or {}) if self.class_names else {}
+        for index, row in enumerate(loaded):
+            where = f"{self.path}:{index + 1}"
+            data = {key: _by_name(features[key], value) if key in features else value for key, value in row.items()}
+            yield RawRecord(where, f"{split}:{index}", data)
 
     def _load(self, split: str) -> Any:
         import datasets
@@ -109,4 +117,21 @@ class HubSource:
         """Of the pinned commit; of the files where the data set is a local folder."""
         files = sorted(file for file in self.folder.rglob("*") if file.is_file()) if self.folder else []
         digests = [file_digest(file) for file in files]
-        return sha256_of(self.path, self.name or "", self.revision or "", repr(self.by_split), *digests)
+        names = ["class_names"] if self.class_names else []
+        return sha256_of(self.path, self.name or "", self.revision or "", repr(self.by_split), *names, *digests)
+
+
+def _by_name(feature: Any, value: Json) -> Json:
+    """``value`` with names in place of numbers of classes; -1, which stands for no class, and null become null."""
+    import datasets
+
+    if value is None:
+        return None
+    if isinstance(feature, datasets.ClassLabel):
+        return feature.int2str(value) if value >= 0 else None
+    if isinstance(feature, dict):
+        return {key: _by_name(inner, value[key]) for key, inner in feature.items()}
+    inner = feature[0] if isinstance(feature, list) else getattr(feature, "feature", None)
+    if inner is None or not isinstance(value, list):
+        return {key: _by_name(inner[key], own) for key, own in value.items()} if isinstance(inner, dict) else value
+    return [_by_name(inner, item) for item in value]
