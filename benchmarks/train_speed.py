@@ -30,7 +30,7 @@ import torch
 import transformers
 from torch import Tensor
 
-from t2t.config.deepspeed import read_deepspeed
+from t2t.engine.deepspeed_file import read_deepspeed
 from t2t.config.run import RunConfig, load_run
 from t2t.data.batch import Plan
 from t2t.data.collate import collate

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-import yaml
-
 from t2t.config.run_file import RunFile, read_run_file
+from t2t.config.yaml_file import write_yaml
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16", "autocast_bf16"]
 LossNorm: TypeAlias = Literal["tokens", "examples", "tasks"]
@@ -181,7 +180,7 @@ class RunConfig:
 
     def to_yaml(self) -> str:
         """The resolved settings as a run file that gives this configuration again."""
-        return yaml.safe_dump(dict(self.resolved), sort_keys=False, allow_unicode=True)
+        return write_yaml(self.resolved)
 
 
 def load_run(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:

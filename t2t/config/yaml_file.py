@@ -50,7 +50,7 @@ for _kind, (_, _first) in _CORE.items():
 def write_yaml(data: Mapping[str, Any]) -> str:
     """``data`` as YAML that ``read_yaml`` gives back as it is; short mappings and lists on one line."""
     dumped: str = yaml.dump(
-        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
+        dict(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
     )
     return dumped
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-import yaml
-
 from t2t.config.run import RunConfig
+from t2t.config.yaml_file import read_scalar, read_yaml
 from t2t.data.counts import Counts
 from t2t.engine import distributed
 from t2t.engine.checkpoint import newest
 from t2t.engine.trained_on import check_unchanged
-from t2t.errors import RunDirectoryError
+from t2t.errors import RunDirectoryError, RunFileError
 from t2t.model.sayable import Vocabulary, check_words, refusal
 from t2t.structures import Json
 from t2t.tasks.task import Task
@@ -46,10 +45,11 @@ def check_directory(config: RunConfig) -> None:
             )
         return
     try:
-        old, new = _settings(file.read_text(encoding="utf-8")), _settings(config.to_yaml())
-    except (ValueError, yaml.YAMLError) as error:
-        found = f"it cannot be read ({error}), so what the folder was trained with is not known"
+        old = _settings(read_yaml(file)[0])
+    except RunFileError as error:
+        found = f"it cannot be read ({error.found}), so what the folder was trained with is not known"
         raise RunDirectoryError(str(file), found, "put it back, or choose another name under run:") from None
+    new = _settings(read_scalar(config.to_yaml(), str(file)))  # read back: what stands in a file is what is compared
     if old != new:
         changed = ", ".join(sorted(key for key in {*old, *new} if old.get(key) != new.get(key)))
         found = f"the folder holds another run (it differs in {changed})"
@@ -66,11 +66,8 @@ def check_resume(config: RunConfig, stage: int, tasks: Sequence[Task]) -> None:
         raise RunDirectoryError(str(config.directory), found, f"go on with --num_gpus {saved.world_size}")
 
 
-def _settings(text: str) -> dict[str, Json]:
+def _settings(data: Mapping[str, Json]) -> dict[str, Json]:
     """Settings that make a run what it is; how its outputs are generated does not."""
-    data: Json = yaml.safe_load(text)
-    if not isinstance(data, dict):
-        raise ValueError("it holds no settings")
     return {key: value for key, value in data.items() if key != "generate"}
 
 

@@ -22,6 +22,7 @@ from t2t.runs.run_files import prediction_name, write_json
 from t2t.runs.run_tasks import answering_tasks
 from t2t.runs.worst import Worst
 from t2t.structures import Example, Json
+from t2t.table import table
 
 _AT_ONCE = 1000  # examples held in memory
 HEALTH = ("unparseable", "ungrounded")
@@ -164,7 +165,7 @@ def _row(task: Scorable, split: str, decoding: str, metric: Metric, stats: Stats
     return Row(task.name, split, found.name, *numbers, signature, metric.best, ceiling)
 
 
-def table(rows: Sequence[Row]) -> str:
+def score_table(rows: Sequence[Row]) -> str:
     """The rows as an aligned table: a line for each metric of a task, its splits side by side.
 
     What the gold itself scores has a column where any metric's best is out of reach; so have the records that were set
@@ -190,13 +191,7 @@ def table(rows: Sequence[Row]) -> str:
             for title, column in zip(titles, zip(*cells, strict=True), strict=True)
             if title not in _AT_NEED or any(column)
         ]
-    widths = [max(map(len, column)) for column in columns]
-    table_ = [
-        [cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))]
-        for line in zip(*columns, strict=True)
-    ]
-    table_.insert(1, ["-" * width for width in widths])
-    return "\n".join("  ".join(line).rstrip() for line in table_)
+    return "\n".join(table(list(zip(*columns, strict=True)), left=2, rule=True))
 
 
 _TITLES = ("95% interval", "ceiling", "n", "set aside", "unreachable", "unparseable", "again")
@@ -222,4 +217,4 @@ def number(value: float, best: float) -> str:
 
 def print_table(rows: Sequence[Row]) -> None:
     """Print ``table``."""
-    print(table(rows))
+    print(score_table(rows))

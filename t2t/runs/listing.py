@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from t2t.config.library import read_heads, template_files
 from t2t.errors import InputError
+from t2t.table import table
 
 
 def list_tasks() -> str:
@@ -16,8 +17,4 @@ def list_tasks() -> str:
             rows += [tuple(head[column] for column in columns) for head in read_heads(path)]
         except InputError as error:
             broken.append(f"{name}: {error}")
-    widths = [max(len(row[index]) for row in rows) for index in range(len(columns) - 1)]
-    lines = [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
-    ]
-    return "\n".join(line.rstrip() for line in [*lines, *broken])
+    return "\n".join([*table(rows, left=len(columns)), *broken])

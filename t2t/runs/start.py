@@ -25,8 +25,8 @@ def start_training(config: Path, overrides: Sequence[str] = ()) -> Path:
     TrainingFailed carries the exit code of the training. Mistakes in run file, DeepSpeed file and templates, as far as
     no data are needed to see them, are found before anything is started: InputError.
     """
-    from t2t.config.deepspeed import read_deepspeed
     from t2t.config.run import load_run
+    from t2t.engine.deepspeed_file import read_deepspeed
     from t2t.engine.forwarding import run_and_forward
     from t2t.runs.run_tasks import load_tasks
 

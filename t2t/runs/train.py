@@ -23,7 +23,6 @@ import transformers
 from transformers import PreTrainedTokenizerFast, T5ForConditionalGeneration
 
 from t2t import __version__
-from t2t.config.deepspeed import read_deepspeed
 from t2t.config.run import RunConfig
 from t2t.data.batch import Plan
 from t2t.data.cache import encode_split
@@ -32,6 +31,7 @@ from t2t.data.encode import Encoded, Encoder
 from t2t.engine import checkpoint, distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import Engine
+from t2t.engine.deepspeed_file import read_deepspeed
 from t2t.engine.disk import whole_folder
 from t2t.engine.lifetime import one_owner
 from t2t.engine.loop import Loop

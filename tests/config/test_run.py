@@ -44,6 +44,10 @@ def test_defaults_are_filled_in_and_overrides_come_last(run_file: Path) -> None:
         "model={from: x}",
         "model.from_scratch={size: small, num_heads: 4}",
         "unsayable_share=0.2",
+        "run='1e3'",
+        "run='0x1f'",
+        "run='no'",
+        "optimizer.learning_rate=1e-5",
     ],
 )
 def test_the_resolved_run_gives_itself_again(run_file: Path, tmp_path: Path, override: str) -> None:

@@ -15,13 +15,13 @@ import deepspeed
 import numpy as np
 import torch
 
-from t2t.config.deepspeed import read_deepspeed
 from t2t.config.run import RunConfig, load_run
 from t2t.data.batch import Step
 from t2t.data.encode import Encoded
 from t2t.engine import checkpoint, distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import Engine
+from t2t.engine.deepspeed_file import read_deepspeed
 from t2t.engine.loop import Loop, NotFinite, Terminated
 from t2t.model.backbone import build_from_scratch
 

@@ -14,7 +14,7 @@ import pytest
 from t2t import __version__
 from t2t.errors import DataError, RunDirectoryError, TemplateError
 from t2t.linear.parsed import Issue, Parsed
-from t2t.runs.evaluate import evaluate, table
+from t2t.runs.evaluate import evaluate, score_table
 from t2t.runs.judge import judge
 from t2t.runs.run_files import read_lines
 from t2t.runs.worst import WORST
@@ -190,7 +190,7 @@ def test_an_output_that_was_cut_is_unparseable(tmp_path: Path) -> None:
 
 def test_the_table_is_aligned(tmp_path: Path) -> None:
     predict(tmp_path, GOOD)
-    lines = table(evaluate(tmp_path, [Colours()], ["test"])).splitlines()
+    lines = score_table(evaluate(tmp_path, [Colours()], ["test"])).splitlines()
     assert lines[0].split() == ["task", "metric", "value", "95%", "interval", "n", "unparseable"]
     assert lines[2].split()[:3] == ["toy/colour", "accuracy", "0.5000"]
     assert lines[2].endswith("25.0%")
@@ -201,14 +201,14 @@ def test_the_table_is_aligned(tmp_path: Path) -> None:
 
 def test_a_ceiling_below_the_best_is_a_column(tmp_path: Path) -> None:
     predict(tmp_path, GOOD)
-    assert "ceiling" not in table(evaluate(tmp_path, [Colours()], ["test"]))
+    assert "ceiling" not in score_table(evaluate(tmp_path, [Colours()], ["test"]))
     task = Colours()
     task.metrics = ("mcc", "bleu", "accuracy")
     rows = evaluate(tmp_path, [task], ["test"])
     assert {row.metric: row.ceiling for row in rows} | {"bleu": 0.0, "accuracy": 1.0} == {
         row.metric: row.ceiling for row in rows
     }
-    lines = table(rows).splitlines()
+    lines = score_table(rows).splitlines()
     assert lines[0].split()[5] == "ceiling"
     assert lines[3].split()[-1] == "0.00"
     worst = json.loads((tmp_path / "worst.json").read_text(encoding="utf-8"))["toy/colour"]
@@ -320,7 +320,7 @@ def test_splits_stand_side_by_side_with_what_was_decoded_again(tmp_path: Path) -
     )
     rows = evaluate(tmp_path, [Two()], ["test", "new"])
     assert {(row.split, row.again) for row in rows} == {("test", 0.0), ("new", 0.25)}
-    lines = table(rows).splitlines()
+    lines = score_table(rows).splitlines()
     titles = "task metric test 95% interval n unparseable new 95% interval n unparseable again"
     assert lines[0].split() == titles.split()
     assert lines[2].split()[:3] == ["toy/colour", "accuracy", "0.5000"]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from t2t.runs.check.findings import Findings, Lengths, Messages, Report
+from t2t.table import table
 
 _MOST = 12  # characters that are listed
 
@@ -15,11 +16,8 @@ def as_text(report: Report) -> str:
     if report.failed is not None:
         return f"{report.task}\n  error: {report.failed}"
     rows = [["", *(findings.split for findings in report.splits)], *_rows(report)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    cells = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in rows]
-    table = ["  " + "  ".join(row) for row in cells]
     head = f"{report.task} version {report.version}"
-    return "\n".join([head, *map(str.rstrip, table), *(f"  {message}" for message in _messages(report))])
+    return "\n".join([head, *(f"  {line}" for line in [*table(rows), *_messages(report)])])
 
 
 def _rows(report: Report) -> Iterator[list[str]]:

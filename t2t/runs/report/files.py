@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired
 
-import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from t2t.config.yaml_file import read_scalar
 from t2t.errors import RunDirectoryError
 from t2t.structures import Json
 
@@ -111,7 +111,7 @@ def _sound(path: Path) -> Iterator[None]:
     except ValidationError as error:
         first = error.errors()[0]
         raise _damaged(path, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, yaml.YAMLError, csv.Error, struct.error) as error:
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, csv.Error, struct.error) as error:
         raise _damaged(path, str(error)[:200]) from None
 
 
@@ -125,7 +125,7 @@ def _read(path: Path, form: Any, empty: Any) -> Any:
         return empty
     with _sound(path):
         text = path.read_text(encoding="utf-8")
-        data = yaml.safe_load(text) if path.suffix == ".yaml" else json.loads(text)
+        data = read_scalar(text, str(path), RunDirectoryError) if path.suffix == ".yaml" else json.loads(text)
         return empty if data is None else TypeAdapter(form).validate_python(data)
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import groupby
 
-import yaml
-
+from t2t.config.yaml_file import write_yaml
 from t2t.runs.report.charts import Chart, draw, interval
 from t2t.runs.report.compare import compare
 from t2t.runs.report.files import RunFiles
@@ -213,7 +212,7 @@ def settings(run: RunFiles) -> str:
         rows = "".join(f"<dt>{escape(str(k))}</dt><dd>{escape(_fact(v))}</dd>" for k, v in values.items())
         parts.append(f'<div class="card" style="margin-bottom:10px"><h3>{escape(name)}</h3><dl>{rows}</dl></div>')
     if run.config:
-        text = yaml.safe_dump(dict(run.config), sort_keys=False, allow_unicode=True)
+        text = write_yaml(run.config)
         title = "<summary>run.yaml<span>every setting</span></summary>"
         parts.append(f"<details>{title}<pre>{escape(text)}</pre></details>")
     return "".join(parts) if len(parts) > 1 else ""

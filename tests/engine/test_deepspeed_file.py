@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from t2t.config.deepspeed import read_deepspeed
 from t2t.config.run import RunConfig, load_run
+from t2t.engine.deepspeed_file import ZERO_REJECTED, read_deepspeed
 from t2t.errors import DeepSpeedFileError
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "ds_configs").glob("*.json"))
@@ -80,11 +80,37 @@ def test_a_shipped_file_is_found_from_anywhere(tmp_path: Path, monkeypatch: pyte
         ({"zero_optimization": {"reduce_bucket_size": "5e8"}}, "write a whole number"),
         ({"zero_optimization": {"reduce_bucket_size": -1}}, "write a whole number"),
         ({"zero_optimization": {"offload_optimizer": True}}, "offload_optimizer is true; write a mapping"),
-        ({"zero_optimization": {"offload_param": {"device": "gpu"}}}, 'write "cpu", "nvme" or "none"'),
+        ({"zero_optimization": {"offload_param": {"device": "gpu"}}}, 'write "none", "cpu" or "nvme"'),
         ({"zero_optimization": {"offload_param": {"pin_memory": "auto"}}}, "write true or false"),
         ({"communication_data_type": "auto"}, 'communication_data_type is "auto"'),
         ({"aio": {"block_size": "auto"}}, 'aio is "auto"'),
         ({"optimizer": {}}, "the run file owns"),
+        ({"zero_optimization": {"stage": 2, "cpu_offload": True}}, "unknown key 'cpu_offload'"),
+        (
+            {"zero_optimization": {"stage": 2, "stage3_module_granularity_threshol": 1}},
+            "did you mean 'stage3_module_granularity_threshold'?",
+        ),
+        (
+            {"zero_optimization": {"stage": 3, "offload_optimizer": {"device": "cpu", "cpuadam_cores_perc": 2}}},
+            "write a number from 0 to 1",
+        ),
+        (
+            {"zero_optimization": {"stage": 2, "offload_optimizer": {"device": "cpu", "ratio": 0.5}}},
+            "Partial offloading only supported for ZeRO Stage 3",
+        ),
+        ({"zero_optimization": {"stage": 0, "compute_grad_norm": False}}, "supported only with ZeRO Stage 1 or 2"),
+        ({"zero_optimization": {"reduce_bucket_size": 1e400}}, "write a whole number"),
+        ({"zero_optimization": {"leaf_module": {"classes": "T5Block"}}}, "write a list"),
+        ({"flops_profiler": {"enabled": True, "output_file": "/tmp/x"}}, "output_file is set in flops_profiler"),
+        ({"csv_monitor": {"enabled": True, "output_path": "/tmp/x"}}, "output_path is set in csv_monitor"),
+        ({"flops_profiler": {"enabled": "yes"}}, 'enabled is "yes"; write true or false'),
+        ({"aio": {"block_size": [1]}}, "write a whole number"),
+        ({"aio": {"block_sise": 1}}, "did you mean 'block_size'?"),
+        ({"comms_logger": True}, "comms_logger is true; write a mapping"),
+        ({"checkpoint": {"tag_validation": "Sometimes"}}, 'write "Ignore", "Warn" or "Fail"'),
+        ({"data_types": {"grad_accum_dtype": "fp8"}}, 'write "fp32", "bf16" or "fp16"'),
+        ({"steps_per_print": None}, "write a whole number"),
+        (" " * 1_100_000, "more than a million characters"),
         ('{"aio": {}, "aio": {}}', "'aio' stands twice"),
         ('{"aio": ' + "9" * 5000 + "}", "thousands of digits"),
         ("[" * 100_000, "thousands of levels"),
@@ -95,6 +121,27 @@ def test_a_wrong_file_is_refused(tmp_path: Path, settings: Any, words: str) -> N
         read(tmp_path, settings)
     assert words in str(caught.value)
     assert "ds.json:" in str(caught.value)
+
+
+def test_every_setting_of_deepspeeds_own_classes_is_known(tmp_path: Path) -> None:
+    from deepspeed.runtime.zero.config import DeepSpeedZeroConfig
+    from deepspeed.runtime.zero.offload_config import DeepSpeedZeroOffloadOptimizerConfig
+
+    def defaults(model: Any, *left_out: str) -> dict[str, Any]:
+        values = json.loads(model().model_dump_json(by_alias=True))
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        old = {key for key, field in fields.items() if (field.json_schema_extra or {}).get("deprecated")}
+        return {key: value for key, value in values.items() if key not in {*old, *ZERO_REJECTED, *left_out}}
+
+    offload = defaults(DeepSpeedZeroOffloadOptimizerConfig)
+    zero = {**defaults(DeepSpeedZeroConfig), "stage": 3, "offload_optimizer": {**offload, "device": "cpu"}}
+    assert len(zero) > 30
+    assert read(tmp_path, {"zero_optimization": zero})["zero_optimization"] == zero
+
+
+def test_what_a_monitor_writes_stands_in_the_run_s_folder(tmp_path: Path) -> None:
+    found = read(tmp_path, {"csv_monitor": {"enabled": True, "job_name": "a"}})
+    assert found["csv_monitor"] == {"enabled": True, "job_name": "a", "output_path": "runs/tiny/csv_monitor"}
 
 
 def test_the_line_is_told(tmp_path: Path) -> None:
