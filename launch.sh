@@ -10,7 +10,7 @@ exec deepspeed "$here/launch.sh" "$@"
 
 import sys
 
-from t2t.runs.launch import main
+from t2t.commands.launch import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -75,7 +75,7 @@ def write(folder: Path, count: int) -> Path:
 
 def measure(first: str, template: str, tokenizer: str) -> None:
     """Print seconds and bytes as JSON. ``first`` warms up: what is loaded once does not count as growth."""
-    from t2t.runs.check import check
+    from t2t.authoring.check import check
 
     check([first], Path(tokenizer))
     before, began = peak(), time.perf_counter()

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import torch
 
+from t2t.commands.generate import generate
 from t2t.config.run import RunConfig, load_run
 from t2t.engine.distributed import device_name, has_gpu, multiplies_bf16
-from t2t.runs.evaluate import evaluate
-from t2t.runs.generate import generate
+from t2t.evaluation.evaluate import evaluate
 from t2t.runs.run_files import prediction_file
 from t2t.runs.run_tasks import answering_tasks
 from t2t.structures import Json

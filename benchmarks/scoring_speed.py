@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from t2t.config.template import read_template
-from t2t.runs.evaluate import evaluate, table
+from t2t.evaluation.evaluate import evaluate, table
 from t2t.structures import Json
 from t2t.tasks.task import Task
 

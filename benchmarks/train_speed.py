@@ -30,13 +30,13 @@ import torch
 import transformers
 from torch import Tensor
 
-from t2t.engine.deepspeed_file import read_deepspeed
 from t2t.config.run import RunConfig, load_run
 from t2t.data.batch import Plan
 from t2t.data.collate import collate
 from t2t.data.encode import Encoded
 from t2t.engine import distributed
 from t2t.engine.deepspeed import Engine
+from t2t.engine.deepspeed_file import read_deepspeed
 from t2t.model.backbone import build_from_scratch
 from t2t.tasks.mixture import Mixture
 

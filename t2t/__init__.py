@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from t2t.runs.evaluate import evaluate_file as evaluate
-    from t2t.runs.start import start_training as train
+    from t2t.commands.start import start_training as train
+    from t2t.evaluation.evaluate import evaluate_file as evaluate
     from t2t.serving.model import load
     from t2t.tasks.task import Task
 
@@ -23,8 +23,8 @@ __all__ = ["Task", "__version__", "evaluate", "load", "train"]
 _PLACES = {
     "Task": ("t2t.tasks.task", "Task"),
     "load": ("t2t.serving.model", "load"),
-    "train": ("t2t.runs.start", "start_training"),
-    "evaluate": ("t2t.runs.evaluate", "evaluate_file"),
+    "train": ("t2t.commands.start", "start_training"),
+    "evaluate": ("t2t.evaluation.evaluate", "evaluate_file"),
 }
 
 

@@ -9,22 +9,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from t2t import __version__
+from t2t.commands.launch import ALLOW_HELP, ALLOW_UNVERIFIED
 from t2t.errors import InputError, RunFileError, sentence_of
-from t2t.runs.launch import ALLOW_HELP, ALLOW_UNVERIFIED
 
 Command = Callable[[argparse.Namespace], int]
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from t2t.runs.listing import list_tasks
+    from t2t.authoring.listing import list_tasks
 
     print(list_tasks())
     return 0
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    from t2t.authoring.check import check_each, told
     from t2t.config.library import template_files
-    from t2t.runs.check import check_each, told
     from t2t.tasks.task import named_tasks
 
     names = [task for name in arguments.template or sorted(template_files()) for task in named_tasks(name)]
@@ -34,14 +34,14 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from t2t.runs.show import show
+    from t2t.authoring.show import show
 
     print(show(arguments.task, arguments.split, arguments.id, arguments.tokenizer, arguments.epoch))
     return 0
 
 
 def _new(arguments: argparse.Namespace) -> int:
-    from t2t.runs.new import new
+    from t2t.authoring.new import new
 
     text, errors = new(arguments.files, arguments.out)
     print(text)
@@ -49,7 +49,7 @@ def _new(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from t2t.runs.start import TrainingFailed, start_training
+    from t2t.commands.start import TrainingFailed, start_training
 
     if (arguments.file is None) == (arguments.config is None):
         raise RunFileError("t2t train", "there is not exactly one run file", "write t2t train FILE")
@@ -69,7 +69,7 @@ def _generate(arguments: argparse.Namespace) -> int:
 
 
 def _generate_for_file(arguments: argparse.Namespace) -> int:
-    from t2t.runs.answer import answer_file
+    from t2t.commands.answer import answer_file
 
     if arguments.input is None or arguments.types or arguments.set:
         found = "--input is missing" if arguments.input is None else "--types and --set go with --config"
@@ -80,8 +80,8 @@ def _generate_for_file(arguments: argparse.Namespace) -> int:
 
 
 def _generate_for_run(arguments: argparse.Namespace) -> int:
+    from t2t.commands.generate import generate_run
     from t2t.config.run import load_run
-    from t2t.runs.generate import generate_run
 
     generate_run(load_run(arguments.config, arguments.set), arguments.types)
     return 0
@@ -89,7 +89,7 @@ def _generate_for_run(arguments: argparse.Namespace) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from t2t.config.run import load_run
-    from t2t.runs.evaluate import evaluate_run, print_table
+    from t2t.evaluation.evaluate import evaluate_run, print_table
 
     print_table(evaluate_run(load_run(arguments.config, arguments.set)))
     return 0
@@ -97,15 +97,15 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _report(arguments: argparse.Namespace) -> int:
     from t2t.config.run import load_run
-    from t2t.runs.report import write_report
+    from t2t.report import write_report
 
     print(write_report(load_run(arguments.config, arguments.set).directory))
     return 0
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from t2t.runs.demo import demo
-    from t2t.runs.start import TrainingFailed
+    from t2t.commands.demo import demo
+    from t2t.commands.start import TrainingFailed
 
     try:
         demo(arguments.set, arguments.ask)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from t2t.errors import InputError
@@ -24,10 +26,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 class Registry(Generic[T]):
-    """Names to things of one kind, with a hint when a name is unknown."""
+    """Names to things of one kind, with a hint when a name is unknown.
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    ``group``: the entry points by which other packages bring things of this kind: the name of each is that of its
+    thing, and loading it registers the thing or gives it. ``elsewhere``: names that a module registers when it is
+    imported, which happens when they are asked for.
+    """
+
+    def __init__(self, kind: str, group: str = "", elsewhere: Mapping[str, str] | None = None) -> None:
+        self.kind, self.group, self.elsewhere = kind, group, dict(elsewhere or {})
         self._items: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -43,10 +50,24 @@ class Registry(Generic[T]):
 
     def get(self, name: str, where: str, error: type[InputError] = InputError) -> T:
         """The thing called ``name``; ``error`` names ``where`` and the closest known name."""
-        if name not in self._items:
-            raise error(where, f"unknown {self.kind} {name!r}", did_you_mean(name, self._items))
+        if name not in self._items and not self._load(name):
+            known = {*self.names(), *(point.name for point in self._points())}
+            raise error(where, f"unknown {self.kind} {name!r}", did_you_mean(name, known))
         return self._items[name]
 
     def names(self) -> list[str]:
-        """All known names, sorted."""
-        return sorted(self._items)
+        """All names that t2t itself knows, sorted."""
+        return sorted({*self._items, *self.elsewhere})
+
+    def _points(self) -> Iterable[EntryPoint]:
+        return entry_points(group=self.group) if self.group else ()
+
+    def _load(self, name: str) -> bool:
+        """Look for ``name`` where it is registered when it is asked for; True if it is known now."""
+        if name in self.elsewhere:
+            import_module(self.elsewhere[name])
+        for point in self._points():
+            if point.name == name and name not in self._items:
+                brought = point.load()
+                self._items.setdefault(name, brought)
+        return name in self._items

@@ -85,7 +85,7 @@ def test_what_the_system_refuses_is_one_sentence(
     def refuse() -> str:
         raise error
 
-    monkeypatch.setattr("t2t.runs.listing.list_tasks", refuse)
+    monkeypatch.setattr("t2t.authoring.listing.list_tasks", refuse)
     assert main(["list"]) == code
     told = capsys.readouterr().err
     assert told.startswith(words)
@@ -93,7 +93,7 @@ def test_what_the_system_refuses_is_one_sentence(
 
 
 def test_a_terminal_without_chinese_still_gets_the_list() -> None:
-    code = "import t2t.cli; import t2t.runs.listing as l; l.list_tasks = lambda: '中'; t2t.cli.main(['list'])"
+    code = "import t2t.cli; import t2t.authoring.listing as l; l.list_tasks = lambda: '中'; t2t.cli.main(['list'])"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
     assert done.stdout == "\\u4e2d\n", done.stderr

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from t2t import network
+from t2t.authoring.check import check, check_each
 from t2t.errors import UnreachableError
-from t2t.runs.check import check, check_each
 from tests.places import PYTHONPATH
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +27,7 @@ target: {text: text}
 metrics: [exact_match]
 """
 RUN = "run: x\ntasks: [demo/far]\nmodel: {from: acme/t5}\nschedule: {epochs: 1}\n"
-TRIED = "import sys; from t2t.runs.launch import main; sys.exit(main(['--config', 'run.yaml']))"
+TRIED = "import sys; from t2t.commands.launch import main; sys.exit(main(['--config', 'run.yaml']))"
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_data_out_of_reach_are_listed_together_and_no_errors(tmp_path: Path, mon
     folder = tmp_path / "task_templates" / "demo"
     folder.mkdir(parents=True)
     monkeypatch.setattr("t2t.tasks.sources.hub.hub_answers", lambda: False)
-    monkeypatch.setattr("t2t.runs.check.hub_answers", lambda: False)
+    monkeypatch.setattr("t2t.authoring.check.hub_answers", lambda: False)
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     names = [f"demo/far{number}" for number in range(9)]
     for name in names:

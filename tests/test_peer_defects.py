@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import t2t
+from t2t.authoring.check import check
 from t2t.config.template import read_template
 from t2t.data.counts import Counts
 from t2t.data.encode import Encoder
@@ -25,7 +26,6 @@ from t2t.linear.target import Target
 from t2t.metrics import build_metrics, segments, value
 from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import decode_text, train_tokenizer
-from t2t.runs.check import check
 from t2t.structures import Example, Json, Span, Value
 from t2t.tasks.mixture import Mixture
 from t2t.tasks.task import Task

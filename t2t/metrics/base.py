@@ -138,7 +138,7 @@ class Arguments:
 
 
 Factory: TypeAlias = Callable[[Arguments], Metric]
-METRICS: Registry[Factory] = Registry("metric")
+METRICS: Registry[Factory] = Registry("metric", "t2t.metrics")
 
 
 def build_metrics(specs: Iterable[Json], where: str, language: str) -> list[Metric]:

@@ -15,11 +15,11 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, T5ForConditionalGeneration
 
+from t2t.commands.generate import generate_run
 from t2t.config.run import load_run
-from t2t.runs.evaluate import evaluate_run
-from t2t.runs.generate import generate_run
-from t2t.runs.report import write_report
-from t2t.runs.train import with_precision
+from t2t.evaluation.evaluate import evaluate_run
+from t2t.report import write_report
+from t2t.training.train import with_precision
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -145,7 +145,9 @@ def test_a_run_that_is_killed_when_it_saves_its_model_is_finished_by_the_next_st
     """model/, which says that the run is finished, appears last; what the killed process left half-written goes."""
     folder = make(tmp_path / "killed")
     run = folder / "runs" / "toy"
-    code = "import os, t2t.runs.train as t; {}; from t2t.runs.launch import main; main(['--config', 'run.yaml'])"
+    code = (
+        "import os, t2t.training.train as t; {}; from t2t.commands import launch; launch.main(['--config', 'run.yaml'])"
+    )
     kill = "t.save_model = lambda *given: os.kill(os.getpid(), 9)"
     assert launch(folder, command=(sys.executable, "-c", code.format(kill))).returncode == -9
     assert [(run / name).exists() for name in ("facts.json", "data.json", "model.tmp", "model")] == [True] * 3 + [False]

@@ -106,8 +106,9 @@ def test_a_run_has_one_owner_and_one_that_is_killed_does_not_keep_it(folder: Pat
 
 
 def test_a_signal_before_training_is_told(folder: Path) -> None:
-    code = "import time, t2t.runs.train as t; t.prepare = lambda *_: (print('preparing', flush=True), time.sleep(600))"
-    code += "; from t2t.runs.launch import main; main()"
+    code = "import time, t2t.training.train as t"
+    code += "; t.prepare = lambda *_: (print('preparing', flush=True), time.sleep(600))"
+    code += "; from t2t.commands.launch import main; main()"
     process = start(folder, (sys.executable, "-u", "-c", code))
     assert process.stdout is not None
     for line in process.stdout:

@@ -9,9 +9,9 @@ from t2t.engine.preflight import check_directory, check_vocabulary
 from t2t.errors import RunDirectoryError, VocabularyError
 from t2t.model.sayable import Vocabulary, said_of
 from t2t.model.tokenizer import load_tokenizer
-from t2t.runs.train import prepare
 from t2t.tasks.sources import data_dir
 from t2t.tasks.task import Task
+from t2t.training.train import prepare
 
 T5 = data_dir() / "sentencepiece_models" / "t5" / "spiece.model"
 TEMPLATE = """\

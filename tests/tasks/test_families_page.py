@@ -9,9 +9,9 @@ import pytest
 
 from t2t.config.library import TEMPLATES
 from t2t.config.template import read_template
+from t2t.evaluation.evaluate import task_metrics
 from t2t.linear.parsed import Parsed
 from t2t.metrics import health_metrics
-from t2t.runs.evaluate import task_metrics
 from t2t.tasks.task import Task
 
 PAGE = (Path(__file__).parents[2] / "docs" / "families.md").read_text(encoding="utf-8")

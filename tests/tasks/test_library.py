@@ -14,9 +14,9 @@ import pytest
 from t2t.config.library import TEMPLATES, read_heads, template_files
 from t2t.config.template import Template, read_templates
 from t2t.data.encode import Encoder
+from t2t.evaluation.evaluate import task_metrics
 from t2t.linear.parsed import Parsed
 from t2t.model.tokenizer import train_tokenizer
-from t2t.runs.evaluate import task_metrics
 from t2t.structures import Span, Value
 from t2t.tasks.sources import data_dir
 from t2t.tasks.task import Task, load_task, named_tasks

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from t2t.authoring.check import check
+from t2t.evaluation.evaluate import fed_back
 from t2t.metrics import build_metrics
 from t2t.metrics.ceiling import Ceiling
-from t2t.runs.check import check
-from t2t.runs.evaluate import fed_back
 from t2t.structures import Span
 from t2t.tasks.task import Task, load_task
 

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from t2t.authoring.check import check
+from t2t.authoring.show import show
+from t2t.commands import generate as runs
 from t2t.config.template import read_template
 from t2t.data.cache import encode_split
 from t2t.data.encode import Encoder
 from t2t.errors import DataError, TemplateError
+from t2t.evaluation.evaluate import evaluate
 from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import build_from_scratch, save_model
 from t2t.model.tokenizer import train_tokenizer
-from t2t.runs import generate as runs
-from t2t.runs.check import check
-from t2t.runs.evaluate import evaluate
 from t2t.runs.prediction_lines import parse_line
-from t2t.runs.show import show
 from t2t.structures import Example, Json, Span, Value
 from t2t.tasks.sources import data_dir
 from t2t.tasks.task import Task, load_task

@@ -17,7 +17,7 @@ from t2t.tasks.json_text import read_document
 # Given its arguments, an adapter is a pure function of the record's data (or, in a chain, of what came before);
 # it raises Mismatch for a value that it cannot take.
 Adapter: TypeAlias = Callable[["Arguments"], Reader]
-ADAPTERS: Registry[Adapter] = Registry("adapter")
+ADAPTERS: Registry[Adapter] = Registry("adapter", "t2t.adapters")
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,8 @@ class Source(Protocol):
 
 
 Factory: TypeAlias = Callable[[Spec, Path, str], Source]
-SOURCES: Registry[Factory] = Registry("source format")
+# The demo's world stands on a floor above this one.
+SOURCES: Registry[Factory] = Registry("source format", "t2t.sources", {"atlas": "t2t.atlas"})
 
 
 def sha256_of(*parts: str) -> str:

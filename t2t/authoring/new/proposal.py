@@ -1,0 +1,121 @@
+"""What a new template needs to know, and how columns are picked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from t2t.authoring.new.columns import Column, Table
+from t2t.structures import Json
+
+# A closed set that is filled with what the records hold, once all of them have been read.
+FROM_DATA: dict[str, str] = {"from": "train"}
+LABEL_NAMES = (
+    "label",
+    "labels",
+    "intent",
+    "category",
+    "class",
+    "sentiment",
+    "topic",
+    "target",
+    "gold",
+    "answer",
+    "relation",
+    "标签",
+    "类别",
+    "情感",
+)
+SCORE_NAMES = ("score", "similarity", "rating", "value", "label", "target")
+TEXT_NAMES = (
+    "text", "sentence", "utterance", "review", "tweet", "comment", "document", "content", "context", "question",
+    "query", "title", "body", "文本", "内容", "句子",
+)  # fmt: skip
+CONTEXT_NAMES = ("context", "passage", "paragraph", "article", "document", "story")
+SUMMARY_NAMES = ("summary", "highlights", "abstract", "headline", "title", "tldr")
+OUTPUT_NAMES = (
+    "target",
+    "output",
+    "response",
+    "reply",
+    "answer",
+    "completion",
+    "canonical_solution",
+    "solution",
+    "reference",
+    "code",
+    "ref",
+    "tgt",
+    "trg",
+)
+INPUT_NAMES = ("source", "input", "prompt", "instruction", "question", "text", "src", "mr", "document", "dialogue")
+OPTION_NAMES = ("options", "choices", "candidates", "endings")
+LANGUAGES = {
+    "en": "English", "de": "German", "fr": "French", "zh": "Chinese", "es": "Spanish", "it": "Italian", "ru": "Russian",
+    "ja": "Japanese", "pt": "Portuguese", "nl": "Dutch", "cs": "Czech", "ro": "Romanian", "ko": "Korean",
+    "ar": "Arabic",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Proposal:
+    """What a template needs to know of a task. ``inputs``: names of the fields of the prompt, in order; ``long``: the
+    one that may be cut; ``split_by``: see ``split:`` of a source; ``languages``: of the two sides of a translation;
+    ``group_by``: what many records share, whose outputs are then all acceptable; ``source_fields``, ``explode`` and
+    ``where``: see those keys of a source; ``keep_end``: the start of ``long`` is cut, not its end; ``reads``: keys that
+    are read, or left out for a reason, without standing in ``fields``."""
+
+    family: str
+    fields: dict[str, Json]
+    inputs: list[str]
+    target: dict[str, Any]
+    metrics: list[Json]
+    split_by: str
+    long: str | None = None
+    lists: dict[str, Json] = field(default_factory=dict)
+    references: str | None = None
+    remarks: list[str] = field(default_factory=list)
+    languages: tuple[str, str] = ("", "")
+    group_by: str | None = None
+    source_fields: dict[str, Json] = field(default_factory=dict)
+    explode: str | None = None
+    where: str | None = None
+    keep_end: bool = False
+    reads: set[str] = field(default_factory=set)
+
+
+def text_columns(table: Table) -> list[Column]:
+    """Columns of texts in every record that say something, not numbers, tags, options by letter or names of files."""
+    return [
+        column
+        for column in table.columns.values()
+        if column.is_a("a text") and column.fills(table.total) and not column.is_tags and not column.is_numeric
+        and column.name.lower() not in ("id", "idx", "guid", "uid", "fname", "url", "lang", "split", "name")
+        and (column.values is None or len(column.values) > 1)
+    ]  # fmt: skip
+
+
+def named(columns: list[Column], names: tuple[str, ...]) -> Column | None:
+    """The column with the first of ``names`` that one has, also with a number or letter behind it."""
+    return next((column for name in names for column in columns if column.name.lower() == name), None)
+
+
+def label_column(table: Table) -> Column | None:
+    """The column that is a closed set: by its name, else the only one that can be, else the last."""
+    some = [column for column in table.columns.values() if column.labels and column.fills(table.total)]
+    some = [column for column in some if len(column.labels or ()) > 1 and not column.is_tags]
+    return named(some, LABEL_NAMES) or (some[-1] if some else None)
+
+
+def longest(columns: list[Column]) -> str | None:
+    longest = max(columns, key=lambda column: column.mean)
+    return longest.name if longest.mean > 1 else None
+
+
+def fields_of(columns: list[Column]) -> dict[str, Json]:
+    return {column.name: column.path for column in columns}
+
+
+def pairs(table: Table, first: Column, second: Column) -> Iterator[tuple[Json, Json]]:
+    return ((row.get(first.path), row.get(second.path)) for row in table.sample)

@@ -1,0 +1,430 @@
+"""Mentions in a text, and what holds between them: the form in which annotation tools have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from t2t.authoring.new.columns import Table
+from t2t.authoring.new.items import Items, by_name, find_items, is_number, is_text, keys_of, last_name
+from t2t.authoring.new.proposal import FROM_DATA, TEXT_NAMES, Proposal, named, text_columns
+from t2t.linear.scope import Expression
+from t2t.structures import Json
+from t2t.tasks.expressions import Mismatch
+from t2t.tasks.fields.offsets import ALL_COUNTINGS, Counting, counting_of
+
+_START = (
+    "start",
+    "start_offset",
+    "startoffset",
+    "begin",
+    "start_char",
+    "start_idx",
+    "start_index",
+    "from",
+    "offset",
+    "b",
+)
+_END = ("end", "end_offset", "endoffset", "stop", "end_char", "end_idx", "end_index", "to", "e")
+_PLACE = ("span", "offset", "offsets", "position", "pos", "indices", "place", "loc")
+_LENGTH = ("length", "len")
+_TYPE = ("type", "label", "labels", "entity_type", "entity_group", "category", "tag", "class", "entity", "polarity",
+         "sentiment", "kind", "role", "name", "ner", "属性", "类型", "标签")  # fmt: skip
+_SURFACE = ("text", "surface", "word", "mention", "span", "value", "entity", "name", "term", "phrase", "token", "文本")
+_ID = ("id", "entity_id", "eid", "uid", "key")
+_HEAD = (
+    "head",
+    "from_id",
+    "from",
+    "subject",
+    "subj",
+    "source",
+    "arg1",
+    "head_id",
+    "e1",
+    "h",
+    "sub",
+    "subject_id",
+    "主体",
+)
+_TAIL = ("tail", "to_id", "to", "object", "obj", "target", "arg2", "tail_id", "e2", "t", "object_id", "客体")
+_RELATION = ("type", "label", "labels", "relation", "predicate", "rel", "relation_type", "name", "r", "关系")
+_KINDS_OF_ITEMS = {"relation", "relations", "rel", "entity", "labels"}  # what an item is, not what it says
+_LIKING = ("polarity", "sentiment", "opinion", "情感")
+
+
+@dataclass(slots=True)
+class Source:
+    """The text in which mentions stand: the ``field`` of the template, how it is read, and its value in each record;
+    with ``tokens``, the expression of the list that it is joined from."""
+
+    field: str
+    read: Json
+    texts: list[str]
+    tokens: str | None = None
+    counts: tuple[int, ...] = ()  # tokens of each record
+    glue: str = " "
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A list of mentions: how each part is read from an item; ``id`` None where items have none."""
+
+    items: Items
+    start: str | None
+    end: str | None
+    type: str | None
+    surface: str | None
+    id: str | None
+    counting: Counting
+
+
+def sources(table: Table) -> Iterator[Source]:
+    """The texts of the records, the likeliest first, and lists of tokens."""
+    texts = text_columns(table)
+    first = named(texts, TEXT_NAMES)
+    for column in sorted(texts, key=lambda one: (one is not first, -one.mean)):
+        yield Source(column.name, column.path, [str(_at(record, column.path)) for record in table.raw])
+    for column in table.columns.values():
+        rows = [_at(record, column.path) for record in table.raw]
+        if column.is_tags or not all(isinstance(row, list) and all(isinstance(w, str) for w in row) for row in rows):
+            continue
+        glue = "" if _one_character(rows) else " "
+        joined: Json = {"join": {"of": column.path, "with": glue}}
+        yield Source(
+            "text", joined, [glue.join(row) for row in rows], column.path, tuple(len(row) for row in rows), glue
+        )
+
+
+def _one_character(rows: Sequence[Sequence[str]]) -> bool:
+    words = [word for row in rows for word in row]
+    return sum(len(word) == 1 and word > "\u2e80" for word in words) * 2 > len(words)
+
+
+def _at(record: Json, path: str) -> Json:
+    found = Expression(path, "new")
+    return record.get(path) if found.plain else found.read(record, "record")
+
+
+def marked(table: Table) -> tuple[Source, Marked] | None:
+    """The first list of mentions with offsets, and the text in which they stand."""
+    lists = find_items(table.raw)
+    for source in sources(table):
+        for items in lists:
+            if found := _marked(items, source):
+                return source, found
+    return None
+
+
+def _marked(items: Items, source: Source) -> Marked | None:
+    for start_key in _start_keys(items):
+        kept = items.where(start_key.partition(".")[0]) if "." in start_key or not start_key.startswith("[") else items
+        keys = keys_of(kept)
+        for start, end in _places(kept, keys):
+            found = _complete(kept, keys, start, end, source)
+            if found is not None:
+                return found
+    return None
+
+
+def _start_keys(items: Items) -> list[str]:
+    """The keys that some items have and that may hold the start: a list may hold relations beside mentions."""
+    keys = dict.fromkeys(key for item in items.all if isinstance(item, dict) for key in item)
+    return [key for key in keys if key.lower() in (*_START, *_PLACE, "value")] or ["[0]"]
+
+
+def _places(items: Items, keys: list[str]) -> Iterator[tuple[str, str]]:
+    """Pairs of expressions that give whole numbers and may be start and end."""
+    for place in [key for key in keys if last_name(key) in _PLACE and key.endswith("[0]")]:
+        yield place, f"{place.removesuffix('[0]')}[1]"
+    start, end = by_name(keys, _START), by_name(keys, _END)
+    if start and end:
+        texts = items.has(start, lambda value: isinstance(value, str) and value.isdecimal())
+        yield (f"to_number({start})", f"to_number({end})") if texts else (start, end)
+    length = by_name(keys, _LENGTH)
+    if start and length:
+        yield start, f"sum([{start}, {length}])"
+    if {"[0]", "[1]"} <= set(keys):
+        yield "[0]", "[1]"
+
+
+def _complete(items: Items, keys: list[str], start: str, end: str, source: Source) -> Marked | None:
+    """The mentions, if their offsets are such of the text."""
+    if not items.has(start, is_number) or not items.has(end, is_number):
+        return None
+    rows = list(zip(_texts_of(items, source.texts), items.read(start), items.read(end), strict=True))
+    surface = _surface(items, keys, source)
+    if source.tokens is not None:
+        most = _texts_of(items, source.counts)
+        last = _last_in_tokens(items, rows, most, surface, source)
+        if last is None:
+            return None
+        counting = Counting(last)
+    else:
+        said = items.read(surface) if surface else []
+        counting_ = counting_of([(*row, one) for row, one in zip(rows, said, strict=True)]) if surface else _guess(rows)
+        if counting_ is None and not (surface and _all_exclusive(rows)):
+            return None
+        counting = counting_ or Counting()
+    kind = _type(items, keys, (start, end, surface))
+    return Marked(items, start, end, kind, surface, _id(items, keys), counting)
+
+
+def _all_exclusive(rows: Sequence[tuple[str, int, int]]) -> bool:
+    return all(0 <= start < end <= len(text) for text, start, end in rows)
+
+
+def _texts_of(items: Items, of_records: Sequence[Any]) -> list[Any]:
+    return [value for value, own in zip(of_records, items.of_records, strict=True) for _ in own]
+
+
+def _guess(rows: Sequence[tuple[str, int, int]]) -> Counting | None:
+    """How offsets count where no surface says so: the way by which the fewest mentions begin or end inside a word.
+
+    None where none fits all; the usual way where several do equally well.
+    """
+    best: tuple[int, Counting] | None = None
+    for counting in ALL_COUNTINGS:
+        try:
+            cuts = sum(_cuts(text, *counting.place(text, start, end)) for text, start, end in rows)
+        except Mismatch:
+            continue
+        if best is None or cuts < best[0]:
+            best = cuts, counting
+    return best[1] if best else None
+
+
+def _cuts(text: str, start: int, end: int) -> int:
+    """How many of the two ends of a mention stand inside a word, or beside a space that is its own."""
+    said = text[start:end]
+    inside = _in_word(text, start) + _in_word(text, end)
+    return inside + (said != said.strip())
+
+
+def _in_word(text: str, place: int) -> bool:
+    around = text[max(0, place - 1) : place + 1]
+    return len(around) == 2 and around.isalnum() and max(around) < "\u2e80"
+
+
+def _last_in_tokens(
+    items: Items, rows: list[tuple[str, int, int]], most: Sequence[int], surface: str | None, source: Source
+) -> bool | None:
+    """Whether ends are inclusive, where offsets count tokens; None where they do not."""
+    spans = [(start, end, count) for (_, start, end), count in zip(rows, most, strict=True)]
+    fits = {last: all(0 <= a < b + last <= n for a, b, n in spans) for last in (False, True)}
+    if surface is not None:
+        words = [text.split(source.glue) if source.glue else list(text) for text, _, _ in rows]
+        said = items.read(surface)
+        for last in (False, True):
+            parts = ["".join(own[a : b + last]) for own, (a, b, _) in zip(words, spans, strict=True)]
+            if fits[last] and all(part == "".join(str(one).split()) for part, one in zip(parts, said, strict=True)):
+                return last
+        return None
+    rows_first = isinstance(items.all[0], list)  # DyGIE and its kin, whose ends are inclusive; objects are SpERT's
+    return next((last for last in (rows_first, not rows_first) if fits[last]), None)
+
+
+def _surface(items: Items, keys: list[str], source: Source) -> str | None:
+    """What gives the text of a mention: it stands in the text for nearly every item."""
+    texts = _texts_of(items, source.texts)
+    for key in sorted(keys, key=lambda one: last_name(one) not in _SURFACE):
+        said = items.read(key)
+        if all(map(is_text, said)) and sum(a in b for a, b in zip(said, texts, strict=True)) * 10 >= len(said) * 9:
+            return key
+    return None
+
+
+def _type(items: Items, keys: list[str], taken: Sequence[str | None]) -> str | None:
+    left = [key for key in keys if key not in taken and items.has(key, is_text)]
+    several = [key for key in left if len(set(items.read(key))) > 1]  # the same word everywhere is no type
+    known = by_name(several, _TYPE) or by_name(left, _TYPE)
+    if known is not None:
+        return known
+    few = [key for key in (*several, *left) if len(set(items.read(key))) * 2 <= len(items.all)]
+    return few[0] if few else None
+
+
+def _id(items: Items, keys: list[str]) -> str | None:
+    """What names each mention of a record, once."""
+    for key in keys:
+        if last_name(key) in _ID and not key.endswith("]"):
+            find = Expression(key, "new")
+            own = [[_key_of(find.read(item, "")) for item in record] for record in items.of_records]
+            if all(len(set(ids)) == len(ids) for ids in own):
+                return key
+    return None
+
+
+def _key_of(id_: Json) -> str:
+    return str(id_)
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Relations that refer to mentions: how ends and type are read from an item; ``id``: of the mentions, as their
+    offsets give it."""
+
+    items: Items
+    head: str
+    tail: str
+    type: str | None
+    id: str
+
+
+def linked(table: Table, mentions: Marked) -> Linked | None:
+    """The list of relations between the mentions, by their ids, places or offsets."""
+    ids = [[str(_at(item, mentions.id)) for item in own] if mentions.id else [] for own in mentions.items.of_records]
+    places = [[str(place) for place in range(len(own))] for own in mentions.items.of_records]
+    for items in find_items(table.raw):
+        if items.path == mentions.items.path:
+            continue
+        head_key = next((key for key in _keys_of_some(items) if key.lower() in _HEAD), None)
+        kept = items.where(head_key) if head_key else items
+        keys = keys_of(kept)
+        head, tail = by_name(keys, _HEAD), by_name(keys, _TAIL)
+        for id_, known in ((mentions.id, ids), ("place", places)):
+            if head and tail and id_ and _refers(kept, head, known) and _refers(kept, tail, known):
+                return Linked(kept, head, tail, _relation(kept, keys, head, tail), id_)
+        if (found := _by_offsets(kept, mentions)) is not None:
+            return found
+    return None
+
+
+def _keys_of_some(items: Items) -> list[str]:
+    return list(dict.fromkeys(key for item in items.all if isinstance(item, dict) for key in item))
+
+
+def _refers(items: Items, key: str, known: list[list[str]]) -> bool:
+    find = Expression(key, "new")
+    pairs = [(find.read(item, ""), ids) for own, ids in zip(items.of_records, known, strict=True) for item in own]
+    return bool(pairs) and all(
+        isinstance(value, int | str) and not isinstance(value, bool) and str(value) in ids for value, ids in pairs
+    )
+
+
+def _relation(items: Items, keys: list[str], head: str, tail: str) -> str | None:
+    left = [key for key in keys if key not in (head, tail) and items.has(key, is_text)]
+    said = [key for key in left if not {*items.read(key)} <= _KINDS_OF_ITEMS]
+    return by_name(said, _RELATION) or next(iter(said), None)
+
+
+def _by_offsets(items: Items, mentions: Marked) -> Linked | None:
+    """Rows of four offsets and a type, as DyGIE has relations."""
+    if not all(isinstance(item, list) and len(item) == 5 and is_text(item[4]) for item in items.all):
+        return None
+    pairs = [
+        [[_at(item, str(mentions.start)), _at(item, str(mentions.end))] for item in own]
+        for own in mentions.items.of_records
+    ]
+    fits = all(
+        item[0:2] in known and item[2:4] in known
+        for own, known in zip(items.of_records, pairs, strict=True)
+        for item in own
+    )
+    if not items.all or not fits:
+        return None
+    return Linked(items, "[[0], [1]]", "[[2], [3]]", "[4]", f"[{mentions.start}, {mentions.end}]")
+
+
+def offsets_field(source: Source, found: Marked, id_: str | None = None) -> Json:
+    """The adapter that reads a list of mentions."""
+    given: dict[str, Json] = {"of": found.items.path}
+    if source.tokens is not None:
+        given |= {"tokens": source.tokens} | ({"join": ""} if not source.glue else {})
+    else:
+        given |= {"in": source.read}
+    for key, path in (("start", found.start), ("end", found.end), ("type", found.type)):
+        given |= {key: path} if path and path != key else {}
+    given |= {"ends": "inclusive"} if found.counting.last else {}
+    given |= {"units": "utf16"} if found.counting.utf16 else {}
+    given |= {"surface": found.surface} if found.surface else {}
+    given |= {"id": id_} if id_ else {}
+    return {"offsets": given}
+
+
+def mention_list(over: str, source: str, *, liking: bool = False) -> dict[str, Any]:
+    """The target of a list of mentions with types."""
+    return {
+        "each": over,
+        "as": "{text} = {type}",
+        "fields": {"text": {"span_of": source, "repeat": "number"}, "type": {"label": FROM_DATA}},
+        "between": " ; ",
+        "empty": "none",
+        **({"reuse": True} if liking else {}),
+    }
+
+
+def span_metric(over: str = "mentions") -> Json:
+    return {"span_f1": {"over": over, "span": "text", "type": "type"}}
+
+
+_UNSAID = "nothing in the records says whether ends are inclusive: they were taken as exclusive"
+
+
+def _undecided(source: Source, found: Marked) -> list[str]:
+    """A line where offsets fit the text in both ways of ending, equally well, and no surface decides."""
+    if found.surface or source.tokens is not None or found.counting.last:
+        return []
+    items = found.items
+    rows = list(
+        zip(_texts_of(items, source.texts), items.read(str(found.start)), items.read(str(found.end)), strict=True)
+    )
+    try:
+        cuts = [sum(_cuts(t, *Counting(last).place(t, a, b)) for t, a, b in rows) for last in (False, True)]
+    except Mismatch:
+        return []
+    return [_UNSAID] if cuts[0] == cuts[1] else []
+
+
+def marked_spans(table: Table) -> Proposal | None:
+    """Mentions by offsets, with relations between them where there are some."""
+    found = marked(table)
+    if found is None or found[1].type is None:
+        return None
+    source, mentions = found
+    relations = linked(table, mentions)
+    mention_field = offsets_field(source, mentions, relations.id if relations else None)
+    fields = {source.field: source.read, "mentions": mention_field}
+    if relations is None:
+        family = "aspect_sentiment" if last_name(str(mentions.type)) in _LIKING else "ner"
+        target = mention_list("mentions", source.field)
+        proposal = Proposal(family, fields, [source.field], target, [span_metric()], _split_by(source))
+    else:
+        proposal = _joint(source, fields, relations)
+    proposal.long, proposal.remarks = source.field, _undecided(source, mentions)
+    return proposal
+
+
+def _split_by(source: Source) -> str:
+    return source.tokens or str(source.read)
+
+
+def _joint(source: Source, fields: dict[str, Json], found: Linked) -> Proposal:
+    refer: dict[str, Json] = {"of": found.items.path, "to": "mentions", "at": {"head": found.head, "tail": found.tail}}
+    if found.type:
+        refer["fields"] = {"type": found.type}
+    fields = {**fields, "relations": {"refer": refer}}
+    target = {
+        "as": "{mentions} @ {relations}",
+        "fields": {
+            "mentions": mention_list("mentions", source.field),
+            "relations": relation_list(source.field, found.type),
+        },
+    }
+    ends: Json = {"over": "relations", **_ends(found.type)}
+    metrics = [span_metric(), {"relation_f1": ends}, {"relation_f1": {**ends, "mentions": "mentions"}}]
+    return Proposal("joint_extraction", fields, [source.field], target, metrics, _split_by(source), long=source.field)
+
+
+def _ends(kind: str | None) -> dict[str, str]:
+    return {"head": "head", "tail": "tail", "relation": "type"} if kind else {"head": "head", "tail": "tail"}
+
+
+def relation_list(source: str, kind: str | None, ends: Json = None) -> dict[str, Any]:
+    """The target of a list of relations between two pieces of a text."""
+    end = ends or {"span_of": source, "repeat": "number"}
+    fields: dict[str, Json] = {"head": end, **({"type": {"label": FROM_DATA}} if kind else {}), "tail": end}
+    pattern = "{head} > {type} > {tail}" if kind else "{head} > {tail}"
+    rest = {"between": " + ", "empty": "none", "reuse": True}
+    return {"each": "relations", "as": pattern, "fields": fields, **rest}

@@ -1,0 +1,137 @@
+"""Questions about a text, and questions with options."""
+
+from __future__ import annotations
+
+import re
+from string import ascii_uppercase
+
+from t2t.authoring.new.columns import Column, Table
+from t2t.authoring.new.proposal import (
+    CONTEXT_NAMES,
+    OPTION_NAMES,
+    Proposal,
+    fields_of,
+    longest,
+    named,
+    pairs,
+    text_columns,
+)
+from t2t.structures import Json
+
+
+def question_answering(table: Table) -> Proposal | None:
+    texts = text_columns(table)
+    context, question = named(texts, CONTEXT_NAMES), named(texts, ("question", "query"))
+    if context is None or question is None:
+        return None
+    for read in (_squad_answers, _hub_answers, _plain_answer):
+        if (found := read(table, context)) is not None:
+            fields, references, null = found
+            target = {"span_of": context.name, "gold": "answer"} | ({"absent": "unanswerable"} if null else {})
+            names = {**fields_of([question, context]), **fields}
+            inputs, metrics = [question.name, context.name], ["squad_f1", "squad_em"]
+            return Proposal(
+                "qa", names, inputs, target, metrics, context.path, long=context.name, references=references
+            )
+    return None
+
+
+Answers = tuple[dict[str, Json], str | None, bool]
+
+
+def _squad_answers(table: Table, context: Column) -> Answers | None:
+    """A list of objects with text and start."""
+    column = table.columns.get("answers")
+    items = (
+        [item for row in table.sample for item in row.get("answers") or []] if column and column.is_a("a list") else []
+    )
+    if not items or not all(isinstance(item, dict) and isinstance(item.get("text"), str) for item in items):
+        return None
+    start = next((name for name in ("start", "answer_start") if name in items[0]), None)
+    shape = f"{{text: text, start: {start}}}" if start else "{text: text}"
+    answer = {"span": {"of": f"answers[0].{shape}", "in": context.path}}
+    every = {"span": {"of": f"answers[].{shape} || `[null]`", "in": context.path}}
+    return {"answer": answer, "answers": every}, "answers", any(not row.get("answers") for row in table.sample)
+
+
+def _hub_answers(table: Table, context: Column) -> Answers | None:
+    """Lists of texts and of starts side by side, as the hub has SQuAD."""
+    texts = table.columns.get("answers.text")
+    if texts is None or not texts.is_a("a list") or "answers.answer_start" not in table.columns:
+        return None
+    answer = "answers.text[0] && {text: answers.text[0], start: answers.answer_start[0]}"
+    fields = {
+        "answer": {"span": {"of": answer, "in": context.path}},
+        "answers": "not_null(answers.text[0]) && answers.text || `[null]`",
+    }
+    return fields, "answers", any(not row["answers.text"] for row in table.sample)
+
+
+def _plain_answer(table: Table, context: Column) -> Answers | None:
+    """One text that stands in the context."""
+    column = next((table.columns[name] for name in ("answer", "answers", "answer_text") if name in table.columns), None)
+    if column is None or not column.is_a("a text"):
+        return None
+    said = [(answer, text) for text, answer in pairs(table, context, column) if answer]
+    inside = sum(isinstance(text, str) and answer in text for answer, text in said)
+    return ({"answer": column.path}, None, not column.fills(table.total)) if inside * 10 >= len(said) * 9 else None
+
+
+def multiple_choice(table: Table) -> Proposal | None:
+    """Options in a list or in columns A, B, C... or choice1, choice2..., and the right one by index, letter or text."""
+    paths = _option_paths(table)
+    scalars = [column for column in table.columns.values() if column.path not in paths and not column.is_a("a list")]
+    answer = named(scalars, ("answer", "label", "answerkey", "answer_key", "gold", "correct", "target"))
+    inputs = [column for column in text_columns(table) if column.path not in paths and column is not answer]
+    if not paths or answer is None or not inputs:
+        return None
+    golds = [(_options(row, paths), row.get(answer.path)) for row in table.sample]
+    gold_is = next((kind for kind in ("index", "letter", "text") if all(_is_gold(kind, *gold) for gold in golds)), None)
+    if gold_is is None:
+        return None
+    read = paths[0] if len(paths) == 1 else f"[{', '.join(paths)}]"
+    fields = {**fields_of(inputs), "options": read, "answer": answer.path}
+    shown = {"choices": {"each": "options", "as": "{letter}) {text}", "fields": {"text": "@"}, "between": " "}}
+    target = {"choice": "options", "by": "letter", "gold_is": gold_is, "gold": "answer"}
+    names = [column.name for column in inputs]
+    return Proposal(
+        "multiple_choice", fields, names, target, ["accuracy"], inputs[0].path, lists=shown, long=longest(inputs)
+    )
+
+
+def _is_gold(kind: str, options: list[Json], gold: Json) -> bool:
+    if kind == "index":
+        return isinstance(gold, int) and not isinstance(gold, bool) and 0 <= gold < len(options)
+    if kind == "letter":
+        return isinstance(gold, str) and len(gold) == 1 and gold in ascii_uppercase[: len(options)]
+    return gold in options
+
+
+def _options(row: dict[str, Json], paths: list[str]) -> list[Json]:
+    if len(paths) > 1:
+        return [row.get(path) for path in paths]
+    found: list[Json] = row[paths[0]]
+    return found
+
+
+def bare_options(table: Table) -> list[str]:
+    """The columns that are options by their names, where no column says which is right."""
+    return [path for path in table.columns if re.fullmatch(r"(?i)(option|choice|ending)_?[0-9A-E]", path)]
+
+
+def _option_paths(table: Table) -> list[str]:
+    """The column that lists the options, or the columns that hold one each; empty if there are none."""
+    for path, column in table.columns.items():
+        if (column.name.lower() in OPTION_NAMES or path in ("choices.text", "options.text")) and _lists_options(
+            [row.get(path) for row in table.sample]
+        ):
+            return [path]
+    found = [letter for letter in "ABCDE" if letter in table.columns]
+    for stem in ("option", "choice", "ending", "sol", "answer"):
+        counted = sorted(path for path in table.columns if re.fullmatch(rf"(?i){stem}_?[0-9A-E]", path))
+        found = found if len(found) > 1 else counted
+    return found if len(found) > 1 and all(table.columns[path].is_a("a text") for path in found) else []
+
+
+def _lists_options(values: list[Json]) -> bool:
+    return all(isinstance(v, list) and len(v) > 1 and all(isinstance(option, str) for option in v) for v in values)

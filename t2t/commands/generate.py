@@ -1,0 +1,176 @@
+"""Generate: a trained model's outputs for the examples of tasks, one line an input, written before any scoring."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+from tqdm import tqdm
+
+from t2t.config.run import RunConfig
+from t2t.data.encode import Encoder
+from t2t.errors import RunFileError
+from t2t.generation.torch_engine import Output, Request
+from t2t.linear.parsed import Issue, to_json
+from t2t.runs.prediction_lines import parse_line
+from t2t.runs.rejects import set_aside
+from t2t.runs.run_files import prediction_file, prediction_name, whole_file
+from t2t.runs.run_tasks import answering_tasks
+from t2t.serving.answers import answer
+from t2t.serving.loading import load_engine
+from t2t.structures import Example, Json
+from t2t.tasks.bad_records import BadRecords
+from t2t.tasks.task import Task
+
+_SHOWN_EVERY = 500  # examples
+
+
+def generate(
+    run_dir: str | Path,
+    tasks: Sequence[Task],
+    splits: Sequence[str],
+    *,
+    limit: int | None = None,
+    prompt_limit: int = 512,
+    target_limit: int = 256,
+    batch_tokens: int = 32768,
+    num_beams: int = 1,
+    constrain: bool = True,
+    device: str | None = None,
+    precision: str = "fp32",
+    out: str | Path | None = None,
+) -> dict[str, int]:
+    """Write the predictions of the model in ``run_dir`` (or of a model directory) and count the lines of each file.
+
+    Every task is read in those of ``splits`` that it has, ``limit`` examples of each at most. The files stand in
+    ``out`` (default: run_dir) as ``prediction_file`` names them; a file appears when it is complete. ``constrain``:
+    outputs that do not parse strictly are decoded again under the grammar of the target, and their lines say
+    ``constrained``. ``batch_tokens``: rows of a batch times the longest prompt and ``target_limit`` (a beam is a row).
+    ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. ``precision``: fp32, bf16, or
+    auto, which is bf16 where the device multiplies it in hardware. The counts are named TASK, or TASK@SPLIT for other
+    splits than test. An example whose prompt does not fit with nothing left to shorten is a bad record.
+
+    Raises:
+        DataError: a bad record, where the template does not skip them.
+        InputError: a model that cannot be used.
+        RunDirectoryError: there is no model.
+        RunFileError: a task has none of the splits.
+    """
+    directory = Path(run_dir)
+    wanted = _wanted(tasks, splits)
+    engine = load_engine(directory, device, precision)
+    encoder = Encoder(engine.tokenizer, prompt_limit, target_limit)
+    counts: dict[str, int] = {}
+    for task, split in wanted:
+        name = prediction_name(task.name, split)
+        root = Path(out or directory)
+        with (
+            set_aside(root, task, split) as bad,
+            whole_file(prediction_file(root, task.name, split)) as file,
+            tqdm(desc=f"generate {name}", unit=" inputs") as bar,
+        ):
+            examples = islice(task.examples(split, bad), limit)
+            decode = partial(
+                engine.generate,
+                max_tokens=target_limit,
+                batch_tokens=batch_tokens,
+                num_beams=num_beams,
+                advance=bar.update,
+            )
+            counts[name] = _write_split(file, task, examples, encoder, decode, constrain, bar, bad)
+    return counts
+
+
+def generate_run(run: RunConfig, types: str | None = None) -> dict[str, int]:
+    """``generate`` as a run file asks for: its tasks but for token tasks, splits and limits, into its directory.
+
+    ``types``: a user's own types, separated by commas, which all tasks are asked for. The predictions then stand in
+    ``types/TYPES/`` of that directory, since they are not what the gold is about.
+    """
+    tasks = answering_tasks(run)
+    words = [word.strip() for word in types.split(",") if word.strip()] if types is not None else []
+    folder = "-".join(re.sub(r"[^\w]+", "_", word) for word in words)
+    return generate(
+        run.directory,
+        tasks if types is None else [task.with_types(words) for task in tasks],
+        run.generate.splits,
+        limit=run.generate.limit,
+        prompt_limit=run.lengths.prompt,
+        target_limit=run.lengths.target,
+        batch_tokens=run.generate.tokens,
+        num_beams=run.generate.beams,
+        constrain=run.generate.constrain,
+        precision=run.generate.precision,
+        out=None if types is None else run.directory / "types" / folder,
+    )
+
+
+def _wanted(tasks: Sequence[Task], splits: Sequence[str]) -> list[tuple[Task, str]]:
+    """The splits that each task has, of those that are asked for; a task that has none is passed over with a line.
+
+    RunFileError where no task has one.
+    """
+    found = [(task, split) for task in tasks for split in splits if split in task.splits()]
+    without = [task for task in tasks if task not in {one for one, _ in found}]
+    if not found:
+        has = sorted({split for task in tasks for split in task.splits()})
+        names = ", ".join(task.name for task in without)
+        raise RunFileError("generate: splits", f"{names} has none of {list(splits)}", f"use one of: {', '.join(has)}")
+    for task in without:
+        print(f"{task.name} has none of the splits {', '.join(splits)}: passed over", flush=True)
+    return found
+
+
+def _write_split(
+    file: TextIO,
+    task: Task,
+    examples: Iterator[Example],
+    encoder: Encoder,
+    decode: Callable[[list[Request]], list[Output]],
+    constrain: bool,
+    bar: tqdm[object],
+    bad: BadRecords,
+) -> int:
+    written = read = again = 0
+    constrain = constrain and task.constrainable
+    for example, answers in answer(task, examples, encoder, decode, constrain, bad):
+        file.write(_line(task, example, answers))
+        again += sum(output.constrained for _, output in answers)
+        read += len(answers)
+        written += 1
+        if constrain and written % _SHOWN_EVERY == 0:
+            bar.set_postfix(constrained=f"{again / read:.1%}")
+    if constrain and read:
+        bar.set_postfix(constrained=f"{again / read:.1%}")
+    return written
+
+
+def _line(task: Task, example: Example, answers: Sequence[tuple[str, Output]]) -> str:
+    """The line of an example with its prompt and output, or those of its windows.
+
+    Of several windows it has the first prompt, all texts one under the other, the mean score, and ``windows``, which
+    decide what the line says.
+    """
+    outputs = [output for _, output in answers]
+    answer: dict[str, Json] = {"text": "\n".join(output.text for output in outputs)}
+    if len(outputs) > 1:
+        answer["windows"] = [{"id": one.id, "text": one.text, "score": one.score} for one in outputs]
+    parsed = parse_line(task, answer, example)
+    known = {kind: any(getattr(one, kind) for one in outputs) for kind in ("cut", "closed", "unsayable")}
+    issues = [*parsed.issues, *(Issue(kind, "", "") for kind, true in known.items() if true)]
+    line = {
+        "id": example.id,
+        "task": task.name,
+        "prompt": answers[0][0],
+        **answer,
+        "value": to_json(parsed.value),
+        "issues": [{"kind": issue.kind, "path": issue.path, "text": issue.text} for issue in issues],
+        "score": sum(one.score for one in outputs) / len(outputs),
+        **({"constrained": True} if any(one.constrained for one in outputs) else {}),
+    }
+    return json.dumps(line, ensure_ascii=False) + "\n"
