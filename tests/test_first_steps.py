@@ -117,7 +117,7 @@ def load_run_settings(folder: Path, command: str) -> tuple[str | None, Any, int]
     """Model, width and steps of a training command."""
     words = command.split()
     run_ = load_run(folder / words[2], [words[place + 1] for place, word in enumerate(words) if word == "--set"])
-    return run_.model.source, (run_.model.from_scratch or {})["d_model"], run_.schedule.steps
+    return run_.model.source, run_.model.shape["d_model"], run_.schedule.steps
 
 
 def check_answers(found: list[dict[str, Any]], texts: list[str]) -> None:

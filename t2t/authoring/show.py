@@ -70,11 +70,11 @@ def _token_stages(task: Task, example: Example, folder: Path | None, epoch: int 
     ]
     if folder is None:
         return [*stages, ("ids", "give a tokenizer to see them: --tokenizer DIR")]
-    from t2t.config.run_file import LengthsSection
+    from t2t.config.run import Lengths
     from t2t.data.encode import Encoder
     from t2t.model.tokenizer import load_tokenizer
 
-    tokenizer, limits = load_tokenizer(str(folder)), LengthsSection()
+    tokenizer, limits = load_tokenizer(str(folder)), Lengths()
     row, _ = Encoder(tokenizer, limits.prompt, limits.target).encode(task, example, epoch=epoch or 0)
     for title, ids in (("prompt ids", row.input_ids.tolist()), ("target ids", row.labels.tolist())):
         pieces = tokenizer.convert_ids_to_tokens(ids)

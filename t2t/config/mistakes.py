@@ -11,7 +11,13 @@ from pydantic_core import ErrorDetails
 from t2t.config.yaml_file import KeyPath
 
 _LONGEST = 80  # characters of a value that are shown
-_MAPPINGS = frozenset({"model_type", "model_attributes_type", "dict_type"})
+_MAPPINGS = frozenset({"model_type", "model_attributes_type", "dict_type", "dataclass_type", "dataclass_exact_type"})
+# pydantic names the same mistake in models and in dataclasses differently
+_SAME = {
+    "unexpected_keyword_argument": "extra_forbidden",
+    "missing_argument": "missing",
+    "missing_keyword_only_argument": "missing",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,8 @@ class Mistake:
 
 def first_mistake(error: ValidationError, data: Any) -> Mistake:
     """The mistake to tell of all that were found in ``data``."""
-    found = [(_path(details, data), details) for details in error.errors(include_url=False)]
+    errors = [_as_of_models(details) for details in error.errors(include_url=False)]
+    found = [(_path(details, data), details) for details in errors]
     # A misspelt key is often a missing one too: the misspelling is what to tell.
     first, _ = min(found, key=lambda pair: pair[1]["type"] != "extra_forbidden")
     # Of the forms that a value may have, the one that it has most of is meant.
@@ -42,6 +49,11 @@ def first_mistake(error: ValidationError, data: Any) -> Mistake:
     wanted = [_wanted(other) for place, other in found if place == path and other["type"] != "extra_forbidden"]
     given = details["input"]
     return Mistake(details["type"], path, _told(given, wanted), given, dict(details.get("ctx") or {}))
+
+
+def _as_of_models(details: ErrorDetails) -> ErrorDetails:
+    details["type"] = _SAME.get(details["type"], details["type"])
+    return details
 
 
 def _told(given: Any, wanted: list[str]) -> str:

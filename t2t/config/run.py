@@ -1,13 +1,15 @@
-"""Run files: the only reader of examples/*.yaml and of the overrides given by --set."""
+"""Run files: every section of them, and what a run reads of the whole."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from t2t.config.run_file import RunFile, read_run_file
+from pydantic import Field
+
+from t2t.config.settings import NotNegative, Positive, PositiveFloat, Share, as_data, settings
 from t2t.config.yaml_file import write_yaml
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16", "autocast_bf16"]
@@ -16,76 +18,102 @@ RUNS = Path("runs")
 DEFAULT_VOCABULARY = 4000
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class TaskSettings:
     """A task of the mixture. ``limit``: use its first examples only; ``weight``: its rate, instead of one by size."""
 
     task: str
-    weight: float | None
-    limit: int | None
-    where: str = field(compare=False)
+    weight: PositiveFloat | None = None
+    limit: Positive | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class MixtureSettings:
     """rate = min(n * scale, maximum) ** (1 / temperature)."""
 
-    scale: float
-    maximum: float | None
-    temperature: float
+    scale: PositiveFloat = 1.0
+    maximum: PositiveFloat | None = None
+    temperature: PositiveFloat = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class TokenizerSettings:
     """Either ``source`` (directory or hub name), or a size to train; ``sample``: texts a task to train it on."""
 
-    source: str | None
-    vocab_size: int
-    sample: int | None
+    source: Annotated[str | None, Field(alias="from")] = None
+    vocab_size: Positive | None = None
+    sample: Positive | None = None
+
+    @property
+    def size(self) -> int:
+        """The pieces of a tokenizer that is trained."""
+        return self.vocab_size or DEFAULT_VOCABULARY
 
 
-@dataclass(frozen=True, slots=True)
+@settings
+class FromScratch:
+    """The shape of a T5 with random weights, or the ``size`` that stands for one."""
+
+    size: Literal["mini", "small", "base"] | None = None
+    d_model: Positive | None = None
+    d_kv: Positive | None = None
+    d_ff: Positive | None = None
+    num_layers: Positive | None = None
+    num_decoder_layers: Positive | None = None
+    num_heads: Positive | None = None
+    gated: bool = True
+    tied: bool = True
+    dropout: Share = 0.0
+    init: Literal["copy", "t5"] = "copy"
+
+
+@settings
 class ModelSettings:
     """Either ``source`` (directory or hub name, with its ``revision``), trained with ``dropout``, or the shape of a T5
     from scratch."""
 
-    source: str | None
-    revision: str | None
-    dropout: float | None
-    from_scratch: Mapping[str, Any] | None
+    source: Annotated[str | None, Field(alias="from")] = None
+    revision: str | None = None
+    dropout: Share | None = None
+    from_scratch: FromScratch | None = None
+
+    @property
+    def shape(self) -> Mapping[str, Any]:
+        """What a T5 from scratch is built by."""
+        return {name: value for name, value in as_data(self.from_scratch or FromScratch()).items() if name != "size"}
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class Lengths:
     """Limits in tokens, EOS included."""
 
-    prompt: int
-    target: int
+    prompt: Positive = 512
+    target: Positive = 256
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class OptimizerSettings:
     """AdamW. ``scale: rms`` multiplies the rate by the root mean square of the parameters. ``clip`` 0: no clipping."""
 
-    name: Literal["adamw"]
-    learning_rate: float
-    scale: Literal["rms", "none"]
-    betas: tuple[float, float]
-    eps: float
-    weight_decay: float
-    clip: float
+    name: Literal["adamw"] = "adamw"
+    learning_rate: PositiveFloat = 2.0e-2
+    scale: Literal["rms", "none"] = "rms"
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    eps: PositiveFloat = 1.0e-8
+    weight_decay: NotNegative = 0.0
+    clip: NotNegative = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class ScheduleSettings:
     """``steps``: None while ``epochs`` wait for the data. ``minutes``: training also ends, and the rate also falls, by
     the clock."""
 
-    name: Literal["linear", "cosine", "constant", "inverse_sqrt"]
-    warmup: int
-    steps: int | None
-    minutes: float | None
-    epochs: float | None = None
+    name: Literal["linear", "cosine", "constant", "inverse_sqrt"] = "linear"
+    warmup: Annotated[int, Field(ge=0)] = 100
+    steps: Positive | None = None
+    epochs: PositiveFloat | None = None
+    minutes: PositiveFloat | None = None
 
     @property
     def length(self) -> int:
@@ -95,32 +123,32 @@ class ScheduleSettings:
         return self.steps
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class BatchSettings:
     """``tokens`` a unit (padding counted), ``units`` a step, ``window`` examples a window."""
 
-    tokens: int
-    units: int
-    window: int
+    tokens: Positive = 4096
+    units: Positive = 4
+    window: Positive = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class LossSettings:
     """What one step averages over, and the label smoothing of the cross-entropy."""
 
-    norm: LossNorm
-    label_smoothing: float
+    norm: LossNorm = "tokens"
+    label_smoothing: Share = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class CheckpointSettings:
     """A checkpoint every ``every`` steps, the last ``keep`` of them kept."""
 
-    every: int
-    keep: int
+    every: Positive = 1000
+    keep: Positive = 2
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class GenerateSettings:
     """Splits to generate for, ``tokens`` of a batch, at most ``limit`` inputs a task and split, whether outputs that
     are not strict are decoded again under the grammar of their target, how many beams the free ones have, and in what
@@ -129,12 +157,12 @@ class GenerateSettings:
     A batch of ``tokens`` has that many rows x (longest prompt + ``lengths: target``); a beam is a row; 1 is greedy.
     """
 
-    splits: tuple[str, ...]
-    tokens: int
-    limit: int | None
-    constrain: bool
-    beams: int
-    precision: Literal["auto", "fp32", "bf16"]
+    splits: Annotated[tuple[str, ...], Field(min_length=1)] = ("test",)
+    tokens: Positive = 32768
+    limit: Positive | None = None
+    constrain: bool = True
+    beams: Positive = 1
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
 
     @property
     def decoding(self) -> str:
@@ -143,34 +171,39 @@ class GenerateSettings:
         return f"{free}+constrained" if self.constrain else free
 
 
-@dataclass(frozen=True, slots=True)
-class RunConfig:
-    """A run file with its overrides, every default filled in. ``where``: FILE:LINE of a dotted key.
+@settings
+class RunFile:
+    """The keys of a run file.
 
     ``precision: auto`` is bf16 autocast where all processes multiply bf16 in hardware, else fp32.
     ``unsayable``: whether targets that the vocabulary cannot say whole are kept as near as it can say them, up to
     ``unsayable_share`` of a task. ``allow_unverified``: train on data sets of the hub whose revision nobody has seen.
     """
 
-    run: str
-    seed: int
-    tasks: tuple[TaskSettings, ...]
-    mixture: MixtureSettings
-    tokenizer: TokenizerSettings
-    unsayable: Literal["keep", "stop"]
-    unsayable_share: float
+    run: Annotated[str, Field(pattern=r"^[^\W_][\w.-]*$")]
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    tasks: Annotated[tuple[TaskSettings, ...], Field(min_length=1)]
+    mixture: MixtureSettings = MixtureSettings()
+    tokenizer: TokenizerSettings = TokenizerSettings()
+    unsayable: Literal["keep", "stop"] = "keep"
+    unsayable_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     model: ModelSettings
-    lengths: Lengths
-    optimizer: OptimizerSettings
+    lengths: Lengths = Lengths()
+    optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings
-    batch: BatchSettings
-    precision: Precision
-    loss: LossSettings
-    deepspeed: Path
-    checkpoint: CheckpointSettings
-    generate: GenerateSettings
-    allow_unverified: bool
-    resolved: Mapping[str, Any]
+    batch: BatchSettings = BatchSettings()
+    precision: Precision = "fp32"
+    loss: LossSettings = LossSettings()
+    deepspeed: Path = Path("ds_configs/zero2.json")
+    checkpoint: CheckpointSettings = CheckpointSettings()
+    generate: GenerateSettings = GenerateSettings()
+    allow_unverified: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig(RunFile):
+    """A run file with its overrides, every default filled in. ``where``: FILE:LINE of a dotted key."""
+
     where: Callable[[str], str] = field(compare=False)
 
     @property
@@ -178,9 +211,18 @@ class RunConfig:
         """Where everything about this run is written."""
         return RUNS / self.run
 
+    def where_of_task(self, task: TaskSettings) -> str:
+        """FILE:LINE of an entry of the mixture."""
+        return self.where(f"tasks.{self.tasks.index(task)}")
+
+    def as_data(self) -> dict[str, Any]:
+        """The settings as a run file has them."""
+        found: dict[str, Any] = as_data(RunFile(**{one.name: getattr(self, one.name) for one in fields(RunFile)}))
+        return found
+
     def to_yaml(self) -> str:
-        """The resolved settings as a run file that gives this configuration again."""
-        return write_yaml(self.resolved)
+        """The settings as a run file that gives this configuration again."""
+        return write_yaml(self.as_data())
 
 
 def load_run(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -188,40 +230,7 @@ def load_run(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
 
     RunFileError, with FILE:LINE or the override, for an unknown key, a wrong type or a value out of range.
     """
+    from t2t.config.run_file import read_run_file
+
     parsed, where = read_run_file(Path(path), overrides)
-    return _frozen(parsed, where)
-
-
-def _frozen(parsed: RunFile, where: Callable[[str], str]) -> RunConfig:
-    tasks = tuple(
-        TaskSettings(entry.task, entry.weight, entry.limit, where(f"tasks.{index}"))
-        for index, entry in enumerate(parsed.tasks)
-    )
-    model, scratch = parsed.model, parsed.model.from_scratch
-    shape = scratch.model_dump(exclude={"size"}) if scratch else None
-    optimizer = parsed.optimizer.model_dump() | {"betas": (parsed.optimizer.betas[0], parsed.optimizer.betas[1])}
-    generate = parsed.generate.model_dump() | {"splits": tuple(parsed.generate.splits)}
-    return RunConfig(
-        run=parsed.run,
-        seed=parsed.seed,
-        tasks=tasks,
-        mixture=MixtureSettings(**parsed.mixture.model_dump()),
-        tokenizer=TokenizerSettings(
-            parsed.tokenizer.source, parsed.tokenizer.vocab_size or DEFAULT_VOCABULARY, parsed.tokenizer.sample
-        ),
-        unsayable=parsed.unsayable,
-        unsayable_share=parsed.unsayable_share,
-        model=ModelSettings(model.source, model.revision, model.dropout, shape),
-        lengths=Lengths(**parsed.lengths.model_dump()),
-        optimizer=OptimizerSettings(**optimizer),
-        schedule=ScheduleSettings(**parsed.schedule.model_dump()),
-        batch=BatchSettings(**parsed.batch.model_dump()),
-        precision=parsed.precision,
-        loss=LossSettings(**parsed.loss.model_dump()),
-        deepspeed=Path(parsed.deepspeed),
-        checkpoint=CheckpointSettings(**parsed.checkpoint.model_dump()),
-        generate=GenerateSettings(**generate),
-        allow_unverified=bool(parsed.allow_unverified),
-        resolved=parsed.model_dump(by_alias=True, exclude_none=True),
-        where=where,
-    )
+    return RunConfig(**{one.name: getattr(parsed, one.name) for one in fields(RunFile)}, where=where)

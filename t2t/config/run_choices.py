@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import Any
 
+from t2t.config.run import FromScratch, RunFile, ScheduleSettings
 from t2t.errors import RunFileError
-
-if TYPE_CHECKING:
-    from t2t.config.run_file import FromScratch, RunFile, Schedule
 
 Where = Callable[[str], str]
 
@@ -24,20 +22,34 @@ NEW_RATE, NEW_WARMUP = 2.0e-2, 100
 PRETRAINED_RATE, PRETRAINED_WARMUP, PRETRAINED_DROPOUT = 1.0e-3, 0, 0.1
 
 
-def fill_in(parsed: RunFile) -> None:
-    """Give ``parsed`` the defaults that follow from what it starts from, and the shape that a size stands for."""
-    pretrained = parsed.model.source is not None
-    if parsed.optimizer.learning_rate is None:
-        parsed.optimizer.learning_rate = PRETRAINED_RATE if pretrained else NEW_RATE
-    if parsed.schedule.warmup is None:
-        parsed.schedule.warmup = PRETRAINED_WARMUP if pretrained else NEW_WARMUP
-    if pretrained and parsed.model.dropout is None:
-        parsed.model.dropout = PRETRAINED_DROPOUT
-    scratch = parsed.model.from_scratch
-    if scratch is not None and scratch.size is not None:
-        for name, value in SHAPES[scratch.size].items():
-            if getattr(scratch, name) is None:
-                setattr(scratch, name, value)
+def filled_in(data: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """``data`` with the defaults that follow from what it starts from, and the shape that a size stands for.
+
+    What is no mapping, or says otherwise, is left as it is.
+    """
+    pretrained = _below(data, "model").get("from") is not None
+    more: dict[str, dict[str, Any]] = {
+        "optimizer": {"learning_rate": PRETRAINED_RATE if pretrained else NEW_RATE},
+        "schedule": {"warmup": PRETRAINED_WARMUP if pretrained else NEW_WARMUP},
+        "model": {"dropout": PRETRAINED_DROPOUT} if pretrained else {},
+    }
+    filled = {**data}
+    for section, values in more.items():
+        if isinstance(given := data.get(section, {} if section == "optimizer" else None), Mapping):
+            filled[section] = _with(given, values)
+    scratch = _below(_below(data, "model"), "from_scratch")
+    if isinstance(size := scratch.get("size"), str) and size in SHAPES:
+        filled["model"] = {**filled["model"], "from_scratch": _with(scratch, SHAPES[size])}
+    return filled
+
+
+def _below(data: Mapping[Any, Any], key: str) -> Mapping[Any, Any]:
+    found = data.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _with(given: Mapping[Any, Any], values: Mapping[str, Any]) -> dict[Any, Any]:
+    return {**given, **{key: value for key, value in values.items() if given.get(key) is None}}
 
 
 def check_choices(parsed: RunFile, where: Where) -> None:
@@ -95,7 +107,7 @@ def _check_tokenizer(parsed: RunFile, where: Where) -> None:
         raise RunFileError(place, "tokenizer has either from: or vocab_size:", "keep one of them")
 
 
-def _check_schedule(schedule: Schedule, where: Where) -> None:
+def _check_schedule(schedule: ScheduleSettings, where: Where) -> None:
     if (schedule.steps is None) == (schedule.epochs is None):
         both = schedule.steps is not None
         place = _place(where, "schedule", "schedule.steps", "schedule.epochs")

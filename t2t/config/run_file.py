@@ -1,138 +1,22 @@
-"""The form of a run file, checked by pydantic, and the errors in words of the file."""
+"""The only reader of run files and of the overrides given by --set, with its errors in words of the file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from t2t.config.mistakes import first_mistake
-from t2t.config.run_choices import check_choices, fill_in
+from t2t.config.run import RunFile
+from t2t.config.run_choices import check_choices, filled_in
+from t2t.config.settings import keys_at, read_settings
 from t2t.config.yaml_file import KeyPath, Lines, read_scalar, read_yaml
 from t2t.errors import RunFileError
 from t2t.registry import did_you_mean
 
 T = TypeVar("T")
-Positive = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=False, allow_inf_nan=False)
-
-
-class TaskEntry(_Strict):
-    task: str
-    weight: PositiveFloat | None = None
-    limit: Positive | None = None
-
-
-class Mixture(_Strict):
-    scale: PositiveFloat = 1.0
-    maximum: PositiveFloat | None = None
-    temperature: PositiveFloat = 1.0
-
-
-class Tokenizer(_Strict):
-    source: Annotated[str | None, Field(alias="from")] = None
-    vocab_size: Positive | None = None
-    sample: Positive | None = None
-
-
-class FromScratch(_Strict):
-    size: Literal["mini", "small", "base"] | None = None
-    d_model: Positive | None = None
-    d_kv: Positive | None = None
-    d_ff: Positive | None = None
-    num_layers: Positive | None = None
-    num_decoder_layers: Positive | None = None
-    num_heads: Positive | None = None
-    gated: bool = True
-    tied: bool = True
-    dropout: Share = 0.0
-    init: Literal["copy", "t5"] = "copy"
-
-
-class Model(_Strict):
-    source: Annotated[str | None, Field(alias="from")] = None
-    revision: str | None = None
-    dropout: Share | None = None
-    from_scratch: FromScratch | None = None
-
-
-class LengthsSection(_Strict):
-    prompt: Positive = 512
-    target: Positive = 256
-
-
-class Optimizer(_Strict):
-    name: Literal["adamw"] = "adamw"
-    learning_rate: PositiveFloat | None = None
-    scale: Literal["rms", "none"] = "rms"
-    betas: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.9, 0.999]
-    eps: PositiveFloat = 1.0e-8
-    weight_decay: NotNegative = 0.0
-    clip: NotNegative = 1.0
-
-
-class Schedule(_Strict):
-    name: Literal["linear", "cosine", "constant", "inverse_sqrt"] = "linear"
-    warmup: Annotated[int, Field(ge=0)] | None = None
-    steps: Positive | None = None
-    epochs: PositiveFloat | None = None
-    minutes: PositiveFloat | None = None
-
-
-class Batch(_Strict):
-    tokens: Positive = 4096
-    units: Positive = 4
-    window: Positive = 2048
-
-
-class Loss(_Strict):
-    norm: Literal["tokens", "examples", "tasks"] = "tokens"
-    label_smoothing: Share = 0.0
-
-
-class Checkpoint(_Strict):
-    every: Positive = 1000
-    keep: Positive = 2
-
-
-class Generate(_Strict):
-    splits: Annotated[list[str], Field(min_length=1)] = ["test"]
-    tokens: Positive = 32768
-    limit: Positive | None = None
-    constrain: bool = True
-    beams: Positive = 1
-    precision: Literal["auto", "fp32", "bf16"] = "fp32"
-
-
-class RunFile(_Strict):
-    run: Annotated[str, Field(pattern=r"^[^\W_][\w.-]*$")]
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    tasks: Annotated[list[TaskEntry], Field(min_length=1)]
-    mixture: Mixture = Mixture()
-    tokenizer: Tokenizer = Tokenizer()
-    unsayable: Literal["keep", "stop"] = "keep"
-    unsayable_share: Annotated[float, Field(ge=0, le=1)] = 0.05
-    model: Model
-    lengths: LengthsSection = LengthsSection()
-    optimizer: Optimizer = Optimizer()
-    schedule: Schedule
-    batch: Batch = Batch()
-    precision: Literal["auto", "fp32", "bf16", "autocast_bf16"] = "fp32"
-    loss: Loss = Loss()
-    deepspeed: str = "ds_configs/zero2.json"
-    checkpoint: Checkpoint = Checkpoint()
-    generate: Generate = Generate()
-    allow_unverified: bool | None = None
-
 
 _ALSO_KNOWN_AS = {
     "adafactor": "DeepSpeed partitions matrices flat, so Adafactor could not factor them; use adamw with scale: rms",
@@ -152,11 +36,10 @@ def read_run_file(path: Path, overrides: Sequence[str]) -> tuple[RunFile, Callab
         _spell_out(data)
     where = _place_finder(path, lines, set_by)
     try:
-        parsed = RunFile.model_validate(data)
+        parsed = read_settings(RunFile, filled_in(data))
     except ValidationError as error:
         raise _first_error(error, data, where) from None
     check_choices(parsed, where)
-    fill_in(parsed)
     return parsed, where
 
 
@@ -222,7 +105,7 @@ def _first_error(error: ValidationError, data: Any, where: Callable[[str], str])
     path, key = first.path, first.key
     place = where(".".join(map(str, path)))
     if first.kind == "extra_forbidden":
-        return RunFileError(place, f"unknown key {key!r}", did_you_mean(key, _known_keys(path[:-1])))
+        return RunFileError(place, f"unknown key {key!r}", did_you_mean(key, keys_at(RunFile, path[:-1])))
     if first.kind == "missing":
         return RunFileError(where(".".join(map(str, path[:-1]))), f"key {key!r} is missing", "add it")
     if first.kind == "literal_error":
@@ -238,19 +121,3 @@ def _wrong_choice(place: str, key: str, given: Any, expected: str) -> RunFileErr
         found, todo = known.rsplit("; ", 1)
         return RunFileError(place, f"{key}: {found}", todo)
     return RunFileError(place, f"{key}: {given!r} is not {expected}", "choose one of these")
-
-
-def _known_keys(path: Sequence[str | int]) -> list[str]:
-    model: type[BaseModel] = RunFile
-    for part in path:
-        if isinstance(part, str):
-            model = _model_of(model, part)
-    return [info.alias or name for name, info in model.model_fields.items()]
-
-
-def _model_of(model: type[BaseModel], key: str) -> type[BaseModel]:
-    annotation: Any = next(i for n, i in model.model_fields.items() if key in (n, i.alias)).annotation
-    candidates = [annotation, *get_args(annotation)]
-    if isinstance(annotation, UnionType):
-        candidates = list(get_args(annotation))
-    return next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))

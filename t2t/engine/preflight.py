@@ -86,5 +86,7 @@ def check_targets(config: RunConfig, tasks: Sequence[Task], counts: Mapping[str,
     for task, entry in zip(tasks, config.tasks, strict=True):
         found = counts.get(task.name, Counts())
         share = config.unsayable_share
-        if refused := refusal(entry.where, task.name, found.targets, found.characters, config.unsayable, share):
+        if refused := refusal(
+            config.where_of_task(entry), task.name, found.targets, found.characters, config.unsayable, share
+        ):
             raise refused

@@ -11,9 +11,10 @@ def load_tasks(run: RunConfig) -> list[Task]:
     """The tasks of a run in the order of its file; RunFileError if one stands there twice, by whatever name or path."""
     tasks: dict[str, Task] = {}
     for entry in run.tasks:
-        task = load_task(entry.task, entry.where, entry.limit)
+        where = run.where_of_task(entry)
+        task = load_task(entry.task, where, entry.limit)
         if task.name in tasks:
-            raise RunFileError(entry.where, f"the task {task.name!r} stands twice", "keep one, with a weight")
+            raise RunFileError(where, f"the task {task.name!r} stands twice", "keep one, with a weight")
         tasks[task.name] = task
     return list(tasks.values())
 
@@ -26,5 +27,7 @@ def answering_tasks(run: RunConfig) -> list[Task]:
     answering = [task for task in load_tasks(run) if task.token_task is None]
     if not answering:
         found = "the run has token tasks only, which have no outputs to score"
-        raise RunFileError(run.tasks[0].where, found, "use the model in another run, or add a task of strings")
+        raise RunFileError(
+            run.where_of_task(run.tasks[0]), found, "use the model in another run, or add a task of strings"
+        )
     return answering

@@ -10,10 +10,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from t2t.config.run import Lengths
+from t2t.config.settings import read_settings
 from t2t.config.template import FewShot, PromptVariant, Shorten, Template, Types
 from t2t.config.window import WindowSettings
 from t2t.errors import DataError, InputError
@@ -34,14 +38,6 @@ FORM = 1  # rises when older programs could not read the file
 _SOLVED = 64  # examples that stand in for the training split in prompts with exemplars
 _MOST_BYTES = 1 << 27
 _SETS = ("label", "labels")
-
-
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """Limits in tokens, EOS included, as the model was trained."""
-
-    prompt: int
-    target: int
 
 
 def keep(tasks: Sequence[Task], lengths: Lengths, version: str) -> str:
@@ -104,9 +100,9 @@ class KeptTasks:
         self.path = folder / FILE
         content = _content(self.path)
         try:
-            self.lengths = Lengths(**content["lengths"])
+            self.lengths = read_settings(Lengths, content["lengths"])
             self._specs: dict[str, dict[str, Json]] = {one["task"]: one for one in content["tasks"]}
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValidationError) as error:
             raise InputError(str(self.path), f"it holds no tasks ({error})", "train again, or put it back") from None
         self._tasks: dict[str, Answerer] = {}
 

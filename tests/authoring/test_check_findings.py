@@ -12,7 +12,7 @@ import pytest
 
 from t2t.authoring.check import check
 from t2t.authoring.check.duplicates import Duplicates
-from t2t.authoring.check.findings import Lengths
+from t2t.authoring.check.findings import LengthCounts
 from t2t.cli import main
 from t2t.tasks.sources import data_dir
 
@@ -176,7 +176,7 @@ def test_duplicates_take_8_bytes_each() -> None:
 
 
 def test_a_histogram_of_many_lengths_stays_small() -> None:
-    lengths = Lengths(512)
+    lengths = LengthCounts(512)
     for length in range(1, 100_001):
         lengths.add(length)
     assert len(lengths._counts) < 2000

@@ -31,7 +31,7 @@ def test_defaults_are_filled_in_and_overrides_come_last(run_file: Path) -> None:
     assert run.optimizer.betas == (0.9, 0.99)
     assert (run.optimizer.learning_rate, run.optimizer.scale, run.batch.units) == (2.0e-2, "rms", 4)
     assert run.directory == Path("runs/tiny")
-    assert run.tasks[1].where == f"{run_file}:4"
+    assert run.where_of_task(run.tasks[1]) == f"{run_file}:4"
 
 
 @pytest.mark.parametrize(
@@ -206,10 +206,10 @@ def test_defaults_follow_from_what_a_run_starts_from(run_file: Path) -> None:
 
 
 def test_a_size_stands_for_a_shape(run_file: Path) -> None:
-    named = load_run(run_file, ["model.from_scratch={size: mini}"]).model.from_scratch or {}
+    named = load_run(run_file, ["model.from_scratch={size: mini}"]).model.shape
     names = ("d_model", "d_kv", "d_ff", "num_layers", "num_decoder_layers", "num_heads", "gated")
     assert [named[name] for name in names] == [192, 32, 512, 3, 3, 6, True]
-    wider = load_run(run_file, ["model.from_scratch={size: base, num_layers: 2}"]).model.from_scratch or {}
+    wider = load_run(run_file, ["model.from_scratch={size: base, num_layers: 2}"]).model.shape
     assert [wider[name] for name in names] == [768, 64, 2048, 2, 12, 12, True]
 
 

@@ -2,42 +2,33 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import MISSING, fields
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel
 
-from t2t.config.run import DEFAULT_VOCABULARY
-from t2t.config.run_file import RunFile
+from t2t.config.run import DEFAULT_VOCABULARY, RunFile
+from t2t.config.settings import keys_at, section_at
 
 PAGE = (Path(__file__).parents[2] / "docs" / "run_files.md").read_text(encoding="utf-8")
 ROWS = {key: default.strip() for key, default in re.findall(r"^\| `([\w.]+)` \|(.*?)\| ", PAGE, re.MULTILINE)}
 
 
-def section(annotation: Any) -> type[BaseModel] | None:
-    """The section that an annotation names: itself, in a list, or optional."""
-    for one in (annotation, *get_args(annotation)):
-        if isinstance(one, type) and not isinstance(one, UnionType) and issubclass(one, BaseModel):
-            return one
-    return None
-
-
-def keys(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, str]]:
-    """Every dotted key below ``model`` with its default as the page writes it."""
-    for name, field in model.model_fields.items():
-        key = f"{before}{field.alias or name}"
-        inner = section(field.annotation)
+def keys(form: type, before: str = "") -> Iterator[tuple[str, str]]:
+    """Every dotted key below ``form`` with its default as the page writes it."""
+    for field, key in zip(fields(form), keys_at(form, []), strict=True):
+        inner = section_at(form, key)
         if inner is not None:
-            yield from keys(inner, f"{key}.")
-        if inner is None or field.is_required() or field.default is None:
-            yield key, "" if field.is_required() else written(field.default)
+            yield from keys(inner, f"{before}{key}.")
+        if inner is None or field.default is MISSING or field.default is None:
+            yield f"{before}{key}", "" if field.default is MISSING else written(field.default)
 
 
 def written(default: Any) -> str:
     if default is None:
         return "none"
+    default = list(default) if isinstance(default, tuple) else str(default) if isinstance(default, Path) else default
     return yaml.safe_dump(default, default_flow_style=True).removesuffix("\n").removesuffix("\n...")
 
 

@@ -145,9 +145,8 @@ def test_a_run_that_is_killed_when_it_saves_its_model_is_finished_by_the_next_st
     """model/, which says that the run is finished, appears last; what the killed process left half-written goes."""
     folder = make(tmp_path / "killed")
     run = folder / "runs" / "toy"
-    code = (
-        "import os, t2t.training.train as t; {}; from t2t.commands import launch; launch.main(['--config', 'run.yaml'])"
-    )
+    code = "import os, t2t.training.folder as t; {}; from t2t.commands.launch import main; main(['--config', RUN])"
+    code = code.replace("RUN", "'run.yaml'")
     kill = "t.save_model = lambda *given: os.kill(os.getpid(), 9)"
     assert launch(folder, command=(sys.executable, "-c", code.format(kill))).returncode == -9
     assert [(run / name).exists() for name in ("facts.json", "data.json", "model.tmp", "model")] == [True] * 3 + [False]

@@ -11,7 +11,7 @@ from t2t.model.sayable import Vocabulary, said_of
 from t2t.model.tokenizer import load_tokenizer
 from t2t.tasks.sources import data_dir
 from t2t.tasks.task import Task
-from t2t.training.train import prepare
+from t2t.training.preparation import prepare
 
 T5 = data_dir() / "sentencepiece_models" / "t5" / "spiece.model"
 TEMPLATE = """\

@@ -63,7 +63,7 @@ def config(folder: Path, *overrides: str) -> RunConfig:
 
 
 def engine(run: RunConfig, device: torch.device) -> Engine:
-    model = build_from_scratch(run.model.from_scratch or {}, VOCABULARY, run.seed)
+    model = build_from_scratch(run.model.shape, VOCABULARY, run.seed)
     return Engine(model, run, read_deepspeed(run.deepspeed, run), [0.75, 0.25], device)
 
 

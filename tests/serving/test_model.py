@@ -18,12 +18,13 @@ from transformers import T5ForConditionalGeneration
 
 import t2t
 from t2t.cli import main
+from t2t.config.run import Lengths
 from t2t.errors import DataError, InputError, RunFileError
 from t2t.model.backbone import build_from_scratch, save_model
 from t2t.model.tokenizer import train_tokenizer
 from t2t.serving import outputs
 from t2t.structures import Span
-from t2t.tasks.kept import FILE, Lengths, keep
+from t2t.tasks.kept import FILE, keep
 from t2t.tasks.task import load_task
 
 TEXTS = ["Ada moved to Oslo", "Rome fell; Bo wept", "no names here", "Oslo, Oslo and Oslo"]
@@ -40,7 +41,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     save_model(t5, tokenizer, folder, 48)
     tasks = [load_task("atlas/ner_en"), load_task("atlas/qa_en")]
-    (folder / FILE).write_text(keep(tasks, Lengths(128, 48), "0.1.0"), encoding="utf-8")
+    (folder / FILE).write_text(keep(tasks, Lengths(prompt=128, target=48), "0.1.0"), encoding="utf-8")
     return folder
 
 

@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from t2t.config.library import TEMPLATES, template_files
+from t2t.config.run import Lengths
 from t2t.errors import DataError, InputError
-from t2t.tasks.kept import FILE, KeptTasks, Lengths, keep
+from t2t.tasks.kept import FILE, KeptTasks, keep
 from t2t.tasks.record import RawRecord
 from t2t.tasks.sources import data_dir
 from t2t.tasks.task import Task, load_task, named_tasks
 
 
 def kept(folder: Path, *tasks: Task) -> KeptTasks:
-    (folder / FILE).write_text(keep(tasks, Lengths(256, 64), "0.1.0"), encoding="utf-8")
+    (folder / FILE).write_text(keep(tasks, Lengths(prompt=256, target=64), "0.1.0"), encoding="utf-8")
     return KeptTasks(folder)
 
 
@@ -69,7 +70,7 @@ target: {each: names, as: "{text} = {type}", fields: {text: {span_of: text}, typ
 
 def test_records_without_gold_in_the_form_of_the_training_data_or_plain(tmp_path: Path) -> None:
     task = make(tmp_path, NER, {"tokens": ["Ada", "met", "Bo"], "tags": ["B-per", "O", "B-dog"]})
-    content = keep([task], Lengths(64, 32), "0.1.0")
+    content = keep([task], Lengths(prompt=64, target=32), "0.1.0")
     (tmp_path / "demo" / "train.jsonl").unlink()  # nothing of it is read again
     (tmp_path / FILE).write_text(content)
     answerer = KeptTasks(tmp_path).get("demo/task")

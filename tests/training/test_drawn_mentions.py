@@ -15,7 +15,8 @@ from t2t.errors import TemplateError
 from t2t.model.tokenizer import decode_text, train_tokenizer
 from t2t.tasks.mixture import Mixture
 from t2t.tasks.task import Task
-from t2t.training.train import Prepared, _data_by_epoch
+from t2t.training.epochs import data_by_epoch
+from t2t.training.preparation import Prepared
 from tests.tasks.mention_samples import RECORDS, TEMPLATE, make, record
 
 TOKENIZER = train_tokenizer(["slots: from Rome to Oslo travel @ Bergen = city 北京 pasta dish eat"] * 20, 600)
@@ -82,7 +83,7 @@ def test_a_record_set_aside_is_in_no_epoch_and_the_others_keep_their_places(tmp_
         f"lengths: {{prompt: {longest - 1}, target: 100}}\n"
     )
     prepared = Prepared([task], TOKENIZER, encoder, [data], Mixture([len(data)], [1.0], 0))
-    by_epoch = _data_by_epoch(load_run(tmp_path / "run.yaml", []), prepared)
+    by_epoch = data_by_epoch(load_run(tmp_path / "run.yaml", []), prepared)
     assert [row.id for row in data] == ["train:0", "train:1", "train:3"]
     texts = set()
     for epoch in range(10):

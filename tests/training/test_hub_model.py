@@ -44,7 +44,8 @@ from t2t.errors import InputError
 from t2t.model.backbone import save_model
 from t2t.model.tokenizer import encode_texts, load_tokenizer
 from t2t.commands.generate import load_engine
-from t2t.training.train import _build_model, prepare
+from t2t.training.preparation import prepare
+from t2t.training.train import build_model
 from t2t.tasks.task import load_task
 
 run = load_run("run.yaml", sys.argv[2:])
@@ -53,7 +54,7 @@ try:
 except InputError as error:
     print(json.dumps(str(error)))
     sys.exit()
-save_model(_build_model(run, prepared.tokenizer), prepared.tokenizer, "model")
+save_model(build_model(run, prepared.tokenizer), prepared.tokenizer, "model")
 again = load_engine(pathlib.Path("model")).tokenizer
 checked = load_tokenizer(pathlib.Path("acme/t5"), revision="tried")
 ids = [encode_texts(one, [sys.argv[1]])[0] for one in (prepared.tokenizer, again, checked)]

@@ -17,7 +17,7 @@ from t2t.model.tokenizer import load_tokenizer
 from t2t.runs.run_tasks import load_tasks
 from t2t.tasks.sources import data_dir
 from t2t.tasks.task import load_task, named_tasks
-from t2t.training.train import prepare
+from t2t.training.preparation import prepare
 
 SPIECE = data_dir() / "sentencepiece_models" / "t5" / "spiece.model"
 ROWS = 32_128

@@ -18,7 +18,9 @@ from t2t.engine.checkpoint import Position
 from t2t.model.tokenizer import train_tokenizer
 from t2t.tasks.mixture import Mixture
 from t2t.tasks.task import Task
-from t2t.training.train import Prepared, _data_by_epoch, _in_place, _print_data, _task_facts
+from t2t.training.epochs import data_by_epoch, in_place
+from t2t.training.folder import print_data, task_facts
+from t2t.training.preparation import Prepared
 
 TEMPLATE = """\
 task: mood/line
@@ -45,15 +47,15 @@ def test_the_realised_shares_are_those_of_the_steps_that_were_taken() -> None:
     encoder = SimpleNamespace(counts={task.name: Counts() for task in tasks})
     prepared = Prepared(tasks, None, encoder, data, mixture)
     rows = [row for step in islice(plan.steps(0), 2) for unit in step.units for row in unit]
-    early = _task_facts(prepared, plan, Position(2, 0, 2))["long"]["realised"]
+    early = task_facts(prepared, plan, Position(2, 0, 2))["long"]["realised"]
     assert early == sum(row.task_index for row in rows) / len(rows)
     drawn = mixture.epoch(0)[:, 0].sum() + sum(
         r.task_index for s in islice(plan.steps(1), 2) for u in s.units for r in u
     )
-    later = _task_facts(prepared, plan, Position(99, 1, 2))["long"]["realised"]
+    later = task_facts(prepared, plan, Position(99, 1, 2))["long"]["realised"]
     assert later == pytest.approx(drawn / (100 + sum(plan.taken(1, 2).values())))
     assert abs(early - 0.5) > 0.1
-    assert _task_facts(prepared, plan, Position())["long"]["realised"] == 0
+    assert task_facts(prepared, plan, Position())["long"]["realised"] == 0
 
 
 def test_a_task_that_an_epoch_hardly_takes_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,7 +63,7 @@ def test_a_task_that_an_epoch_hardly_takes_is_told(capsys: pytest.CaptureFixture
     tasks = [SimpleNamespace(name=name) for name in ("by_size", "by_weight")]
     encoder = SimpleNamespace(counts={task.name: Counts() for task in tasks})
     for weight, told in ((1.0, True), (5.0, False), (500.0, False)):
-        _print_data(Prepared(tasks, None, encoder, data, Mixture([500, 500], [500.0, weight], SEED)))
+        print_data(Prepared(tasks, None, encoder, data, Mixture([500, 500], [500.0, weight], SEED)))
         first, second = capsys.readouterr().out.splitlines()
         assert first.endswith("%")
         assert second.endswith("an epoch takes only about 2 examples") == told
@@ -80,7 +82,7 @@ def test_an_epoch_is_what_encoding_it_anew_gives(tmp_path: Path, more: str) -> N
     lengths = SimpleNamespace(prompt=64, target=16)
     tasks = [SimpleNamespace(limit=None)]
     config = SimpleNamespace(seed=SEED, lengths=lengths, tasks=tasks, directory=tmp_path / "runs" / "x")
-    data = _data_by_epoch(config, prepared)
+    data = data_by_epoch(config, prepared)
     seen = set()
     for epoch in range(3):
         wanted = encode_split(Encoder(tokenizer, 64, 16), task, "train", seed=SEED, epoch=epoch)
@@ -98,4 +100,4 @@ def test_a_wording_that_does_not_fit_gives_place_to_the_first() -> None:
         return [Encoded(name, 0, np.array([number]), np.array([1])) for name, number in named]
 
     first, other = rows(("a", 1), ("b", 2), ("a", 3), ("c", 4)), rows(("a", 11), ("a", 13), ("d", 15), ("c", 14))
-    assert [row.input_ids.tolist() for row in _in_place(first, other)] == [[11], [2], [13], [14]]
+    assert [row.input_ids.tolist() for row in in_place(first, other)] == [[11], [2], [13], [14]]

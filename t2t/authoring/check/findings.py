@@ -27,7 +27,7 @@ class Messages:
         return {"count": self.count, "first": self.first}
 
 
-class Lengths:
+class LengthCounts:
     """The lengths of many texts, in characters or tokens, as a histogram. ``limit``: what a run cuts at by default."""
 
     def __init__(self, limit: int | None) -> None:
@@ -73,8 +73,8 @@ class Findings:
     the same; ``language``: a line where it is another than the template says; ``in_words``: mentions that cut one."""
 
     split: str
-    prompts: Lengths
-    targets: Lengths
+    prompts: LengthCounts
+    targets: LengthCounts
     n: int = 0
     empty: int = 0
     errors: Messages = field(default_factory=Messages)

@@ -8,10 +8,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from t2t.authoring.check.duplicates import Duplicates
-from t2t.authoring.check.findings import Findings, Lengths
+from t2t.authoring.check.findings import Findings, LengthCounts
 from t2t.authoring.check.prompts import Answers, Script
 from t2t.authoring.check.values import closed_sets, compatible, count_kinds, cuts_a_word, labels, spans, surfaces
-from t2t.config.run_file import LengthsSection
+from t2t.config.run import Lengths
 from t2t.errors import DataError, VocabularyError
 from t2t.linear.parsed import Issue, Parsed
 from t2t.metrics.base import Metric
@@ -31,10 +31,10 @@ def examine(
 ) -> Findings:
     """What is found in the examples of ``split``, or in their windows; prompts are added to ``duplicates``.
 
-    Lengths are tokens, and limits those that a run file has by default, with a vocabulary; else characters.
+    LengthCounts are tokens, and limits those that a run file has by default, with a vocabulary; else characters.
     """
-    limits = LengthsSection()
-    prompts, targets = (Lengths(limit if vocabulary else None) for limit in (limits.prompt, limits.target))
+    limits = Lengths()
+    prompts, targets = (LengthCounts(limit if vocabulary else None) for limit in (limits.prompt, limits.target))
     findings = Findings(split, prompts, targets)
     findings.labels = {path: Counter(dict.fromkeys(words, 0)) for path, words in closed_sets(task.target.root)}
     bad = BadRecords("skip", findings.bad.add)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from t2t.authoring.check.findings import Findings, Lengths, Messages, Report
+from t2t.authoring.check.findings import Findings, LengthCounts, Messages, Report
 from t2t.table import table
 
 _MOST = 12  # characters that are listed
@@ -51,7 +51,7 @@ def _rows(report: Report) -> Iterator[list[str]]:
         yield ["  least often", *(_extreme(used, min) for used in found)]
 
 
-def _length_rows(name: str, found: list[Lengths]) -> Iterator[list[str]]:
+def _length_rows(name: str, found: list[LengthCounts]) -> Iterator[list[str]]:
     yield [f"{name}, median", *(str(lengths.quantile(0.5)) for lengths in found)]
     yield ["  longest", *(str(lengths.longest) for lengths in found)]
     ends = sorted({end for lengths in found for end in lengths.histogram()})

@@ -6,9 +6,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from t2t.authoring.check.duplicates import Duplicates
-from t2t.authoring.check.findings import Findings, Lengths
+from t2t.authoring.check.findings import Findings, LengthCounts
 from t2t.authoring.check.values import count_kinds
-from t2t.config.run_file import LengthsSection
+from t2t.config.run import Lengths
 from t2t.errors import DataError, VocabularyError
 from t2t.structures import Example
 from t2t.tasks.bad_records import BadRecords
@@ -23,7 +23,7 @@ _BATCH = 512
 def examine_texts(task: Task, split: str, vocabulary: Vocabulary | None, duplicates: Duplicates) -> Findings:
     """What is found in the texts of ``split``: with a vocabulary the lengths of the rows that a run has by default,
     else characters, all of them the prompt's."""
-    findings = Findings(split, Lengths(None), Lengths(None))
+    findings = Findings(split, LengthCounts(None), LengthCounts(None))
     bad = BadRecords("skip", findings.bad.add)
     try:
         examples = task.examples(split, bad)
@@ -47,7 +47,7 @@ def _measure(task: Task, batch: list[Example], vocabulary: Vocabulary | None, fi
         return
     from t2t.data.encode import Encoder
 
-    limits = LengthsSection()
+    limits = Lengths()
     for row in Encoder(vocabulary.tokenizer, limits.prompt, limits.target).encode_many(task, batch):
         findings.prompts.add(len(row.input_ids))
         findings.targets.add(len(row.labels))

@@ -1,0 +1,64 @@
+"""The encoded examples of each epoch, where wordings or draws vary by epoch."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from t2t.config.run import RunConfig
+from t2t.data.cache import encode_split
+from t2t.data.encode import Encoded, Encoder
+from t2t.training.preparation import Prepared, cache_folder
+
+
+def data_by_epoch(config: RunConfig, prepared: Prepared) -> Callable[[int], list[list[Encoded]]]:
+    """The encoded examples of an epoch: what varies by epoch is a function of (seed, epoch, id).
+
+    Wordings are encoded once each and drawn for an epoch; tasks where more varies are encoded anew. Where bad records
+    are skipped and a wording or a draw does not fit, the prepared row stands in its place; one set aside stays so.
+    """
+    encoder = Encoder(prepared.tokenizer, config.lengths.prompt, config.lengths.target)
+    encoder.counts = prepared.drawn
+
+    @cache
+    def wordings(index: int) -> list[list[Encoded]]:
+        limit = config.tasks[index].limit
+        others = prepared.tasks[index].in_each_wording()[1:]
+        first = prepared.data[index]
+        more = [
+            in_place(
+                first, encode_split(encoder, task, "train", task_index=index, limit=limit, folder=cache_folder(config))
+            )
+            for task in others
+        ]
+        return [first, *more] if others else []
+
+    def rows(index: int, epoch: int) -> list[Encoded]:
+        task = prepared.tasks[index]
+        if not task.prompts_vary:
+            return prepared.data[index]
+        if variants := wordings(index):
+            drawn = (task.wording(config.seed, epoch, row.id) for row in prepared.data[index])
+            return [variants[wording][place] for place, wording in enumerate(drawn)]
+        limit = config.tasks[index].limit
+        anew = encode_split(encoder, task, "train", task_index=index, seed=config.seed, epoch=epoch, limit=limit)
+        return in_place(prepared.data[index], anew)
+
+    held: dict[int, list[list[Encoded]]] = {}
+
+    def data(epoch: int) -> list[list[Encoded]]:
+        if epoch not in held:
+            held.clear()  # one epoch at a time in memory
+            held[epoch] = [rows(index, epoch) for index in range(len(prepared.tasks))]
+        return held[epoch]
+
+    return data
+
+
+def in_place(rows: Sequence[Encoded], others: Sequence[Encoded]) -> list[Encoded]:
+    """For each of ``rows`` the one of ``others`` with its id, itself where there is none."""
+    waiting: dict[str, deque[Encoded]] = {}
+    for other in others:
+        waiting.setdefault(other.id, deque()).append(other)
+    return [waiting[row.id].popleft() if waiting.get(row.id) else row for row in rows]

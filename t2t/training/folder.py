@@ -1,0 +1,116 @@
+"""What a run writes into its folder: what it is, what it trained on, its facts and its model."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+import deepspeed as deepspeed_library
+import torch
+import transformers
+from transformers import T5ForConditionalGeneration
+
+from t2t import __version__
+from t2t.config.run import RunConfig
+from t2t.data.batch import Plan
+from t2t.engine import distributed
+from t2t.engine.checkpoint import Position
+from t2t.engine.deepspeed import Engine
+from t2t.engine.disk import whole_folder
+from t2t.engine.trained_on import TrainedOn
+from t2t.model.backbone import copy_with, save_model
+from t2t.model.sayable import said_of
+from t2t.runs.rejects import count_bad
+from t2t.runs.run_files import write_json
+from t2t.structures import Json
+from t2t.tasks.kept import FILE, keep
+from t2t.training.preparation import Prepared
+
+
+def start_directory(config: RunConfig, prepared: Prepared, trained_on: TrainedOn) -> None:
+    """Write what the run is: run.yaml, what it trains on, and the records that it leaves out."""
+    if distributed.rank():
+        return
+    folder = config.directory
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / "model.tmp", ignore_errors=True)  # of a process that was killed
+    part = folder / "run.yaml.tmp"
+    part.write_text(config.to_yaml(), encoding="utf-8")
+    part.replace(folder / "run.yaml")
+    trained_on.write(folder / "checkpoints", prepared.tokenizer)
+    used = [(task, entry.limit) for task, entry in zip(prepared.tasks, config.tasks, strict=True)]
+    prepared.bad.update(count_bad(folder, used, prepared.encoder.bad))
+    print_data(prepared)
+
+
+def print_data(prepared: Prepared) -> None:
+    everything = sum(map(len, prepared.data))
+    for task, rows, share in zip(prepared.tasks, prepared.data, prepared.mixture.shares, strict=True):
+        counts = prepared.encoder.counts[task.name]
+        cuts = [f"{counts.prompts_cut} prompts cut"] if counts.prompts_cut else []
+        cuts += [f"{counts.targets_cut} targets cut"] if counts.targets_cut else []
+        cuts += [said_of(counts.targets, counts.characters)] if counts.targets_changed else []
+        cuts += [f"{prepared.bad[task.name]} bad records set aside"] if prepared.bad.get(task.name) else []
+        taken = share * everything
+        cuts += [f"an epoch takes only about {taken:.1g} examples"] if taken < len(rows) / 100 else []
+        print(f"{task.name:<28} {len(rows):>8} examples  {share:6.1%}  {', '.join(cuts)}".rstrip(), flush=True)
+
+
+def print_drawn(prepared: Prepared) -> None:
+    for name, counts in prepared.drawn.items():
+        if not distributed.rank() and (counts.prompts_cut or counts.targets_cut):
+            cut = f"{counts.prompts_cut} prompts and {counts.targets_cut} targets cut"
+            print(f"{name}: of {counts.n} rows encoded for what varies by epoch {cut}", flush=True)
+
+
+def write_model(config: RunConfig, engine: Engine, model: T5ForConditionalGeneration, prepared: Prepared) -> None:
+    """Write model/ with its tasks, whole and on disk, or not at all."""
+    weights = engine.weights_for_use()
+    if weights is None:
+        distributed.barrier()
+        return
+    fresh = copy_with(model.config, weights)
+    with whole_folder(config.directory / "model") as folder:
+        save_model(fresh, prepared.tokenizer, folder, config.lengths.target)
+        (folder / FILE).write_text(keep(prepared.tasks, config.lengths, __version__), encoding="utf-8")
+    distributed.barrier()
+
+
+def write_facts(
+    config: RunConfig, prepared: Prepared, plan: Plan, model: T5ForConditionalGeneration, end: Position
+) -> None:
+    """data.json: sizes, cuts, shares asked for and seen in training. facts.json: on what the run was made."""
+    if distributed.rank():
+        return
+    write_json(config.directory / "data.json", task_facts(prepared, plan, end))
+    versions = {"t2t": __version__, "torch": torch.__version__, "transformers": transformers.__version__}
+    facts = {
+        "parameters": sum(getattr(p, "ds_numel", p.numel()) for p in model.parameters()),
+        "vocabulary": len(prepared.tokenizer),
+        "steps": end.step,
+        "tokens": end.tokens,
+        "processes": distributed.world_size(),
+        "precision": config.precision,
+        "device": distributed.device_name(),
+        "finished": time.strftime("%Y-%m-%d %H:%M"),
+        "versions": versions | {"deepspeed": deepspeed_library.__version__},
+    }
+    write_json(config.directory / "facts.json", facts)
+
+
+def task_facts(prepared: Prepared, plan: Plan, end: Position) -> dict[str, dict[str, Json]]:
+    before, last = prepared.mixture.drawn_before(end.epoch), plan.taken(end.epoch, end.step_in_epoch)
+    drawn = [int(count) + last[task] for task, count in enumerate(before)]
+    facts: dict[str, dict[str, Json]] = {}
+    for index, task in enumerate(prepared.tasks):
+        found = prepared.encoder.counts[task.name]
+        counts = found.to_json()
+        shares = {"requested": float(prepared.mixture.shares[index]), "realised": drawn[index] / max(1, sum(drawn))}
+        bad = {"bad_records": prepared.bad.get(task.name, 0)}
+        facts[task.name] = {"version": task.version, "fingerprint": task.fingerprint, **counts, **bad, **shares}
+        if found.targets_changed:
+            facts[task.name]["unsayable"] = said_of(found.targets, found.characters)
+        if task.name in prepared.drawn:
+            drawn_counts = prepared.drawn[task.name].to_json()
+            facts[task.name] |= {f"drawn_{name}": count for name, count in drawn_counts.items()}
+    return facts

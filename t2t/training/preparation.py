@@ -1,0 +1,141 @@
+"""What training needs before its first step: tokenizer, encoded data, and how tasks are mixed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerFast
+
+from t2t import __version__
+from t2t.config.run import RunConfig
+from t2t.data.cache import encode_split
+from t2t.data.counts import Counts
+from t2t.data.encode import Encoded, Encoder
+from t2t.engine.preflight import check_targets, check_vocabulary
+from t2t.engine.trained_on import kept_tokenizer
+from t2t.errors import DataError, InputError, RunFileError, TemplateError
+from t2t.model.pretrained import check_ids, read_config
+from t2t.model.sayable import Vocabulary
+from t2t.model.tokenizer import load_tokenizer, train_tokenizer
+from t2t.tasks.mixture import Mixture, log_rate, relative
+from t2t.tasks.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the loop needs: model, tokenizer, encoded data and how they are mixed.
+
+    ``bad``: bad records by task, filled on the first rank. ``drawn``: of what varies by epoch, how many rows were
+    encoded beside those of ``data`` and what was cut of them, by task, since this process began: each other wording
+    once, what epochs draw once an epoch.
+    """
+
+    tasks: list[Task]
+    tokenizer: PreTrainedTokenizerFast
+    encoder: Encoder
+    data: list[list[Encoded]]
+    mixture: Mixture
+    bad: dict[str, int] = field(default_factory=dict)
+    drawn: dict[str, Counts] = field(default_factory=dict)
+
+
+def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
+    """Tokenizer and encoded training data of all tasks.
+
+    InputError for a model or tokenizer that cannot be trained here, VocabularyError for what cannot be said.
+    """
+    folder, source = cache_folder(config), config.model.source
+    with told_at(config, "model.from"):
+        pretrained = None if source is None else read_config(source, config.model.revision)
+    tokenizer = run_tokenizer(config, tasks, folder, None if pretrained is None else pretrained.vocab_size)
+    check_ids(source or config.tokenizer.source or str(folder), tokenizer, pretrained)
+    vocabulary = Vocabulary(tokenizer)
+    check_vocabulary(tasks, vocabulary)
+    encoder = Encoder(tokenizer, config.lengths.prompt, config.lengths.target, vocabulary)
+    data = [
+        encode_split(encoder, task, "train", task_index=index, seed=config.seed, limit=entry.limit, folder=folder)
+        for index, (task, entry) in enumerate(zip(tasks, config.tasks, strict=True))
+    ]
+    for task, rows in zip(tasks, data, strict=True):
+        if not rows:
+            raise DataError(task.name, "the split 'train' has no example", "correct source: in the template")
+    check_targets(config, tasks, encoder.counts)
+    sizes = [len(rows) for rows in data]
+    return Prepared(list(tasks), tokenizer, encoder, data, Mixture(sizes, mixing_rates(config, sizes), config.seed))
+
+
+def mixing_rates(config: RunConfig, sizes: Sequence[int]) -> list[float]:
+    """The rates of the tasks, the highest as 1. RunFileError where a task would never be drawn."""
+    settings = config.mixture
+    rates = relative(
+        [
+            log_rate(size, settings.scale, settings.maximum, settings.temperature)
+            if entry.weight is None
+            else math.log(entry.weight)
+            for entry, size in zip(config.tasks, sizes, strict=True)
+        ]
+    )
+    for entry, rate in zip(config.tasks, rates, strict=True):
+        if not rate > 0:
+            found = f"the temperature {settings.temperature:g} leaves nothing to the task {entry.task!r}"
+            raise RunFileError(config.where("mixture.temperature"), found, "raise it, or give the tasks weights")
+    return rates
+
+
+def cache_folder(config: RunConfig) -> Path:
+    return config.directory.parent / ".cache"
+
+
+def run_tokenizer(config: RunConfig, tasks: Sequence[Task], folder: Path, rows: int | None) -> PreTrainedTokenizerFast:
+    """The tokenizer of the run. ``rows``: of a pretrained model's embedding, which generation goes by too."""
+    if config.tokenizer.source is not None:
+        with told_at(config, "tokenizer.from"):
+            return load_tokenizer(config.tokenizer.source, rows)
+    if config.model.source is not None:
+        with told_at(config, "model.from"):
+            return load_tokenizer(config.model.source, rows, config.model.revision)
+    if kept := kept_tokenizer(config.directory / "checkpoints"):
+        return load_tokenizer(kept)
+    content = json.dumps(
+        [__version__, config.tokenizer.size, config.tokenizer.sample]
+        + [[task.fingerprint, entry.limit] for task, entry in zip(tasks, config.tasks, strict=True)]
+    )
+    saved = folder / f"tokenizer-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
+    if not (saved / "tokenizer.json").is_file():
+        part = saved.with_suffix(f".{os.getpid()}.part")
+        with told_at(config, "tokenizer.vocab_size"):
+            made = train_tokenizer(_training_texts(config, tasks), config.tokenizer.size)
+        made.save_pretrained(part)
+        shutil.rmtree(saved, ignore_errors=True)
+        part.rename(saved)
+    return load_tokenizer(saved)
+
+
+@contextmanager
+def told_at(config: RunConfig, key: str) -> Iterator[None]:
+    """Tell the mistakes of what the run file names under ``key`` with its line, too."""
+    try:
+        yield
+    except InputError as error:
+        if isinstance(error, DataError | TemplateError | RunFileError):
+            raise
+        raise RunFileError(config.where(key), f"{error.where}: {error.found}", error.todo) from error
+
+
+def _training_texts(config: RunConfig, tasks: Sequence[Task]) -> Iterator[str]:
+    """Prompts and targets of the training splits: of the first ``sample`` examples of each task."""
+    for task, entry in zip(tasks, config.tasks, strict=True):
+        limits = [limit for limit in (entry.limit, config.tokenizer.sample) if limit is not None]
+        for example in islice(task.examples("train"), min(limits, default=None)):
+            yield task.prompt(example)
+            if task.token_task is None:
+                yield task.target_text(example)
