@@ -149,6 +149,13 @@ class CheckpointSettings:
 
 
 @settings
+class LogSettings:
+    """A row of metrics.csv every ``every`` steps, and one at the end."""
+
+    every: Positive = 10
+
+
+@settings
 class GenerateSettings:
     """Splits to generate for, ``tokens`` of a batch, at most ``limit`` inputs a task and split, whether outputs that
     are not strict are decoded again under the grammar of their target, how many beams the free ones have, and in what
@@ -196,6 +203,7 @@ class RunFile:
     loss: LossSettings = LossSettings()
     deepspeed: Path = Path("ds_configs/zero2.json")
     checkpoint: CheckpointSettings = CheckpointSettings()
+    log: LogSettings = LogSettings()
     generate: GenerateSettings = GenerateSettings()
     allow_unverified: bool | None = None
 

@@ -13,8 +13,8 @@ import json
 import random
 import re
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import torch
 from t2t.engine import distributed
 from t2t.engine.disk import file_hash, file_sizes, sync, sync_folder
 from t2t.errors import RunDirectoryError
+from t2t.structures import Json
 
 _MARK = "complete.json"
 _TAG = re.compile(r"step[0-9]{8}")
@@ -34,13 +35,14 @@ _PART = re.compile(rf"{_TAG.pattern}\.tmp")
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where training stands: ``step`` updates were made, the next one is ``step_in_epoch`` of ``epoch``; ``elapsed``
-    seconds were trained, ``tokens`` seen."""
+    seconds were trained, ``tokens`` seen. ``watched``: what the watchers of training must be told to go on, by name."""
 
     step: int = 0
     epoch: int = 0
     step_in_epoch: int = 0
     elapsed: float = 0.0
     tokens: int = 0
+    watched: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

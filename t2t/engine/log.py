@@ -1,0 +1,81 @@
+"""The log of training: metrics.csv, a row every so many steps, and the progress bar."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from t2t.config.run import RunConfig
+from t2t.engine import distributed
+from t2t.engine.checkpoint import Position
+from t2t.engine.watching import Quiet, Seen
+from t2t.structures import Json
+
+COLUMNS = ("step", "epoch", "loss", "learning_rate", "tokens", "tokens_per_second", "elapsed", "grad_norm")
+
+
+class Log(Quiet):
+    """metrics.csv and the progress bar of the first rank; the others add what they saw."""
+
+    name = "log"
+
+    def __init__(self, path: Path, config: RunConfig, device: torch.device) -> None:
+        self.path, self.device, self.every = path, device, config.log.every
+        self.first = distributed.rank() == 0
+        self.rate, self.length = config.optimizer.learning_rate, config.schedule.length
+        self.summed = torch.zeros(3, dtype=torch.float64)  # nats, target tokens, all tokens
+        self.last = time.monotonic()
+
+    def begin(self, start: Position, state: Json) -> None:
+        self.last = time.monotonic()
+        if self.first:
+            _keep_until(self.path, start.step)
+            self.file = self.path.open("a", newline="")
+            self.writer = csv.writer(self.file)
+            self.bar = tqdm(total=self.length, initial=start.step, unit="step", mininterval=2.0, ncols=100)
+
+    def see(self, seen: Seen) -> None:
+        world = distributed.world_size()
+        tokens = [seen.nats, seen.step.target_tokens / world, seen.step.tokens / world]
+        self.summed += torch.tensor(tokens, dtype=torch.float64)
+        if self.first:
+            self.bar.update(seen.position.step - self.bar.n)
+
+    def due(self, position: Position) -> bool:
+        return position.step % self.every == 0
+
+    def act(self, seen: Seen) -> bool:
+        """A row over the steps since the last one."""
+        nats, targets, tokens = distributed.total(self.summed.to(self.device)).tolist()
+        seconds = max(1e-9, time.monotonic() - self.last)
+        if self.first and targets:
+            loss, position = nats / targets, seen.position
+            values = (position.step, position.epoch, f"{loss:.6f}", f"{self.rate * seen.factor:.6g}", position.tokens)
+            speed = f"{tokens / seconds:.1f}"
+            self.writer.writerow((*values, speed, f"{position.elapsed:.1f}", f"{seen.norm:.4f}"))
+            self.file.flush()
+            self.bar.set_postfix(loss=f"{loss:.3f}", tokens_s=speed, refresh=False)
+        self.summed.zero_()
+        self.last = time.monotonic()
+        return False
+
+    def close(self) -> None:
+        if self.first:
+            self.bar.close()
+            self.file.close()
+
+
+def _keep_until(path: Path, step: int) -> None:
+    """Leave the rows of an earlier part of the run, none beyond its checkpoint; the file is replaced as a whole."""
+    rows: list[list[str]] = []
+    if step and path.exists():
+        with path.open(newline="") as file:
+            rows = [row for row in list(csv.reader(file))[1:] if row and row[0].isdigit() and int(row[0]) <= step]
+    part = path.with_suffix(".csv.tmp")
+    with part.open("w", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
+    part.replace(path)
