@@ -149,6 +149,38 @@ class CheckpointSettings:
 
 
 @settings
+class ValidateSettings:
+    """Every so many steps, minutes or epochs the loss on the first ``examples`` of each task's valid split, and, by
+    generation, what the outputs for them score."""
+
+    every: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)? (step|minute|epoch)s?$")] = "500 steps"
+    examples: Positive = 500
+    by: Literal["generation", "loss"] = "generation"
+
+    @property
+    def period(self) -> tuple[float, str]:
+        """How many, and of what: step, minute or epoch."""
+        number, unit = self.every.split(" ")
+        return float(number), unit.removesuffix("s")
+
+
+@settings
+class BestSettings:
+    """Which weights become the model: those with the best ``metric`` (mean, loss, TASK.METRIC) of all validations."""
+
+    metric: str | None = None
+    mode: Literal["max", "min"] | None = None
+
+
+@settings
+class EarlyStoppingSettings:
+    """Training ends after ``patience`` validations without one that is better by more than ``least``."""
+
+    patience: Positive = 5
+    least: NotNegative = 0.001
+
+
+@settings
 class LogSettings:
     """A row of metrics.csv every ``every`` steps, and one at the end."""
 
@@ -204,6 +236,9 @@ class RunFile:
     deepspeed: Path = Path("ds_configs/zero2.json")
     checkpoint: CheckpointSettings = CheckpointSettings()
     log: LogSettings = LogSettings()
+    validate: ValidateSettings | None = None
+    best: BestSettings = BestSettings()
+    early_stopping: EarlyStoppingSettings | None = None
     generate: GenerateSettings = GenerateSettings()
     allow_unverified: bool | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from t2t.config.run import FromScratch, RunFile, ScheduleSettings
+from t2t.config.run import BestSettings, FromScratch, RunFile, ScheduleSettings
 from t2t.errors import RunFileError
 
 Where = Callable[[str], str]
@@ -58,6 +58,7 @@ def check_choices(parsed: RunFile, where: Where) -> None:
     _check_model(parsed, where)
     _check_tokenizer(parsed, where)
     _check_schedule(parsed.schedule, where)
+    _check_validation(parsed, where)
 
 
 def _place(where: Where, *keys: str) -> str:
@@ -113,3 +114,15 @@ def _check_schedule(schedule: ScheduleSettings, where: Where) -> None:
         place = _place(where, "schedule", "schedule.steps", "schedule.epochs")
         found = "schedule has both steps: and epochs:" if both else "schedule has neither steps: nor epochs:"
         raise RunFileError(place, found, "keep one of them" if both else "say how long to train, e.g. epochs: 3")
+
+
+def _check_validation(parsed: RunFile, where: Where) -> None:
+    if parsed.validate is None:
+        given = {"early_stopping": parsed.early_stopping is not None, "best": parsed.best != BestSettings()}
+        for key in [key for key, is_given in given.items() if is_given]:
+            raise RunFileError(where(key), f"{key} goes by validations, of which there are none", "add validate:")
+        return
+    number, unit = parsed.validate.period
+    if not number or (unit == "step" and number % 1):
+        found = f"validate.every: {parsed.validate.every!r} is no time to validate"
+        raise RunFileError(where("validate.every"), found, "write e.g. 500 steps, 10 minutes or 1 epoch")

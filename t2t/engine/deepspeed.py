@@ -75,6 +75,19 @@ class Engine:
                 finite = finite and bool(torch.isfinite(loss))
         return nats, finite
 
+    @torch.no_grad()
+    def measure(self, step: Step) -> tuple[float, int]:
+        """The negative log-likelihood (nats) of this rank's units of a step, summed, and their target tokens.
+
+        Nothing is learned. Every rank must call it: all do equally many forwards.
+        """
+        nats, tokens = 0.0, 0
+        for rows in step.of_rank(distributed.rank(), distributed.world_size()):
+            tensors = collate(rows, lambda row: 1.0, self.config.batch.tokens)
+            _, unit_nats = self.engine({name: tensor.to(self.device) for name, tensor in tensors.items()})
+            nats, tokens = nats + float(unit_nats), tokens + sum(len(row.labels) for row in rows)
+        return nats, tokens
+
     @contextmanager
     def _one_reduction(self) -> Iterator[None]:
         if self._coalesces:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -45,7 +45,14 @@ Keys: TypeAlias = "Mapping[str, Setting]"
 @cache
 def sections() -> Mapping[str, Setting]:
     """The keys of the whole file that a T5 can be trained with, but for those that the run file owns."""
-    os.environ.setdefault("DEEPSPEED_LOG_LEVEL", "error")
+    logging.disable(logging.WARNING)  # what it tells of the accelerator that it has not found
+    try:
+        return _sections()
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _sections() -> Mapping[str, Setting]:
     from deepspeed.comm.config import CommsLoggerConfig
     from deepspeed.monitor.config import CometConfig, CSVConfig, TensorBoardConfig, WandbConfig
     from deepspeed.profiling.config import DeepSpeedFlopsProfilerConfig

@@ -7,14 +7,17 @@ import os
 import socket
 import sys
 import warnings
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+T = TypeVar("T")
 
 _LONGEST_SUM = timedelta(minutes=30)  # what a collective of training may take; a rank that takes longer is lost
 _LONGEST_PREPARATION = timedelta(days=30)  # how long the others wait for rank 0 to train a tokenizer and to encode
@@ -131,6 +134,15 @@ def patient_barrier() -> None:
     """A barrier that waits as long as one process takes to prepare the data; it fails at once where a process ends."""
     if world_size() > 1:
         dist.barrier(_patient_group())
+
+
+def from_first(make: Callable[[], T]) -> T:
+    """What ``make`` gives on rank 0, on all ranks, which wait as long as it takes."""
+    made: list[Any] = [None if rank() else make()]
+    if world_size() > 1:
+        dist.broadcast_object_list(made, src=0, group=_patient_group())
+    found: T = made[0]
+    return found
 
 
 def total(values: Tensor) -> Tensor:

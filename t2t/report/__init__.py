@@ -8,6 +8,7 @@ from pathlib import Path
 from t2t.report import sections
 from t2t.report.files import RunFiles, read_run
 from t2t.report.style import CSS
+from t2t.report.validation import validation
 from t2t.runs.run_files import write_text
 
 
@@ -23,7 +24,15 @@ def write_report(run_dir: str | Path) -> Path:
 
 def page(run: RunFiles) -> str:
     """The whole page."""
-    parts = [sections.head, sections.scores, sections.training, sections.worst, sections.data, sections.settings]
+    parts = [
+        sections.head,
+        sections.scores,
+        validation,
+        sections.training,
+        sections.worst,
+        sections.data,
+        sections.settings,
+    ]
     body = "\n".join(part(run) for part in parts)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from t2t.config.yaml_file import read_scalar
-from t2t.errors import RunDirectoryError
+from t2t.errors import InputError, RunDirectoryError
 from t2t.structures import Json
 
 
@@ -84,6 +84,7 @@ class RunFiles:
     data: Mapping[str, Json]
     facts: Mapping[str, Json]
     parameters: int | None
+    validations: Sequence[Mapping[str, Json]] = ()
 
 
 def read_run(run_dir: Path) -> RunFiles:
@@ -100,6 +101,7 @@ def read_run(run_dir: Path) -> RunFiles:
         _read(run_dir / "data.json", dict[str, Json], {}),
         _read(run_dir / "facts.json", dict[str, Json], {}),
         count_parameters(run_dir / "model"),
+        _lines(run_dir / "validation.jsonl"),
     )
 
 
@@ -111,6 +113,8 @@ def _sound(path: Path) -> Iterator[None]:
     except ValidationError as error:
         first = error.errors()[0]
         raise _damaged(path, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    except InputError as error:
+        raise _damaged(path, error.found) from None
     except (OSError, ValueError, RecursionError, KeyError, TypeError, csv.Error, struct.error) as error:
         raise _damaged(path, str(error)[:200]) from None
 
@@ -125,8 +129,17 @@ def _read(path: Path, form: Any, empty: Any) -> Any:
         return empty
     with _sound(path):
         text = path.read_text(encoding="utf-8")
-        data = read_scalar(text, str(path), RunDirectoryError) if path.suffix == ".yaml" else json.loads(text)
+        data = read_scalar(text, str(path)) if path.suffix == ".yaml" else json.loads(text)
         return empty if data is None else TypeAdapter(form).validate_python(data)
+
+
+def _lines(path: Path) -> list[dict[str, Json]]:
+    """The objects of a jsonl file, one a line; none where there is no file."""
+    if not path.is_file():
+        return []
+    with _sound(path):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return TypeAdapter(list[dict[str, Any]]).validate_python([json.loads(line) for line in lines])
 
 
 def _curves(path: Path) -> dict[str, list[float]]:

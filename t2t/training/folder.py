@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
 
 import deepspeed as deepspeed_library
 import torch
@@ -25,6 +26,7 @@ from t2t.runs.run_files import write_json
 from t2t.structures import Json
 from t2t.tasks.kept import FILE, keep
 from t2t.training.preparation import Prepared
+from t2t.training.validation import BEST, best_weights
 
 
 def start_directory(config: RunConfig, prepared: Prepared, trained_on: TrainedOn) -> None:
@@ -63,12 +65,25 @@ def print_drawn(prepared: Prepared) -> None:
             print(f"{name}: of {counts.n} rows encoded for what varies by epoch {cut}", flush=True)
 
 
-def write_model(config: RunConfig, engine: Engine, model: T5ForConditionalGeneration, prepared: Prepared) -> None:
-    """Write model/ with its tasks, whole and on disk, or not at all."""
+def write_model(
+    config: RunConfig,
+    engine: Engine,
+    model: T5ForConditionalGeneration,
+    prepared: Prepared,
+    best: Mapping[str, Json] | None,
+) -> None:
+    """Write model/ with its tasks, whole and on disk, or not at all: the last weights, or those of the ``best``
+    validation."""
     weights = engine.weights_for_use()
     if weights is None:
         distributed.barrier()
         return
+    if best is not None:
+        kept = best_weights(config.directory, int(best["step"]))
+        if kept is None:
+            told = f"the weights of step {best['step']}, the best, are not in {config.directory / BEST}"
+            print(f"{told}: model/ has the last ones", flush=True)
+        weights = kept or weights
     fresh = copy_with(model.config, weights)
     with whole_folder(config.directory / "model") as folder:
         save_model(fresh, prepared.tokenizer, folder, config.lengths.target)
@@ -77,7 +92,12 @@ def write_model(config: RunConfig, engine: Engine, model: T5ForConditionalGenera
 
 
 def write_facts(
-    config: RunConfig, prepared: Prepared, plan: Plan, model: T5ForConditionalGeneration, end: Position
+    config: RunConfig,
+    prepared: Prepared,
+    plan: Plan,
+    model: T5ForConditionalGeneration,
+    end: Position,
+    best: Mapping[str, Json] | None = None,
 ) -> None:
     """data.json: sizes, cuts, shares asked for and seen in training. facts.json: on what the run was made."""
     if distributed.rank():
@@ -89,6 +109,7 @@ def write_facts(
         "vocabulary": len(prepared.tokenizer),
         "steps": end.step,
         "tokens": end.tokens,
+        **({} if best is None else {"best_step": best["step"], "best": f"{best['metric']} {best['value']:.4f}"}),
         "processes": distributed.world_size(),
         "precision": config.precision,
         "device": distributed.device_name(),

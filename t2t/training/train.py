@@ -27,6 +27,7 @@ from t2t.tasks.task import Task
 from t2t.training.epochs import data_by_epoch
 from t2t.training.folder import print_drawn, start_directory, write_facts, write_model
 from t2t.training.preparation import Prepared, prepare, told_at
+from t2t.training.validation import Validation
 
 _FEW_STEPS = 100  # updates, after which a pretrained T5 has hardly moved
 
@@ -67,11 +68,13 @@ def _train(config: RunConfig, settings: dict[str, Any], tasks: list[Task], devic
     start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints", config.seed) or Position()
     batch = config.batch
     plan = Plan(data_by_epoch(config, prepared), prepared.mixture, batch.tokens, batch.units, batch.window)
-    end = Loop(engine, plan, config, config.directory).run(start)
+    validation = None if config.validate is None else Validation(engine, config, prepared)
+    end = Loop(engine, plan, config, config.directory, [validation] if validation else []).run(start)
+    best = validation.best if validation else None
     # model/ comes last: it says that the run is finished
-    on_first(lambda: write_facts(config, prepared, plan, model, end))
+    on_first(lambda: write_facts(config, prepared, plan, model, end, best))
     print_drawn(prepared)
-    write_model(config, engine, model, prepared)
+    write_model(config, engine, model, prepared, best)
     return config.directory
 
 

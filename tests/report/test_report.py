@@ -286,3 +286,30 @@ def test_durations_and_parameters(tmp_path: Path) -> None:
     assert count_parameters(tmp_path) is None
     safetensors(tmp_path / "m" / "x.safetensors")
     assert count_parameters(tmp_path / "m") == 4000 * 192 + 192
+
+
+def test_validation_shows_start_best_last_and_test_side_by_side(tmp_path: Path) -> None:
+    rows = [{"step": step, "elapsed": 1.0, "a/b.loss": 1.0, "loss": 9.0 - step / 100, "mean": mean, "a/b.f1<": mean}
+            for step, mean in ((0, 0.1), (100, 0.8125), (200, 0.5))]  # fmt: skip
+    (tmp_path / "validation.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "facts.json").write_text(json.dumps({"best_step": 100}))
+    score = {
+        "task": "a/b",
+        "split": "test",
+        "metric": "f1<",
+        "value": 0.75,
+        "low": 0.7,
+        "high": 0.8,
+        "n": 9,
+        "best": 1.0,
+    }
+    (tmp_path / "scores.json").write_text(json.dumps([{**score, "signature": "s", "ceiling": 1.0}]))
+    page = write_report(tmp_path).read_text()
+    assert "<th>measured<th" in page
+    assert "best, step 100" in page
+    row = page[page.index("<tr><td>a/b.f1&lt;") :].partition("</tr>")[0]
+    assert re.findall(r"\d\.\d{4}", row) == ["0.1000", "0.8125", "0.5000", "0.7500"]
+    assert page.count("<h3>mean</h3>") == page.count("<h3>loss</h3>") == page.count("<h3>a/b.f1&lt;</h3>") == 1
+    (tmp_path / "validation.jsonl").write_text("{")
+    with pytest.raises(RunDirectoryError, match=r"validation\.jsonl"):
+        write_report(tmp_path)

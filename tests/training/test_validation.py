@@ -1,0 +1,212 @@
+"""Validation while training: the same on any number of ranks and at any stage, through a kill, and what it decides."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from t2t.config.run import load_run
+from t2t.errors import RunFileError
+from t2t.training.preparation import prepare
+from t2t.training.validation import Judge, validated
+from tests.places import PYTHONPATH, ROOT
+
+TEMPLATE = """\
+task: demo/colour
+version: 1
+source: {format: jsonl, train: train.jsonl, valid: valid.jsonl}
+prompt: "colour of {thing}"
+target: {label: [red, green, blue], gold: colour}
+metrics: [accuracy]
+"""
+RUN = """\
+run: toy
+seed: 1
+tasks: [demo/colour]
+tokenizer: {vocab_size: 520}
+model:
+  from_scratch: {d_model: 32, d_kv: 8, d_ff: 64, num_layers: 1, num_decoder_layers: 1, num_heads: 4, dropout: 0.1}
+lengths: {prompt: 32, target: 16}
+schedule: {steps: 300, warmup: 10}
+batch: {tokens: 256, units: 2}
+checkpoint: {every: 30}
+validate: {every: 20 steps, examples: 30}
+early_stopping: {patience: 3}
+"""
+KILLED = """\
+import os, t2t.training.validation as v
+tell = v.Validation._tell
+v.Validation._tell = lambda self, found: os.kill(os.getpid(), 9) if found["step"] == 80 else tell(self, found)
+from t2t.commands.launch import main
+main()
+"""
+
+
+def make(folder: Path, run: str = RUN, template: str = TEMPLATE) -> Path:
+    templates = folder / "task_templates" / "demo"
+    templates.mkdir(parents=True)
+    (templates / "colour.yaml").write_text(template)
+    words = [("".join(random.Random(number).sample("abcdefgh", 4)), number % 3) for number in range(9)]
+    for name, count in (("train", 200), ("valid", 40)):
+        chosen = [random.Random(f"{name}{number}").choice(words) for number in range(count)]
+        rows = [
+            {"thing": f"{word} {n % 7}", "colour": ["red", "green", "blue"][c]} for n, (word, c) in enumerate(chosen)
+        ]
+        (templates / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "run.yaml").write_text(run)
+    return folder
+
+
+def start(folder: Path, *overrides: str, command: tuple[str, ...] = (str(ROOT / "launch.sh"),)) -> int:
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
+    given = [part for override in overrides for part in ("--set", override)]
+    done = subprocess.run(
+        [sys.executable, *command, "--config", "run.yaml", *given], cwd=folder, env=environment, capture_output=True,
+        text=True, timeout=200,
+    )  # fmt: skip
+    (folder / "said.txt").write_text(done.stdout + done.stderr)
+    return done.returncode
+
+
+def found(folder: Path) -> list[dict[str, Any]]:
+    """What the validations found, without the clock."""
+    rows = [json.loads(line) for line in (folder / "runs" / "toy" / "validation.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in row.items() if key != "elapsed"} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One process, not interrupted."""
+    folder = make(tmp_path_factory.mktemp("alone"))
+    assert start(folder) == 0, (folder / "said.txt").read_text()[-3000:]
+    return folder
+
+
+def test_training_ends_early_and_the_best_weights_are_the_model(alone: Path) -> None:
+    run, rows = alone / "runs" / "toy", found(alone)
+    assert [row["step"] for row in rows] == list(range(0, 20 * len(rows), 20))
+    means = [row["mean"] for row in rows]
+    best = max(range(len(rows)), key=lambda place: (means[place], -place))
+    assert means[best] > means[0]
+    assert len(rows) - 1 - best == 3  # patience
+    facts = json.loads((run / "facts.json").read_text())
+    assert facts["best_step"] == rows[best]["step"] < facts["steps"] == rows[-1]["step"] < 300
+    assert "mean has not become better for 3 validations" in (alone / "said.txt").read_text()
+    model, kept = (load_file(run / place / "model.safetensors") for place in ("model", "best"))
+    assert all(model[name].equal(weight) for name, weight in kept.items())
+
+
+def test_scores_are_what_generate_and_evaluate_say_of_the_model(alone: Path) -> None:
+    from t2t.commands.generate import generate
+    from t2t.evaluation.evaluate import evaluate
+    from t2t.tasks.task import load_task
+
+    task = load_task(str(alone / "task_templates" / "demo" / "colour.yaml"))
+    generate(alone / "runs" / "toy", [task], ["valid"], limit=30, prompt_limit=32, target_limit=16)
+    (row, *_) = evaluate(alone / "runs" / "toy", [task], ["valid"], limit=30)
+    facts = json.loads((alone / "runs" / "toy" / "facts.json").read_text())
+    (validated_at,) = [one for one in found(alone) if one["step"] == facts["best_step"]]
+    assert row.value == validated_at["demo/colour.accuracy"] == validated_at["mean"]
+
+
+def test_two_ranks_at_stage_3_validate_alike(alone: Path, tmp_path: Path) -> None:
+    folder = make(tmp_path / "two")
+    command = ("-m", "deepspeed.launcher.runner", str(ROOT / "launch.sh"))
+    settings = ["deepspeed=ds_configs/zero3.json", "model.from_scratch.dropout=0.0", "schedule.steps=40"]
+    assert start(folder, *settings, command=command) == 0, (folder / "said.txt").read_text()[-3000:]
+    one = make(tmp_path / "one")
+    assert start(one, *settings[1:]) == 0, (one / "said.txt").read_text()[-3000:]
+    for ours, theirs in zip(found(folder), found(one), strict=True):
+        assert ours["step"] == theirs["step"]
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-3)
+        assert ours["mean"] == pytest.approx(theirs["mean"], abs=0.07)  # two of 30 outputs, if they are near-ties
+    assert json.loads((folder / "runs" / "toy" / "facts.json").read_text())["processes"] == 2
+
+
+def test_a_run_killed_during_a_validation_goes_on_to_the_same_end(alone: Path, tmp_path: Path) -> None:
+    folder = make(tmp_path / "killed")
+    assert start(folder, command=("-c", KILLED)) == -9
+    assert [row["step"] for row in found(folder)] == [0, 20, 40, 60]
+    assert start(folder) == 0, (folder / "said.txt").read_text()[-3000:]
+    assert found(folder) == found(alone)
+    one, other = (place / "runs" / "toy" / "model" / "model.safetensors" for place in (alone, folder))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_validation_changes_nothing_of_training(alone: Path, tmp_path: Path) -> None:
+    steps = json.loads((alone / "runs" / "toy" / "facts.json").read_text())["steps"]
+    without = RUN.replace("validate: {every: 20 steps, examples: 30}\nearly_stopping: {patience: 3}\n", "")
+    folder = make(tmp_path / "without", without)
+    assert start(folder, "checkpoint.every=1000", "schedule.steps=300", command=("-c", _stopped(steps))) == 143
+    last = {}
+    for place in (alone, folder):
+        state = place / "runs" / "toy" / "checkpoints" / f"step{steps:08d}"
+        last[place] = (state / "random_00000.pt").read_bytes() != b"" and _weights(state)
+    assert last[alone] == last[folder]
+
+
+def _stopped(steps: int) -> str:
+    """Code that trains and is told to stop at a step."""
+    return f"""\
+import os, signal, t2t.engine.log as l
+see = l.Log.see
+def stop(self, seen):
+    see(self, seen)
+    if seen.position.step == {steps} - 1:
+        os.kill(os.getpid(), signal.SIGTERM)
+l.Log.see = stop
+from t2t.commands.launch import main
+import sys; sys.exit(main())
+"""
+
+
+def _weights(state: Path) -> list[float]:
+    import torch
+
+    kept = torch.load(state / "mp_rank_00_model_states.pt", weights_only=False)["module"]
+    return [float(weight.double().sum()) for _, weight in sorted(kept.items())]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("early_stopping={patience: 2}", "early_stopping goes by validations, of which there are none"),
+        ("validate.every=0 steps", "'0 steps' is no time to validate"),
+        ("validate.every=soon", "every"),
+        ("early_stopping.patience=0", "patience: 0 is not greater than 0"),
+        ("best.mode=most", "mode"),
+    ],
+)
+def test_what_cannot_be_is_told_at_its_place(tmp_path: Path, override: str, message: str) -> None:
+    folder = make(tmp_path)
+    without = ["validate=null"] if "goes by" in message else []
+    with pytest.raises(RunFileError, match="--set") as caught:
+        load_run(folder / "run.yaml", [*without, override])
+    assert message in str(caught.value)
+
+
+def test_a_metric_that_no_task_has_and_a_run_without_a_split_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(make(tmp_path / "a"))
+    from t2t.runs.run_tasks import load_tasks
+
+    run = load_run("run.yaml", ["best.metric=demo/colour.rougeL"])
+    with pytest.raises(RunFileError, match=r"'demo/colour.rougeL' is nothing .* write one of: loss, .*accuracy"):
+        Judge.of(run, load_tasks(run))
+    for name, mode, more in (("loss", None, False), ("mean", None, True), ("demo/colour.accuracy", "min", False)):
+        given = [f"best.metric={name}", *([f"best.mode={mode}"] if mode else [])]
+        judge = Judge.of(load_run("run.yaml", given), load_tasks(run))
+        assert (judge.name, judge.more) == (name, more)
+    monkeypatch.chdir(make(tmp_path / "b", template=TEMPLATE.replace(", valid: valid.jsonl", "")))
+    run = load_run("run.yaml")
+    with pytest.raises(RunFileError, match="no task has a split 'valid' to validate on"):
+        validated(run, prepare(run, load_tasks(run)))
