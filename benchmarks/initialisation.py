@@ -52,7 +52,7 @@ def data(examples: int) -> tuple[int, list[list[Encoded]]]:
 def curve(init: str, seed: int, vocabulary: int, steps: Iterator[Step], updates: int, bf16: bool) -> list[float]:
     """The mean loss of each EVERY updates, in nats a target token."""
     model = build_from_scratch({**SHAPE, "gated": True, "tied": True, "init": init}, vocabulary, seed)
-    settings = OptimizerSettings("adamw", 2e-2, "rms", (0.9, 0.99), 1e-8, 0.0, 1.0)
+    settings = OptimizerSettings(learning_rate=2e-2, betas=(0.9, 0.99))
     optimizer = RoleScaledAdamW(model, settings)
     losses: list[float] = []
     for number, step in enumerate(islice(steps, updates)):

@@ -11,6 +11,7 @@ from pathlib import Path
 from t2t import __version__
 from t2t.commands.launch import ALLOW_HELP, ALLOW_UNVERIFIED
 from t2t.errors import InputError, RunFileError, sentence_of
+from t2t.terminal import show_controls, shown
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -199,6 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot say a character shows its number
+    show_controls()
     parsed = build_parser().parse_args(arguments)
     if getattr(parsed, "trust_python", False):
         from t2t.trust import trust_python
@@ -208,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(parsed)
     except InputError as error:
-        print(f"t2t: {error}", file=sys.stderr)
+        print(f"t2t: {shown(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         return 141

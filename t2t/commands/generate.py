@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -16,6 +15,7 @@ from t2t.config.run import RunConfig
 from t2t.data.encode import Encoder
 from t2t.errors import RunFileError
 from t2t.generation.torch_engine import Output, Request
+from t2t.json_lines import json_line
 from t2t.linear.parsed import Issue, to_json
 from t2t.runs.prediction_lines import parse_line
 from t2t.runs.rejects import set_aside
@@ -173,4 +173,4 @@ def _line(task: Task, example: Example, answers: Sequence[tuple[str, Output]]) -
         "score": sum(one.score for one in outputs) / len(outputs),
         **({"constrained": True} if any(one.constrained for one in outputs) else {}),
     }
-    return json.dumps(line, ensure_ascii=False) + "\n"
+    return json_line(line)

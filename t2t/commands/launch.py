@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from t2t.terminal import show_controls, shown
 from t2t.trust import trust_python
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0; 1: training failed, or was stopped with nothing saved; 2: a user's mistake; 143: stopped by a signal with a
     checkpoint from which the same command goes on.
     """
+    show_controls()
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser("launch.sh", description="Train a run file with DeepSpeed.")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the run file")
@@ -167,7 +169,7 @@ def _say(message: object, code: int) -> int:
         heed_signals()
         time.sleep(_PATIENCE)
     ignore_signals()
-    print(f"t2t: {message}", file=sys.stderr, flush=True)
+    print(f"t2t: {shown(str(message))}", file=sys.stderr, flush=True)
     return code
 
 

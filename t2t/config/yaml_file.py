@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from t2t.errors import InputError, RunFileError
+from t2t.regular_files import read_regular
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 Lines: TypeAlias = Mapping[KeyPath, int]
@@ -62,9 +63,10 @@ def read_yaml(path: Path, error: type[InputError] = RunFileError) -> tuple[dict[
     with FILE:LINE, is raised for anything that cannot be read as such.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        content = read_regular(path, _MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
             raise error(f"{path}:1", f"the file is larger than {_MOST_BYTES} bytes", "put data into files of their own")
-        text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
+        text = content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as reason:
         line = reason.object.count(b"\n", 0, reason.start) + 1
         raise error(f"{path}:{line}", f"no UTF-8 text ({reason.reason})", "save the file as UTF-8") from None

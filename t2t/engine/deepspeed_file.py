@@ -18,6 +18,7 @@ from t2t.config.run import RunConfig
 from t2t.engine.deepspeed_keys import Setting, sections, whole_zero
 from t2t.errors import DeepSpeedFileError
 from t2t.registry import did_you_mean
+from t2t.regular_files import read_regular
 
 OWNED = {
     "train_batch_size": "batch:",
@@ -42,7 +43,7 @@ ZERO_REJECTED = frozenset({
 })  # fmt: skip
 # What a run writes stands in its folder: a file that somebody sent decides nothing about places.
 _PLACES = {("csv_monitor", "output_path"), ("tensorboard", "output_path"), ("flops_profiler", "output_file")}
-_LARGEST = 1 << 20  # characters of a file
+_LARGEST = 1 << 20  # bytes of a file
 _ZERO_AUTO = {
     "reduce_bucket_size": 50_000_000,
     "allgather_bucket_size": 50_000_000,
@@ -78,13 +79,12 @@ def read_deepspeed(path: Path, config: RunConfig) -> dict[str, Any]:
 
 def _text(path: Path, config: RunConfig) -> str:
     try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(_LARGEST + 1)
+        text = read_regular(path, _LARGEST + 1).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         where, reason = config.where("deepspeed"), getattr(error, "strerror", None) or error
         raise DeepSpeedFileError(where, f"{path} cannot be read ({reason})", "name a file of ds_configs/") from None
     if len(text) > _LARGEST:
-        raise DeepSpeedFileError(f"{path}:1", "the file has more than a million characters", "name a DeepSpeed file")
+        raise DeepSpeedFileError(f"{path}:1", "the file has more than a million bytes", "name a DeepSpeed file")
     return text
 
 

@@ -23,10 +23,20 @@ def whole_folder(path: Path) -> Iterator[Path]:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     yield part
+    _open_to_all(part)
     sync(part)
     shutil.rmtree(path, ignore_errors=True)
     part.rename(path)
     sync_folder(path.parent)
+
+
+def _open_to_all(folder: Path) -> None:
+    """Give files the mode that the umask says: safetensors writes its own for their owner alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(0o666 & ~mask)
 
 
 def sync(folder: Path) -> None:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache, PreTrainedTokenizerFast, T5ForConditionalGeneration
 
+from t2t.errors import InputError
 from t2t.generation.batches import plan_batches
 from t2t.generation.beams import beam_search
 from t2t.generation.constrain import Constrainer, Guides
@@ -239,8 +240,14 @@ class TorchEngine:
                 cache.batch_select_indices(kept)
                 alive, last_b, ended = alive[kept], last_b[kept], ended[kept]
                 hidden_bsd, mask_bs = hidden_bsd[kept], mask_bs[kept]
+        self._check_finite(scores)
         last = (EOS,) if guides is None else (EOS, PAD)  # no grammar allows PAD: it stands behind a dead end
         return [_until(row, last) for row in tokens.tolist()], scores.double().sum(dim=1).tolist()
+
+    def _check_finite(self, scores: Tensor) -> None:
+        if not bool(torch.isfinite(scores).all()):
+            found = f"the model's logits are NaN or infinite in {str(self.model.dtype).removeprefix('torch.')}"
+            raise InputError("model", found, "use precision: fp32, or a sound checkpoint")
 
     def _step(self, last_b: Tensor, hidden_bsd: Tensor, mask_bs: Tensor, cache: EncoderDecoderCache) -> Tensor:
         """Logits [b, v] of the next token, fp32."""

@@ -95,7 +95,7 @@ def _repeated(grammar: Repeat, text: str, starts: set[int]) -> set[int]:
 
 def _repeated_once(grammar: Repeat, text: str, starts: set[int]) -> set[int]:
     ends: set[int] = set()
-    states = {(start, _Memory()) for start in starts}
+    states = {(start, _memory(grammar)) for start in starts}
     while states:
         found = {item for start, memory in states for item in _items(grammar.item, text, start, memory)}
         after = {(end, memory) for end, memory in found if memory is not None}
@@ -178,12 +178,14 @@ def _walks(grammar: Grammar, text: str, start: int) -> Iterator[tuple[int, _Cut 
 
 
 def _walks_once(grammar: Repeat, text: str, start: int) -> Iterator[tuple[int, _Cut | None]]:
-    waiting = [(start, start, _Memory())]  # the end of the item before, the start of the next, what is remembered
+    waiting = [
+        (start, start, _memory(grammar))
+    ]  # the end of the item before, the start of the next, what is remembered
     while waiting:
         before, at, memory = waiting.pop()
         for end, after in _items(grammar.item, text, at, memory):
             if after is None:
-                more = replace(grammar, item=_without(grammar.item, memory.taken))
+                more = replace(grammar, item=_without(grammar.item, memory.taken), last=memory.last)
                 cut = _Cut(before, maybe(Sequence((Literal(grammar.between), more))))
                 yield from ((last, cut) for last in {end} | _ends_behind(replace(grammar, once=False), text, end))
                 continue
@@ -208,6 +210,21 @@ def _walks_over_items(grammar: Repeat, text: str, start: int) -> Iterator[tuple[
 def _ends_behind(grammar: Repeat, text: str, end: int) -> set[int]:
     """Where further items may end that follow an item which ends at ``end``."""
     return _ends(grammar, text, _ends(Literal(grammar.between), text, {end}))
+
+
+def _memory(grammar: Repeat) -> _Memory:
+    """What is remembered before the first item: the places that its copies may not say."""
+    return _Memory(_given_away(grammar.item), grammar.last)
+
+
+def _given_away(item: Grammar) -> frozenset[Place]:
+    match item:
+        case Sequence(parts) | OneOf(parts):
+            return frozenset().union(*map(_given_away, parts))
+        case Copy(counted=True):
+            return item.taken
+        case _:
+            return frozenset()
 
 
 def _without(item: Grammar, taken: frozenset[Place]) -> Grammar:

@@ -41,13 +41,15 @@ class OneOf:
 class Repeat:
     """``item`` at least once, ``most`` times at most (None: without end), ``between`` in between.
 
-    ``once``: no two items stand on one place: what grounding gives for the copies of an item that are ``counted``.
+    ``once``: no two items stand on one place: what grounding gives for the copies of an item that are ``counted``. The
+    mention before the first of them began at ``last``.
     """
 
     item: Grammar
     between: str = ""
     most: int | None = None
     once: bool = False
+    last: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
+from torch import Tensor
 from transformers import (
     MT5Config,
     PreTrainedConfig,
@@ -22,7 +24,7 @@ from transformers import (
 
 from t2t.errors import InputError
 from t2t.model.tokenizer import DAMAGED
-from t2t.model.weight_files import pickle_files, read_pickles, stored_names
+from t2t.model.weight_files import check_shards, pickle_files, read_pickles, stored_names, stored_types
 from t2t.network import check_reach
 
 _LOADING = logging.getLogger("transformers.modeling_utils")
@@ -72,6 +74,7 @@ def read_weights(
     Raises InputError unless they are exactly those of the model (what lacks would be random), as safetensors or as
     pickles of nothing but weights.
     """
+    check_shards(source, revision)
     try:
         pickles = pickle_files(source, revision)
         weights = read_pickles(pickles) if pickles else None
@@ -94,7 +97,23 @@ def read_weights(
         raise InputError(source, f"no T5 could be loaded ({error})", _NAME_ONE) from error
     _check_complete(source, found)
     _check_head(source, revision, model, weights)
+    _check_values(source, revision, model, weights)
     return model
+
+
+def _check_values(
+    source: str, revision: str | None, model: T5ForConditionalGeneration, weights: Mapping[str, Tensor] | None
+) -> None:
+    """InputError for weights that are no fractions, and for NaN and infinity: what a model says with them is chance."""
+    types = stored_types(source, revision) if weights is None else {n: str(w.dtype) for n, w in weights.items()}
+    whole = sorted(name for name, kind in types.items() if not re.search(r"^B?F\d|float", kind))
+    if whole:
+        found = f"its weights are of the type {types[whole[0]]}, not fractions: {_few(whole)}"
+        raise InputError(source, found, "name a checkpoint in fp32 or bf16")
+    broken = [name for name, weight in model.named_parameters() if not bool(torch.isfinite(weight).all())]
+    if broken:
+        found = f"its weights hold NaN or infinity: {_few(broken)}"
+        raise InputError(source, found, "name a sound checkpoint: this one was damaged, or its training diverged")
 
 
 def _check_complete(source: str, found: Mapping[str, Collection[Any]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -36,7 +36,7 @@ def pickle_files(source: str, revision: str | None) -> list[Path]:
     index = _find(source, revision, WEIGHTS_INDEX_NAME)
     if index is None:
         return []
-    names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    names = sorted(set(_shards(index, ".bin").values()))
     return [path for name in names if (path := _find(source, revision, name)) is not None]
 
 
@@ -63,9 +63,42 @@ def read_pickles(files: Collection[Path]) -> dict[str, Tensor]:
 
 def stored_names(source: str, revision: str | None) -> Collection[str]:
     """The names of the weights that the safetensors of a model hold."""
+    return stored_types(source, revision)
+
+
+def stored_types(source: str, revision: str | None) -> Mapping[str, str]:
+    """The name and type (F32, BF16, I64, ...) of each weight in the safetensors of a model."""
+    types: dict[str, str] = {}
+    for path in _safetensors(source, revision):
+        with safe_open(path, "pt") as file:
+            types |= {name: str(file.get_slice(name).get_dtype()) for name in file.keys()}  # noqa: SIM118
+    return types
+
+
+def check_shards(source: str, revision: str | None) -> None:
+    """InputError where an index of shards names anything but files beside it."""
+    for name, ending in ((SAFE_WEIGHTS_INDEX_NAME, ".safetensors"), (WEIGHTS_INDEX_NAME, ".bin")):
+        if index := _find(source, revision, name):
+            _shards(index, ending)
+
+
+def _safetensors(source: str, revision: str | None) -> list[Path]:
     if single := _find(source, revision, SAFE_WEIGHTS_NAME):
-        with safe_open(single, "pt") as file:
-            return list(file.keys())
+        return [single]
     index = Path(cached_file(source, SAFE_WEIGHTS_INDEX_NAME, revision=revision))
-    names: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-    return names
+    names = sorted(set(_shards(index, ".safetensors").values()))
+    return [path for name in names if (path := _find(source, revision, name)) is not None]
+
+
+def _shards(index: Path, ending: str) -> dict[str, str]:
+    """The file of each weight, as an index says it."""
+    try:
+        shards = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        names = list(shards.values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(str(index), f"it names no files of weights ({error})", "fetch the checkpoint again") from None
+    for name in names:
+        if not isinstance(name, str) or Path(name).name != name or not name.endswith(ending):
+            found = f"it names {name!r}, which is no {ending} file beside it"
+            raise InputError(str(index), found, "fetch the checkpoint again")
+    return dict(shards)

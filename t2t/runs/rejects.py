@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from t2t.errors import DataError
+from t2t.json_lines import json_line
 from t2t.runs.run_files import whole_file
 from t2t.structures import Json
 from t2t.tasks.bad_records import BadRecords
@@ -32,7 +33,7 @@ def set_aside(directory: Path, task: Task, split: str) -> Iterator[BadRecords]:
         kept = [line for line in _lines(path) if (line["task"], line["split"]) != (task.name, split)]
 
         def write(line: Json) -> None:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(json_line(line))
 
         def keep(error: DataError) -> None:
             write({"task": task.name, "split": split, "where": error.where, "found": error.found, "todo": error.todo})

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from t2t.errors import DataError
+from t2t.json_lines import json_line
 from t2t.structures import Json
+from t2t.terminal import shown
 
 _ROWS = 4096  # of a row group
 _TOLD = 5  # bad records that are told one by one
@@ -52,7 +54,7 @@ def writing(path: Path | None) -> Iterator[Writer]:
 
 def _line_writer(file: TextIO, flush: bool = False) -> Writer:
     def write(row: dict[str, Json]) -> None:
-        file.write(json.dumps(row, ensure_ascii=False, default=repr) + "\n")
+        file.write(json_line(row, default=repr))
         if flush:
             file.flush()
 
@@ -110,11 +112,11 @@ class Rejects:
         self.first = self.first or error
         self.count += 1
         if self.count <= _TOLD:
-            print(f"t2t: {error}", file=sys.stderr)
+            print(f"t2t: {shown(str(error))}", file=sys.stderr)
         if self.path is not None:
             self._file = self._file or self.path.open("w", encoding="utf-8", newline="\n")
             line = {"where": error.where, "found": error.found, "todo": error.todo}
-            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._file.write(json_line(line))
 
     def close(self) -> None:
         """All are on disk, and their number is told."""

@@ -35,6 +35,7 @@ from t2t.engine.watching import Quiet, Seen
 from t2t.errors import RunFileError
 from t2t.evaluation.evaluate import HEALTH, task_metrics
 from t2t.generation.torch_engine import TorchEngine
+from t2t.json_lines import json_line
 from t2t.linear.parsed import Parsed
 from t2t.metrics import Metric
 from t2t.metrics.base import stacked, value
@@ -240,8 +241,7 @@ class Validation(Quiet):
         """Write validation.jsonl, whole, and say how it stands."""
         path, best = self.config.directory / FILE, self.best or found
         part = path.with_suffix(".tmp")
-        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in self.history]
-        part.write_text("".join(lines), encoding="utf-8")
+        part.write_text("".join(map(json_line, self.history)), encoding="utf-8")
         part.replace(path)
         name = self.judge.name
         loss = "" if name == "loss" else f"loss {float(found['loss']):.4f}, "

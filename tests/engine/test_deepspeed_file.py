@@ -110,7 +110,7 @@ def test_a_shipped_file_is_found_from_anywhere(tmp_path: Path, monkeypatch: pyte
         ({"checkpoint": {"tag_validation": "Sometimes"}}, 'write "Ignore", "Warn" or "Fail"'),
         ({"data_types": {"grad_accum_dtype": "fp8"}}, 'write "fp32", "bf16" or "fp16"'),
         ({"steps_per_print": None}, "write a whole number"),
-        (" " * 1_100_000, "more than a million characters"),
+        (" " * 1_100_000, "more than a million bytes"),
         ('{"aio": {}, "aio": {}}', "'aio' stands twice"),
         ('{"aio": ' + "9" * 5000 + "}", "thousands of digits"),
         ("[" * 100_000, "thousands of levels"),

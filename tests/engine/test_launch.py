@@ -152,7 +152,7 @@ def test_a_run_that_is_killed_when_it_saves_its_model_is_finished_by_the_next_st
     assert [(run / name).exists() for name in ("facts.json", "data.json", "model.tmp", "model")] == [True] * 3 + [False]
     facts = (run / "facts.json").read_text()
     (run / "model.tmp" / "half").write_text("")
-    stop = "t.Engine = lambda *_: os._exit(7)"
+    stop = "import t2t.training.train as t; t.Engine = lambda *_: os._exit(7)"
     assert launch(folder, command=(sys.executable, "-c", code.format(stop))).returncode == 7
     assert not (run / "model.tmp").exists()
     done = launch(folder, command=(sys.executable, "-c", code.format("pass")))

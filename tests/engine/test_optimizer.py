@@ -11,8 +11,8 @@ from t2t.engine.schedule import factor, progress
 from t2t.model.backbone import build_from_scratch, parameter_roles
 
 SPEC = {"d_model": 16, "d_kv": 4, "d_ff": 32, "num_layers": 2, "num_decoder_layers": 2, "num_heads": 4}
-SETTINGS = OptimizerSettings("adamw", 0.02, "rms", (0.9, 0.999), 1e-8, 0.0, 1.0)
-SCHEDULE = ScheduleSettings("linear", 10, 100, None)
+SETTINGS = OptimizerSettings(learning_rate=0.02)
+SCHEDULE = ScheduleSettings(warmup=10, steps=100)
 
 
 def rms(parameter: torch.Tensor) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,7 @@ class Source(Protocol):
 
 
 Factory: TypeAlias = Callable[[Spec, Path, str], Source]
+SPLIT_NAME = re.compile(r"[^\W_][\w.-]*")  # what files are called after
 # The demo's world stands on a floor above this one.
 SOURCES: Registry[Factory] = Registry("source format", "t2t.sources", {"atlas": "t2t.atlas"})
 
@@ -85,6 +87,9 @@ class Options:
         for split in files:
             if not isinstance(split, str):
                 raise TemplateError(self.where, f"source: the split {split!r} is no text", f'write "{split}"')
+            if not SPLIT_NAME.fullmatch(split):
+                found = f"source: the split {split!r} is no name"
+                raise TemplateError(self.where, found, "use letters, digits, _, . and - only, a letter or digit first")
         if not files:
             raise TemplateError(self.where, "the source names no file", "write e.g. train: FILE and test: FILE")
         return files
