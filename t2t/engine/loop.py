@@ -22,6 +22,8 @@ from t2t.engine.schedule import progress
 from t2t.engine.watching import Seen, Watcher
 from t2t.errors import T2TError
 
+_LOWER = "lower the learning rate, with which the run goes on"
+
 
 class NotFinite(T2TError):
     """The loss or its gradient became NaN or infinite; the weights are as before that step."""
@@ -99,10 +101,10 @@ class Loop:
         )
         bad, signalled, elapsed, *due = self._agree(not finite or not math.isfinite(nats), after)
         if bad:
-            raise NotFinite(f"loss is not finite at step {after.step}; lower the learning rate")
+            raise NotFinite(f"loss is not finite at step {after.step}; {_LOWER}")
         factor, norm = self.engine.update(position.step, done)
         if not math.isfinite(norm):
-            raise NotFinite(f"gradient is not finite at step {after.step}; lower the learning rate")
+            raise NotFinite(f"gradient is not finite at step {after.step}; {_LOWER}")
         after = replace(after, elapsed=elapsed)
         last = progress(self.config.schedule, after.step, elapsed / 60.0) >= 1.0
         return Seen(after, step, nats, factor, norm, last), [bool(one) for one in due], bool(signalled)

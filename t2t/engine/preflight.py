@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -17,6 +18,12 @@ from t2t.structures import Json
 from t2t.tasks.task import Task
 
 T = TypeVar("T")
+
+
+# How a run goes on may change; what it is does not. The rate that a loss ran away at, the length, what is watched.
+_MAY_CHANGE = frozenset({
+    "optimizer.learning_rate", "optimizer.clip", "schedule", "checkpoint", "log", "validate", "best", "early_stopping",
+})  # fmt: skip
 
 
 def on_first(action: Callable[[], T]) -> T:
@@ -50,10 +57,37 @@ def check_directory(config: RunConfig) -> None:
         found = f"it cannot be read ({error.found}), so what the folder was trained with is not known"
         raise RunDirectoryError(str(file), found, "put it back, or choose another name under run:") from None
     new = _settings(read_scalar(config.to_yaml(), str(file)))  # read back: what stands in a file is what is compared
-    if old != new:
-        changed = ", ".join(sorted(key for key in {*old, *new} if old.get(key) != new.get(key)))
-        found = f"the folder holds another run (it differs in {changed})"
+    if fixed := [key for key in changes(old, new) if not _MAY_CHANGE & {key, key.partition(".")[0]}]:
+        found = f"the folder holds another run (it differs in {', '.join(sorted(fixed))})"
         raise RunDirectoryError(str(config.directory), found, "choose another name under run:, or remove the folder")
+
+
+def changes(old: Mapping[str, Json], new: Mapping[str, Json], before: str = "") -> dict[str, tuple[Json, Json]]:
+    """The dotted keys in which two run files differ, with what stands in each; None where it is not there."""
+    found: dict[str, tuple[Json, Json]] = {}
+    for key in dict.fromkeys((*old, *new)):
+        one, other = old.get(key), new.get(key)
+        if isinstance(one, dict) and isinstance(other, dict):
+            found |= changes(one, other, f"{before}{key}.")
+        elif one != other:
+            found[f"{before}{key}"] = one, other
+    return found
+
+
+def write_run_file(config: RunConfig) -> None:
+    """run.yaml of a run that begins or goes on. What has changed since is told, and stands at its head for good."""
+    path, saved = config.directory / "run.yaml", newest(config.directory / "checkpoints")
+    history: list[str] = []
+    if path.is_file():
+        history = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# ")]
+        new = read_scalar(config.to_yaml(), str(path))
+        for key, (one, other) in changes(_settings(read_yaml(path)[0]), _settings(new)).items():
+            at = 0 if saved is None else saved.position.step
+            history.append(f"# from step {at} on: {key} is {json.dumps(other)}, it was {json.dumps(one)}")
+            print(f"{path}: {history[-1].removeprefix('# ')}", flush=True)
+    part = path.with_name("run.yaml.tmp")
+    part.write_text("".join(f"{line}\n" for line in history) + config.to_yaml(), encoding="utf-8")
+    part.replace(path)
 
 
 def check_resume(config: RunConfig, stage: int, tasks: Sequence[Task]) -> None:

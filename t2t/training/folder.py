@@ -18,6 +18,7 @@ from t2t.engine import distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import Engine
 from t2t.engine.disk import whole_folder
+from t2t.engine.preflight import write_run_file
 from t2t.engine.trained_on import TrainedOn
 from t2t.model.backbone import copy_with, save_model
 from t2t.model.sayable import said_of
@@ -36,9 +37,7 @@ def start_directory(config: RunConfig, prepared: Prepared, trained_on: TrainedOn
     folder = config.directory
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder / "model.tmp", ignore_errors=True)  # of a process that was killed
-    part = folder / "run.yaml.tmp"
-    part.write_text(config.to_yaml(), encoding="utf-8")
-    part.replace(folder / "run.yaml")
+    write_run_file(config)
     trained_on.write(folder / "checkpoints", prepared.tokenizer)
     used = [(task, entry.limit) for task, entry in zip(prepared.tasks, config.tasks, strict=True)]
     prepared.bad.update(count_bad(folder, used, prepared.encoder.bad))

@@ -137,6 +137,8 @@ class Validation(Quiet):
         if state is not None:
             self.history, self.best, self.waited = state["history"], state["best"], state["waited"]
             self.anchor, self.last = state["anchor"], tuple(state["last"])
+            if self.best is not None and self.best["metric"] != self.judge.name:  # another decides from here on
+                self.best, self.anchor, self.waited = None, None, 0
         elif start.step == 0:
             self._validate(start)
 

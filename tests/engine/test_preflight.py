@@ -5,7 +5,7 @@ import pytest
 from t2t.config.run import RunConfig, load_run
 from t2t.config.template import read_template
 from t2t.data.counts import Counts
-from t2t.engine.preflight import check_directory, check_vocabulary
+from t2t.engine.preflight import check_directory, check_vocabulary, write_run_file
 from t2t.errors import RunDirectoryError, VocabularyError
 from t2t.model.sayable import Vocabulary, said_of
 from t2t.model.tokenizer import load_tokenizer
@@ -149,6 +149,35 @@ def test_a_directory_of_another_run_is_refused(tmp_path: Path, monkeypatch: pyte
         (old.directory / "run.yaml").write_text(damaged)
         with pytest.raises(RunDirectoryError, match=r"run\.yaml: it cannot be read"):
             check_directory(old)
+
+
+def test_how_a_run_goes_on_may_change_and_stands_in_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = config(tmp_path)
+    first.directory.mkdir(parents=True)
+    write_run_file(first)
+    assert capsys.readouterr().out == ""
+    changed = ["optimizer.learning_rate=0.005", "schedule.steps=77", "checkpoint.every=5", "log.every=3"]
+    lower = config(tmp_path, *changed)
+    check_directory(lower)
+    write_run_file(lower)
+    said = capsys.readouterr().out
+    assert "from step 0 on: optimizer.learning_rate is 0.005, it was 0.02" in said
+    assert said.count("\n") == len(changed)
+    write_run_file(lower)
+    assert capsys.readouterr().out == ""
+    again = config(tmp_path, *changed, "validate={every: 1 epoch}")
+    check_directory(again)
+    write_run_file(again)
+    history = [line for line in (first.directory / "run.yaml").read_text().splitlines() if line.startswith("# ")]
+    assert len(history) == len(changed) + 1
+    assert history[-1].startswith("# from step 0 on: validate is {")
+    assert load_run(first.directory / "run.yaml") == again
+    for fixed in ("batch.units=9", "optimizer.weight_decay=0.1", "model.from_scratch.dropout=0.3", "seed=9"):
+        with pytest.raises(RunDirectoryError, match="differs in " + fixed.partition("=")[0].replace(".", r"\.")):
+            check_directory(config(tmp_path, *changed, "validate={every: 1 epoch}", fixed))
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

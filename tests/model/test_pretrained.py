@@ -255,3 +255,42 @@ def test_ids_of_a_saved_model_are_read_as_they_were(tmp_path: Path) -> None:
     shutil.rmtree(folder)
     with pytest.raises(InputError, match="no T5 could be loaded"):
         read_config(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        (lambda w: {**w, "shared.weight": w["shared.weight"].index_fill(0, torch.tensor([3]), float("nan"))},
+         "hold NaN or infinity: shared.weight"),
+        (lambda w: {**w, "encoder.final_layer_norm.weight": torch.full((16,), float("-inf"))},
+         "hold NaN or infinity: encoder.final_layer_norm.weight"),
+        (lambda w: {**w, "shared.weight": w["shared.weight"].to(torch.int32)},
+         "of the type I32, not fractions: shared.weight"),
+    ],
+)  # fmt: skip
+def test_weights_are_finite_fractions(t5: Path, how: Callable[[Weights], Weights], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_pretrained(change(t5, how))
+
+
+@pytest.mark.parametrize("name", ["../other.safetensors", "/tmp/other.safetensors", "other.bin", "a/b.safetensors", 3])
+def test_an_index_names_files_beside_it_alone(t5: Path, name: object) -> None:
+    weights = load_file(t5 / "model.safetensors")
+    (t5 / "model.safetensors").rename(t5.parent / "other.safetensors")
+    index = {"metadata": {"total_size": 1}, "weight_map": dict.fromkeys(weights, name)}
+    (t5 / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(InputError, match="which is no .safetensors file beside it".replace(".", r"\.")):
+        load_pretrained(t5)
+
+
+def test_shards_are_loaded(t5: Path) -> None:
+    before = logits(load_pretrained(t5))
+    weights = load_file(t5 / "model.safetensors")
+    (t5 / "model.safetensors").unlink()
+    halves = [dict(list(weights.items())[place::2]) for place in range(2)]
+    for place, half in enumerate(halves):
+        save_file(half, t5 / f"model-{place}.safetensors", metadata={"format": "pt"})
+    names = {name: f"model-{place}.safetensors" for place, half in enumerate(halves) for name in half}
+    index = {"metadata": {"total_size": 1}, "weight_map": names}
+    (t5 / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert torch.equal(logits(load_pretrained(t5)), before)

@@ -414,3 +414,18 @@ def test_real_data_have_the_published_counts(tmp_path: Path, spec: dict[str, Any
     built = build_source(spec, tmp_path, "t.yaml:4")
     found = Counter({split: sum(1 for _ in built.records(split)) for split in built.splits()})
     assert found == counts
+
+
+@pytest.mark.parametrize("split", ["/../../../x", "..", "a/b", "", ".hidden", "a b", "x\n"])
+def test_a_split_is_called_by_a_name(tmp_path: Path, split: str) -> None:
+    write(tmp_path / "a.jsonl", "{}\n")
+    with pytest.raises(TemplateError, match="is no name"):
+        source(tmp_path, format="jsonl", splits={split: "a.jsonl"})
+
+
+def test_splits_have_names_of_any_script(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", "{}\n")
+    assert source(tmp_path, format="jsonl", splits={"验证": "a.jsonl", "dev-2.b": "a.jsonl"}).splits() == [
+        "验证",
+        "dev-2.b",
+    ]
