@@ -32,6 +32,10 @@ def start_training(config: Path, overrides: Sequence[str] = ()) -> Path:
 
     run = load_run(config, overrides)
     read_deepspeed(run.deepspeed, run)
+    if run.peft is not None:
+        from t2t.model.peft import read_method
+
+        read_method(run.peft, run.where)
     load_tasks(run)
     settings = [part for override in overrides for part in ("--set", override)]
     launcher = [sys.executable, "-m", "deepspeed.launcher.runner", "--module", MODULE]

@@ -181,6 +181,16 @@ class EarlyStoppingSettings:
 
 
 @settings
+class FreezeSettings:
+    """Weights that are not trained: whole ``parts``, ``names`` (* stands for anything), and the embedding with all
+    blocks but the last ``all_but_top`` of each stack."""
+
+    parts: tuple[Literal["embedding", "encoder", "decoder"], ...] = ()
+    names: tuple[str, ...] = ()
+    all_but_top: Annotated[int, Field(ge=0)] | None = None
+
+
+@settings
 class LogSettings:
     """A row of metrics.csv every ``every`` steps, and one at the end."""
 
@@ -227,6 +237,8 @@ class RunFile:
     unsayable: Literal["keep", "stop"] = "keep"
     unsayable_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     model: ModelSettings
+    freeze: FreezeSettings | None = None
+    peft: dict[str, Any] | None = None
     lengths: Lengths = Lengths()
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings

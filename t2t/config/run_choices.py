@@ -20,6 +20,7 @@ SHAPES: Mapping[str, Mapping[str, int]] = {
 NEW_RATE, NEW_WARMUP = 2.0e-2, 100
 # What T5 is fine-tuned with (Raffel et al. 2020): Adafactor's 1e-3 is relative too, without a warm-up.
 PRETRAINED_RATE, PRETRAINED_WARMUP, PRETRAINED_DROPOUT = 1.0e-3, 0, 0.1
+PEFT_RATE, PEFT_SCALE = 1.0e-3, "none"  # what is added begins at zero: a rate relative to its size would be none
 
 
 def filled_in(data: Mapping[Any, Any]) -> Mapping[Any, Any]:
@@ -28,8 +29,11 @@ def filled_in(data: Mapping[Any, Any]) -> Mapping[Any, Any]:
     What is no mapping, or says otherwise, is left as it is.
     """
     pretrained = _below(data, "model").get("from") is not None
+    rate: dict[str, Any] = {"learning_rate": PRETRAINED_RATE if pretrained else NEW_RATE}
+    if data.get("peft") is not None:
+        rate = {"learning_rate": PEFT_RATE, "scale": PEFT_SCALE}
     more: dict[str, dict[str, Any]] = {
-        "optimizer": {"learning_rate": PRETRAINED_RATE if pretrained else NEW_RATE},
+        "optimizer": rate,
         "schedule": {"warmup": PRETRAINED_WARMUP if pretrained else NEW_WARMUP},
         "model": {"dropout": PRETRAINED_DROPOUT} if pretrained else {},
     }
@@ -59,6 +63,9 @@ def check_choices(parsed: RunFile, where: Where) -> None:
     _check_tokenizer(parsed, where)
     _check_schedule(parsed.schedule, where)
     _check_validation(parsed, where)
+    if parsed.peft is not None and parsed.freeze is not None:
+        found = "peft freezes all weights but those that it trains, so there is nothing to freeze"
+        raise RunFileError(_place(where, "freeze", "peft"), found, "keep one of them")
 
 
 def _place(where: Where, *keys: str) -> str:

@@ -43,6 +43,8 @@ class Engine:
             for part in (model, model.encoder, model.decoder):  # transformers 5.17 leaves the two stacks as they are
                 part.set_attn_implementation("eager")  # on CPUs 1.3 times as fast as sdpa, which builds a mask anew
         fuse_kernels(model)
+        # DeepSpeed rounds the whole model to bf16; what is not trained has no fp32 master to come back from.
+        self._frozen = {} if config.precision != "bf16" else _frozen(model)
         self.optimizer = RoleScaledAdamW(model, config.optimizer, device)
         wrapped = TrainingModel(model, config.loss.label_smoothing, config.precision == "autocast_bf16")
         self.engine, *_ = deepspeed.initialize(model=wrapped, optimizer=self.optimizer.torch, config=dict(settings))
@@ -134,7 +136,8 @@ class Engine:
         with deepspeed.zero.GatheredParameters(cut, enabled=bool(cut)):
             masters = self._masters() if self.stage == 0 else {}
             for name, parameter in parameters.items():
-                weight = self._full(parameter, masters)
+                weight = self._frozen.get(name, None)
+                weight = self._full(parameter, masters) if weight is None else weight
                 if not distributed.rank():
                     whole[name] = weight.detach().float().cpu().clone()
         return None if distributed.rank() else whole
@@ -156,3 +159,11 @@ class Engine:
         optimizer = self.engine.optimizer
         groups = zip(getattr(optimizer, "fp16_groups", ()), getattr(optimizer, "fp32_groups", ()), strict=True)
         return {half: full for halves, fulls in groups for half, full in zip(halves, fulls, strict=True)}
+
+
+def _frozen(model: nn.Module) -> dict[str, Tensor]:
+    """The weights that are not trained, on the CPU of the first rank, which saves them."""
+    if distributed.rank():
+        return {}
+    named = model.named_parameters()
+    return {name: weight.detach().cpu().clone() for name, weight in named if not weight.requires_grad}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +96,14 @@ def untie_head(model: T5ForConditionalGeneration, weight: Tensor) -> None:
         setattr(model, keys, {name: source for name, source in getattr(model, keys).items() if name != _HEAD})
 
 
-def copy_with(config: T5Config, weights: Mapping[str, Tensor]) -> T5ForConditionalGeneration:
+def copy_with(
+    config: T5Config,
+    weights: Mapping[str, Tensor],
+    change: Callable[[T5ForConditionalGeneration], object] = lambda model: None,
+) -> T5ForConditionalGeneration:
     """A T5 of these weights by name, for use; its head is separate if ``weights`` has one.
+
+    ``change``: what was done to the model, in place, before it had weights of these names (PEFT).
 
     RuntimeError where a name is missing, but for those that are tied to another, or is not one of this model's:
     such a model would keep random weights without a word.
@@ -105,6 +111,7 @@ def copy_with(config: T5Config, weights: Mapping[str, Tensor]) -> T5ForCondition
     model = of_config(config)(config)
     if _HEAD in weights:
         untie_head(model, weights[_HEAD])
+    change(model)
     missing, unknown = model.load_state_dict(dict(weights), strict=False)
     if lost := sorted({*missing} - {*model.all_tied_weights_keys}) + sorted(unknown):
         raise RuntimeError(f"weights that do not fit the model: {', '.join(lost[:5])} ({len(lost)} names)")

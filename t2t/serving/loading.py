@@ -11,6 +11,7 @@ from t2t.engine.distributed import has_gpu, multiplies_bf16
 from t2t.errors import InputError, RunDirectoryError
 from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import load_pretrained
+from t2t.model.peft import load_adapter
 from t2t.model.pretrained import check_ids
 from t2t.model.tokenizer import load_tokenizer
 from t2t.registry import did_you_mean
@@ -36,7 +37,7 @@ def load_engine(directory: Path, device: str | None = None, precision: str = "fp
     place = torch.device(device or ("cuda" if has_gpu() else "cpu"))
     dtype = _dtype(precision, place)
     model = model_folder(directory)
-    t5 = load_pretrained(model, dtype=dtype)
+    t5 = load_adapter(load_pretrained(model, dtype=dtype), model)
     tokenizer = load_tokenizer(model, t5.config.vocab_size)
     check_ids(str(model), tokenizer, t5.config)
     return TorchEngine(t5, tokenizer, place, dtype)

@@ -21,6 +21,7 @@ from t2t.engine.disk import whole_folder
 from t2t.engine.preflight import write_run_file
 from t2t.engine.trained_on import TrainedOn
 from t2t.model.backbone import copy_with, save_model
+from t2t.model.peft import Method, adapted, save_adapter
 from t2t.model.sayable import said_of
 from t2t.runs.rejects import count_bad
 from t2t.runs.run_files import write_json
@@ -69,10 +70,15 @@ def write_model(
     engine: Engine,
     model: T5ForConditionalGeneration,
     prepared: Prepared,
-    best: Mapping[str, Json] | None,
+    method: Method | None = None,
+    best: Mapping[str, Json] | None = None,
 ) -> None:
     """Write model/ with its tasks, whole and on disk, or not at all: the last weights, or those of the ``best``
-    validation."""
+    validation.
+
+    What a PEFT ``method`` has trained is merged into a plain T5; where that cannot be, it stands in model/ beside the
+    T5 that it belongs to. adapter/ has it alone, in the layout of peft where it has one.
+    """
     weights = engine.weights_for_use()
     if weights is None:
         distributed.barrier()
@@ -83,8 +89,15 @@ def write_model(
             told = f"the weights of step {best['step']}, the best, are not in {config.directory / BEST}"
             print(f"{told}: model/ has the last ones", flush=True)
         weights = kept or weights
-    fresh = copy_with(model.config, weights)
+    fresh = copy_with(model.config, weights, lambda made: adapted(made, method))
+    if method is not None and method.merges:
+        with whole_folder(config.directory / "adapter") as folder:
+            method.save(fresh, folder, config.model.source)
+        method.merge(fresh)
     with whole_folder(config.directory / "model") as folder:
+        if method is not None and not method.merges:
+            save_adapter(fresh, method, folder)
+            fresh = copy_with(model.config, method.plain(weights))
         save_model(fresh, prepared.tokenizer, folder, config.lengths.target)
         (folder / FILE).write_text(keep(prepared.tasks, config.lengths, __version__), encoding="utf-8")
     distributed.barrier()

@@ -22,6 +22,8 @@ from t2t.engine.trained_on import TrainedOn, check_rows
 from t2t.errors import RunFileError
 from t2t.evaluation.evaluate import task_metrics
 from t2t.model.backbone import build_from_scratch, load_pretrained
+from t2t.model.freezing import freeze_parts
+from t2t.model.peft import Method, adapted, counts, read_method
 from t2t.runs.run_tasks import load_tasks
 from t2t.tasks.task import Task
 from t2t.training.epochs import data_by_epoch
@@ -40,6 +42,7 @@ def train(config: RunConfig, device: torch.device) -> Path:
         T2TError: training ended early (not finite, terminated).
     """
     settings = read_deepspeed(config.deepspeed, config)
+    read_method(config.peft, config.where)
     tasks = load_tasks(config)
     for task, entry in zip(tasks, config.tasks, strict=True):
         task_metrics(task)
@@ -56,25 +59,26 @@ def train(config: RunConfig, device: torch.device) -> Path:
 
 
 def _train(config: RunConfig, settings: dict[str, Any], tasks: list[Task], device: torch.device) -> Path:
+    method = read_method(config.peft, config.where)
     stage = int(settings["zero_optimization"]["stage"])
     check_resume(config, stage, tasks)
     prepared = on_first(lambda: prepare(config, tasks))
     trained_on = TrainedOn.of(stage, prepared.tokenizer, tasks, prepared.mixture.sizes)
     check_rows(config.directory, trained_on)
-    model = build_model(config, prepared.tokenizer)
+    model = build_model(config, prepared.tokenizer, method)
     on_first(lambda: start_directory(config, prepared, trained_on))
     config = with_steps(with_precision(config, device), prepared)
     engine = Engine(model, config, settings, list(prepared.mixture.shares), device)
     start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints", config.seed) or Position()
     batch = config.batch
     plan = Plan(data_by_epoch(config, prepared), prepared.mixture, batch.tokens, batch.units, batch.window)
-    validation = None if config.validate is None else Validation(engine, config, prepared)
+    validation = None if config.validate is None else Validation(engine, config, prepared, method)
     end = Loop(engine, plan, config, config.directory, [validation] if validation else []).run(start)
     best = validation.best if validation else None
     # model/ comes last: it says that the run is finished
     on_first(lambda: write_facts(config, prepared, plan, model, end, best))
     print_drawn(prepared)
-    write_model(config, engine, model, prepared, best)
+    write_model(config, engine, model, prepared, method, best)
     return config.directory
 
 
@@ -108,9 +112,22 @@ def _finished(config: RunConfig) -> Path:
     return config.directory
 
 
-def build_model(config: RunConfig, tokenizer: PreTrainedTokenizerFast) -> T5ForConditionalGeneration:
+def build_model(
+    config: RunConfig, tokenizer: PreTrainedTokenizerFast, method: Method | None = None
+) -> T5ForConditionalGeneration:
+    """The model as training starts with it, what is frozen frozen, and what is added added."""
     torch.manual_seed(config.seed)
     if config.model.source is not None:
         with told_at(config, "model.from"):
-            return load_pretrained(config.model.source, config.model.revision, dropout=config.model.dropout)
-    return build_from_scratch(config.model.shape, len(tokenizer), config.seed)
+            model = load_pretrained(config.model.source, config.model.revision, dropout=config.model.dropout)
+    else:
+        model = build_from_scratch(config.model.shape, len(tokenizer), config.seed)
+    if config.freeze is not None:
+        freeze_parts(model, config.freeze, config.where)
+    torch.manual_seed(config.seed)
+    adapted(model, method)
+    if not distributed.rank() and (method is not None or config.freeze is not None):
+        trained, whole = counts(model)
+        name = method.method if method is not None else "freeze"
+        print(f"{name}: {trained:,} of {whole:,} parameters are trained ({trained / whole:.2%})", flush=True)
+    return model

@@ -40,6 +40,7 @@ from t2t.linear.parsed import Parsed
 from t2t.metrics import Metric
 from t2t.metrics.base import stacked, value
 from t2t.model.backbone import copy_with
+from t2t.model.peft import Method, adapted
 from t2t.serving.answers import answer
 from t2t.structures import Json
 from t2t.tasks.bad_records import BadRecords
@@ -122,10 +123,11 @@ class Validation(Quiet):
 
     name = "validation"
 
-    def __init__(self, engine: Engine, config: RunConfig, prepared: Prepared) -> None:
+    def __init__(self, engine: Engine, config: RunConfig, prepared: Prepared, method: Method | None = None) -> None:
         assert config.validate is not None
         self.engine, self.config, self.settings, self.prepared = engine, config, config.validate, prepared
         self.data = on_first(lambda: validated(config, prepared))
+        self.method = method
         self.judge = Judge.of(config, self.data.tasks)
         self.history: list[dict[str, Json]] = []
         self.best: dict[str, Json] | None = None
@@ -194,7 +196,7 @@ class Validation(Quiet):
     def _scores(self, whole: Mapping[str, Tensor]) -> dict[str, float]:
         """What the outputs of the first examples score, by TASK.METRIC, and the mean of the tasks' first metrics."""
         config = self.config
-        fresh = copy_with(self.engine.model.config, whole)
+        fresh = copy_with(self.engine.model.config, whole, lambda model: adapted(model, self.method))
         generator = TorchEngine(fresh, self.prepared.tokenizer, self.engine.device)
         encoder = Encoder(self.prepared.tokenizer, config.lengths.prompt, config.lengths.target)
         scores: dict[str, float] = {}

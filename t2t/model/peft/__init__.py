@@ -1,0 +1,91 @@
+"""Parameter-efficient fine-tuning: most weights stay, a method says which do not and what is added.
+
+A method is one file: its settings, as they stand under ``peft:`` in a run file, with what they do to a T5. It changes
+the model in place, module by module, so that loss, generation and saving go on as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import T5ForConditionalGeneration
+
+from t2t.config.mistakes import first_mistake
+from t2t.config.settings import as_data, keys_at, read_settings
+from t2t.errors import InputError, RunFileError
+from t2t.model.peft import added, low_rank, scales, subsets  # noqa: F401  (their methods register)
+from t2t.model.peft.base import METHODS, Method, counts, freeze
+from t2t.registry import did_you_mean
+
+__all__ = ["Method", "adapted", "counts", "freeze", "load_adapter", "read_method", "save_adapter"]
+
+ADAPTER, WEIGHTS = "adapter.json", "adapter.safetensors"
+
+
+def read_method(data: Mapping[str, Any] | None, where: Callable[[str], str]) -> Method | None:
+    """The method that ``peft:`` names, with its settings; None where there is none.
+
+    RunFileError, with FILE:LINE, for an unknown method and for settings that it does not have.
+    """
+    if data is None:
+        return None
+    name = data.get("method")
+    if not isinstance(name, str):
+        found = "peft has no method:"
+        raise RunFileError(where("peft"), found, f"name one: {', '.join(METHODS.names())}")
+    form = METHODS.get(name, where("peft.method"), RunFileError)
+    try:
+        return read_settings(form, data)
+    except ValidationError as error:
+        first = first_mistake(error, data)
+        place = where(".".join(["peft", *map(str, first.path)]))
+        if first.kind == "extra_forbidden":
+            known = did_you_mean(first.key, keys_at(form, []))
+            raise RunFileError(place, f"unknown key {first.key!r} of {name}", known) from None
+        raise RunFileError(place, f"{first.key}: {first.found}", "correct it") from None
+
+
+def adapted(model: T5ForConditionalGeneration, method: Method | None) -> T5ForConditionalGeneration:
+    """``model``, changed in place by ``method``; what it trains is counted against its formula."""
+    if method is None:
+        return model
+    freeze(model)
+    wanted = method.formula(model)
+    method.apply(model)
+    trained, _ = counts(model)
+    if trained != wanted:
+        raise RuntimeError(f"{method.method} trains {trained:,} parameters, its formula says {wanted:,}")
+    return model
+
+
+def save_adapter(model: T5ForConditionalGeneration, method: Method, folder: Path) -> None:
+    """What a method that cannot be merged trained, beside the weights of the model that it belongs to."""
+    trained = {name: value.detach().contiguous() for name, value in model.named_parameters() if value.requires_grad}
+    save_file(trained, folder / WEIGHTS)
+    (folder / ADAPTER).write_text(json.dumps(as_data(method), indent=1) + "\n", encoding="utf-8")
+
+
+def load_adapter(model: T5ForConditionalGeneration, folder: Path) -> T5ForConditionalGeneration:
+    """``model``, read from ``folder``, with the adapter that may stand there. InputError for a damaged one."""
+    path = folder / ADAPTER
+    if not path.is_file():
+        return model
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        method = read_method(data, lambda key: f"{path}")
+        weights: dict[str, Tensor] = load_file(folder / WEIGHTS)
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(str(path), f"the adapter cannot be read ({error})", "put it back") from None
+    dtype = model.dtype
+    adapted(model, method)
+    named = {name: value for name, value in model.named_parameters() if value.requires_grad}
+    if named.keys() != weights.keys() or any(named[name].shape != value.shape for name, value in weights.items()):
+        raise InputError(str(folder / WEIGHTS), "it is not what the adapter says", "put back what belongs together")
+    model.load_state_dict(weights, strict=False)
+    return model.to(dtype)

@@ -1,0 +1,57 @@
+"""What the methods of the peft library share: layers put in place of others, merged back, and saved in its layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+from torch import nn
+from transformers import T5ForConditionalGeneration
+
+from t2t.errors import InputError
+from t2t.model.peft.base import replace_module
+
+
+def inject(model: T5ForConditionalGeneration, config: Any) -> None:
+    """Put the layers of a peft config in place of those that they adapt; InputError where peft is not installed."""
+    try:
+        from peft import inject_adapter_in_model
+    except ModuleNotFoundError as error:
+        if error.name != "peft":
+            raise
+        found = "this method is the peft library's, which is not installed"
+        raise InputError("peft", found, 'install it: pip install "t2t[peft]"') from error
+    tied = model.config.tie_word_embeddings
+    inject_adapter_in_model(config, model)
+    model.config.tie_word_embeddings = tied
+
+
+def merge_in_place(model: T5ForConditionalGeneration) -> None:
+    """The adapted layers as plain ones, what they add in their weights."""
+    for name, module in list(_layers(model).items()):
+        module.merge()
+        replace_module(model, name, module.get_base_layer())
+
+
+def save_in_its_layout(model: T5ForConditionalGeneration, config: Any, folder: Path, base: str | None) -> None:
+    """A folder that ``PeftModel.from_pretrained`` reads on top of the base."""
+    from peft import get_peft_model_state_dict
+
+    kinds = {key: value for key, value in vars(model).items() if key == "peft_config"}
+    model.peft_config = {"default": config}
+    config.base_model_name_or_path, config.inference_mode = base, True
+    found = get_peft_model_state_dict(model, adapter_name="default")
+    for key in ("peft_config",):
+        if key in kinds:
+            setattr(model, key, kinds[key])
+    weights = {f"base_model.model.{name}": value.detach().contiguous().cpu() for name, value in found.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(weights, folder / "adapter_model.safetensors")
+    config.save_pretrained(folder)
+
+
+def _layers(model: nn.Module) -> dict[str, Any]:
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    return {name: module for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)}

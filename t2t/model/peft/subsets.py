@@ -1,0 +1,50 @@
+"""Methods that add nothing: some of a T5's own weights are trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from transformers import T5ForConditionalGeneration
+
+from t2t.config.settings import settings
+from t2t.model.peft.base import METHODS
+
+
+@METHODS.register("layernorm")
+@settings
+class LayerNorm:
+    """The scales of all norms (Zhao et al. 2023). It has no settings."""
+
+    method: Literal["layernorm"] = "layernorm"
+
+    @property
+    def merges(self) -> bool:
+        return True
+
+    def formula(self, model: T5ForConditionalGeneration) -> int:
+        """d_model for each norm: two a block of the encoder, three a block of the decoder, one behind each stack."""
+        config = model.config
+        return int(config.d_model * (2 * config.num_layers + 3 * config.num_decoder_layers + 2))
+
+    def apply(self, model: T5ForConditionalGeneration) -> None:
+        for parameter in norms(model).values():
+            parameter.requires_grad_(True)
+
+    def merge(self, model: T5ForConditionalGeneration) -> None:
+        """They are the model's own weights."""
+
+    def plain(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        raise ValueError("it merges")
+
+    def save(self, model: T5ForConditionalGeneration, folder: Path, base: str | None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({name: one.detach().cpu() for name, one in norms(model).items()}, folder / "layernorm.safetensors")
+
+
+def norms(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The scales of a T5's norms by name."""
+    return {name: one for name, one in model.named_parameters() if name.endswith("layer_norm.weight")}

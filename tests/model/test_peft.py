@@ -1,0 +1,172 @@
+"""Methods of parameter-efficient fine-tuning: what they train, that they begin as no change, merge, and come back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import T5ForConditionalGeneration
+
+from t2t.config.run import FreezeSettings
+from t2t.errors import InputError, RunFileError
+from t2t.model.backbone import build_from_scratch, is_tied, load_pretrained, save_model
+from t2t.model.freezing import freeze_parts
+from t2t.model.peft import Method, adapted, counts, load_adapter, read_method, save_adapter
+from t2t.model.tokenizer import train_tokenizer
+
+TOKENIZER = train_tokenizer(["words of a text"] * 20, 600)
+SPEC = {"d_model": 16, "d_kv": 4, "d_ff": 24, "num_layers": 2, "num_decoder_layers": 3, "num_heads": 4, "init": "t5"}
+METHODS: list[dict[str, Any]] = [
+    {"method": "lora"},
+    {"method": "lora", "r": 3, "alpha": 5, "rslora": True, "targets": ["q", "v", "wi_0", "wi_1", "wo", "o"]},
+    {"method": "lora", "dora": True},
+    {"method": "ia3"},
+    {"method": "layernorm"},
+    {"method": "bitfit"},
+    {"method": "houlsby", "size": 5},
+    {"method": "pfeiffer", "size": 7},
+]
+each = pytest.mark.parametrize("data", METHODS, ids=lambda data: "-".join(map(str, data.values())))
+heads = pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+
+
+def plain(tied: bool = True) -> T5ForConditionalGeneration:
+    return build_from_scratch({**SPEC, "tied": tied}, len(TOKENIZER))
+
+
+def method_of(data: dict[str, Any]) -> Method:
+    method = read_method(data, lambda key: f"run.yaml:{key}")
+    assert method is not None
+    return method
+
+
+def logits(model: T5ForConditionalGeneration) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    ids, started = (torch.randint(3, 90, size, generator=generator) for size in ((3, 9), (3, 6)))
+    with torch.no_grad():
+        return model.eval()(input_ids=ids, decoder_input_ids=started).logits
+
+
+def train(model: T5ForConditionalGeneration, steps: int = 4) -> None:
+    optimizer = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], lr=0.05)
+    generator = torch.Generator().manual_seed(2)
+    for _ in range(steps):
+        ids, labels = (torch.randint(3, 90, (4, 7), generator=generator) for _ in range(2))
+        model.train()(input_ids=ids, labels=labels).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+@each
+@heads
+def test_it_begins_as_no_change_and_leaves_what_is_frozen_bit_for_bit(data: dict[str, Any], tied: bool) -> None:
+    before, model = plain(tied), adapted(plain(tied), method_of(data))
+    assert torch.allclose(logits(model), logits(before), atol=1e-5)
+    trained, whole = counts(model)
+    assert 0 < trained < whole / 2
+    frozen = {name: one.detach().clone() for name, one in model.named_parameters() if not one.requires_grad}
+    train(model)
+    assert not torch.allclose(logits(model), logits(before), atol=1e-2)
+    assert all(torch.equal(frozen[name], one) for name, one in model.named_parameters() if name in frozen)
+    kept = set(before.state_dict()) if data["method"] in ("layernorm", "bitfit") else set()
+    assert is_tied(model) == tied, kept
+
+
+@each
+@heads
+def test_it_comes_back_with_equal_logits(data: dict[str, Any], tied: bool, tmp_path: Path) -> None:
+    method = method_of(data)
+    model = adapted(plain(tied), method)
+    train(model)
+    said, folder = logits(model), tmp_path / "model"
+    if method.merges:
+        base, adapter = tmp_path / "base", tmp_path / "adapter"
+        save_model(plain(tied), TOKENIZER, base)
+        method.save(model, adapter, str(base))
+        method.merge(model)
+        assert {name for name, _ in model.named_parameters()} == {name for name, _ in plain(tied).named_parameters()}
+        save_model(model, TOKENIZER, folder)
+        if data["method"] in ("lora", "ia3"):
+            from peft import PeftModel
+
+            theirs = PeftModel.from_pretrained(load_pretrained(base), str(adapter))
+            assert torch.allclose(logits(theirs), said, atol=1e-5)
+    else:
+        folder.mkdir()
+        save_adapter(model, method, folder)
+        weights = {name: one.detach() for name, one in model.named_parameters()}
+        bare = plain(tied)
+        bare.load_state_dict(method.plain(weights), strict=False)
+        assert method.plain(weights).keys() == {name for name, _ in bare.named_parameters()}
+        save_model(bare, TOKENIZER, folder)
+    again = load_adapter(load_pretrained(folder), folder)
+    assert torch.allclose(logits(again), said, atol=1e-5)
+    assert is_tied(again) == tied
+
+
+def test_a_damaged_adapter_is_told(tmp_path: Path) -> None:
+    method = method_of({"method": "pfeiffer", "size": 4})
+    save_adapter(adapted(plain(), method), method, tmp_path)
+    (tmp_path / "adapter.json").write_text(json.dumps({"method": "pfeiffer", "size": 5}))
+    with pytest.raises(InputError, match="not what the adapter says"):
+        load_adapter(plain(), tmp_path)
+    for damaged in ("{", "[]", json.dumps({"method": "none"})):
+        (tmp_path / "adapter.json").write_text(damaged)
+        with pytest.raises(InputError, match=r"adapter\.json"):
+            load_adapter(plain(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({}, "run.yaml:peft: peft has no method:; name one: bitfit, houlsby, ia3, layernorm, lora, pfeiffer"),
+        ({"method": "lorra"}, "run.yaml:peft.method: unknown PEFT method 'lorra'; did you mean 'lora'?"),
+        ({"method": "lora", "rank": 4}, "run.yaml:peft.rank: unknown key 'rank' of lora; "),
+        ({"method": "lora", "r": 0}, "run.yaml:peft.r: r: 0 is not greater than 0"),
+        ({"method": "lora", "targets": ["x"]}, "targets"),
+        ({"method": "ia3", "r": 4}, "unknown key 'r' of ia3"),
+    ],
+)
+def test_a_mistake_is_told_at_its_place(data: dict[str, Any], message: str) -> None:
+    with pytest.raises(RunFileError) as caught:
+        method_of(data)
+    assert message in str(caught.value)
+
+
+def where(key: str) -> str:
+    return f"run.yaml:{key}"
+
+
+@pytest.mark.parametrize(
+    ("freeze", "trained"),
+    [
+        (FreezeSettings(parts=("embedding", "encoder")), r"decoder\."),
+        (FreezeSettings(parts=("decoder",)), r"shared|encoder\."),
+        (FreezeSettings(all_but_top=1), r"encoder\.block\.1\.|decoder\.block\.2\.|.*final_layer_norm"),
+        (FreezeSettings(names=("*.q.weight", "*layer_norm*", "shared*")),
+         r".*\.(k|v|o|w.*|relative_attention_bias)\.weight"),
+    ],
+)  # fmt: skip
+def test_parts_are_frozen(freeze: FreezeSettings, trained: str) -> None:
+    import re
+
+    model = plain()
+    frozen = freeze_parts(model, freeze, where)
+    names = {name for name, one in model.named_parameters() if one.requires_grad}
+    assert names
+    assert names | set(frozen) == {name for name, _ in model.named_parameters()}
+    assert all(re.match(trained, name) for name in names)
+    assert not any(re.match(trained, name) for name in frozen)
+
+
+def test_nothing_to_train_and_nothing_of_a_name_are_refused() -> None:
+    with pytest.raises(RunFileError, match=r"run\.yaml:freeze: nothing is left to train"):
+        freeze_parts(plain(), FreezeSettings(names=("*",)), where)
+    with pytest.raises(
+        RunFileError, match=r"run\.yaml:freeze\.names\.1: freeze\.names: no weight is called '\*.query'"
+    ):
+        freeze_parts(plain(), FreezeSettings(names=("*.q.weight", "*.query")), where)
