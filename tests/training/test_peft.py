@@ -74,7 +74,7 @@ def test_what_is_frozen_is_bit_identical_afterwards(tmp_path: Path, precision: s
 
 
 def test_what_does_not_merge_answers_as_it_was_validated(tmp_path: Path) -> None:
-    run = run_with(tmp_path / "a", "peft: {method: bitfit}", "optimizer.learning_rate=0.05", "schedule.steps=60")
+    run = run_with(tmp_path / "a", "peft: {method: bitfit}", "optimizer.learning_rate=0.05", "best.metric=loss")
     assert json.loads((run / "model" / "adapter.json").read_text()) == {"method": "bitfit"}
     from t2t.commands.generate import generate
     from t2t.evaluation.evaluate import evaluate
@@ -83,10 +83,11 @@ def test_what_does_not_merge_answers_as_it_was_validated(tmp_path: Path) -> None
     task = load_task(str(tmp_path / "a" / "task_templates" / "demo" / "colour.yaml"))
     generate(run, [task], ["valid"], limit=30, prompt_limit=32, target_limit=16)
     (row, *_) = evaluate(run, [task], ["valid"], limit=30)
-    best = json.loads((run / "facts.json").read_text())["best"]
-    assert best == f"mean {row.value:.4f}"
-    losses = [json.loads(line)["loss"] for line in (run / "validation.jsonl").read_text().splitlines()]
-    assert min(losses) < losses[0]
+    best = json.loads((run / "facts.json").read_text())["best_step"]
+    rows = {one["step"]: one for one in map(json.loads, (run / "validation.jsonl").read_text().splitlines())}
+    assert best > 0
+    assert rows[best]["loss"] < rows[0]["loss"]
+    assert rows[best]["mean"] == row.value
     bare = load_pretrained(run / "model")  # what transformers alone would read
     ids = torch.tensor([[5, 6, 1]])
     with torch.no_grad():
