@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, islice, takewhile
+from itertools import count, takewhile
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
 from t2t.config.token_task import TokenTask
+from t2t.data.bounded import windows
 from t2t.data.corrupt import Corrupter
 from t2t.data.counts import Counts, Cut, Listener
 from t2t.errors import DataError
@@ -87,6 +88,8 @@ class Encoder:
         self.counts: dict[str, Counts] = {}
         self.bad: dict[str, list[DataError]] = {}
         self._eos = int(tokenizer.eos_token_id)
+        # No prompt holds more of a text, but for one that the vocabulary says by fewer tokens than it has pieces.
+        self._most_characters = prompt_limit * max(map(len, tokenizer.get_vocab()), default=1)
         self._corrupters: dict[TokenTask, Corrupter] = {}
 
     @property
@@ -127,8 +130,7 @@ class Encoder:
         does not fit so either is a bad record: it raises DataError, or is left out and kept in ``bad`` if the task
         skips such.
         """
-        pending = iter(examples)
-        while batch := list(islice(pending, _BATCH)):
+        for batch in windows(examples, _BATCH):
             for example, found in zip(batch, self._batch(task, batch, task_index, seed, epoch), strict=True):
                 if isinstance(found, DataError) and epoch is not None:
                     (found,) = self._batch(task, [example], task_index, seed, None)
@@ -144,9 +146,9 @@ class Encoder:
 
         In the place of one that does not fit with nothing left to shorten stands the error that says so.
         """
-        texts = [task.prompt(example) for example in examples]
+        texts, rows = self._prompts(task, examples, 0, None)
         fitted: list[tuple[str, Ids] | DataError] = []
-        for example, text, ids in zip(examples, texts, self._ids(texts), strict=True):
+        for example, text, ids in zip(examples, texts, rows, strict=True):
             if len(ids) > self.prompt_limit:
                 try:
                     keep, ids = self._shorten(task, example, 0, None)
@@ -184,7 +186,7 @@ class Encoder:
         """The rows of examples within the limits, or why they do not fit. Nothing is counted."""
         if not examples:
             return []
-        prompts = self._ids([task.prompt(example, seed=seed, epoch=epoch) for example in examples])
+        _, prompts = self._prompts(task, examples, seed, epoch)
         texts = [task.target_text(example, seed=seed, epoch=epoch) for example in examples]
         targets = self._ids(texts)
         rows: list[_Row | DataError] = []
@@ -238,10 +240,32 @@ class Encoder:
         ids = (self.tokenizer.backend_tokenizer.token_to_id(f"<extra_id_{number}>") for number in count())
         return list(takewhile(lambda id_: id_ is not None, ids))
 
+    def _prompts(
+        self, task: EncodableTask, examples: Sequence[Example], seed: int, epoch: int | None
+    ) -> tuple[list[str], list[list[int]]]:
+        """The prompts and their ids. Of a text that is far too long only the part is tokenized that could stay, so that
+        memory does not grow with what is cut; such a prompt has more ids than the limit, as the whole one has."""
+        lengths = [task.shorten_length(example) or 0 for example in examples]
+        keeps = [self._most_characters if length > self._most_characters else None for length in lengths]
+        texts = [
+            task.prompt(example, seed=seed, epoch=epoch, keep=keep)
+            for example, keep in zip(examples, keeps, strict=True)
+        ]
+        rows = self._ids(texts)
+        for place, keep in enumerate(keeps):
+            if keep is not None and len(rows[place]) <= self.prompt_limit:  # unknown characters share a token
+                texts[place] = task.prompt(examples[place], seed=seed, epoch=epoch)
+                (rows[place],) = self._ids([texts[place]])
+        return texts, rows
+
     def _shorten(self, task: EncodableTask, example: Example, seed: int, epoch: int | None) -> tuple[int, list[int]]:
         """The most characters of the ``shorten`` field that fit, by bisection, and the ids of that prompt."""
         low, high = -1, task.shorten_length(example) or 0
         best: list[int] = []
+        if high > self._most_characters:
+            ids = self._ids([task.prompt(example, seed=seed, epoch=epoch, keep=self._most_characters)])[0]
+            if len(ids) > self.prompt_limit:
+                high = self._most_characters
         while high - low > 1:
             middle = (low + high) // 2
             ids = self._ids([task.prompt(example, seed=seed, epoch=epoch, keep=middle)])[0]

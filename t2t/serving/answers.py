@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import islice
 
+from t2t.data.bounded import windows
 from t2t.data.encode import Encoder, Ids
 from t2t.errors import DataError
 from t2t.generation.torch_engine import Output, Request
@@ -26,7 +26,7 @@ def answer(
 
     ``constrain``: outputs are held to the target language. An example whose prompt does not fit is bad.
     """
-    while batch := list(islice(examples, WINDOW)):
+    for batch in windows(examples, WINDOW):
         asked = _asked(task, batch, encoder, bad)
         requests = [
             Request(window.id, ids.tolist(), partial(task.grammar, window) if constrain else None)

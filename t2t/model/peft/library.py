@@ -38,13 +38,10 @@ def save_in_its_layout(model: T5ForConditionalGeneration, config: Any, folder: P
     """A folder that ``PeftModel.from_pretrained`` reads on top of the base."""
     from peft import get_peft_model_state_dict
 
-    kinds = {key: value for key, value in vars(model).items() if key == "peft_config"}
-    model.peft_config = {"default": config}
+    model.peft_config = {"default": config}  # where the library looks for it
     config.base_model_name_or_path, config.inference_mode = base, True
     found = get_peft_model_state_dict(model, adapter_name="default")
-    for key in ("peft_config",):
-        if key in kinds:
-            setattr(model, key, kinds[key])
+    del model.peft_config
     weights = {f"base_model.model.{name}": value.detach().contiguous().cpu() for name, value in found.items()}
     folder.mkdir(parents=True, exist_ok=True)
     save_file(weights, folder / "adapter_model.safetensors")
