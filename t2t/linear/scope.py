@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import jmespath
+import jmespath.visitor
 
 from t2t.errors import DataError, TemplateError
 from t2t.linear.grounding import Cursor, SourceText
@@ -57,10 +58,39 @@ def kind_of(value: Json) -> str:
     return names.get(type(value)) or str(getattr(value, "kind", type(value).__name__))
 
 
+_MOST_ITEMS, _MOST_CHARACTERS = 1_000_000, 1 << 26  # of what a step of an expression gives
+
+
+class _Bounded(jmespath.visitor.TreeInterpreter):  # type: ignore[misc]
+    """JMESPath, stopped where an expression makes more and more of a record: ``[@, @][]`` doubles it each time."""
+
+    def visit(self, node: Json, *arguments: Json, **named: Json) -> Json:
+        if node["type"] == "function_expression" and node["value"] == "to_string":
+            self._count(self.visit(node["children"][0], *arguments, **named))
+        found = super().visit(node, *arguments, **named)
+        if isinstance(found, list) and len(found) > _MOST_ITEMS:
+            raise ValueError(f"a step of it gives more than {_MOST_ITEMS:,} items")
+        if isinstance(found, str) and len(found) > _MOST_CHARACTERS:
+            raise ValueError(f"a step of it gives more than {_MOST_CHARACTERS:,} characters")
+        return found
+
+    @staticmethod
+    def _count(value: Json) -> None:
+        """ValueError for more parts than may be, those that stand in several places counted in each."""
+        waiting, counted = [value], 0
+        while waiting:
+            one = waiting.pop()
+            counted += 1
+            if counted > _MOST_ITEMS:
+                raise ValueError(f"to_string() would write more than {_MOST_ITEMS:,} parts")
+            if isinstance(one, (list, dict)):
+                waiting += one.values() if isinstance(one, dict) else one
+
+
 @lru_cache(maxsize=4096)
 def _compiled(expression: str) -> Callable[[Json], Json]:
-    search: Callable[[Json], Json] = jmespath.compile(_with_quoted_names(expression)).search
-    return search
+    parsed = jmespath.compile(_with_quoted_names(expression)).parsed
+    return lambda value: _Bounded().visit(parsed, value)
 
 
 def _with_quoted_names(expression: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -658,3 +659,18 @@ def test_several_acceptable_values_of_an_item_are_all_its_lists() -> None:
         field(spec, state=[{"value": ["a", "b"]}] * 11)
     with pytest.raises(TemplateError, match="in: is missing"):
         field({"alternatives": {"of": "state"}})
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "x" + " | [@, @][]" * 40,
+        "join('', ['a', 'b', 'c'])" + " | join(@, ['', '', ''])" * 40,
+        "x" + " | [@, @]" * 40 + " | to_string(@)",
+    ],
+)
+def test_an_expression_that_makes_more_and_more_of_a_record_is_stopped(expression: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(DataError, match=r"more than (1,000,000|67,108,864)"):
+        field(expression, x=[1])
+    assert time.monotonic() - began < 10
