@@ -16,7 +16,7 @@ _LISTED = 40  # names in a hint
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint for a misspelt word: ``did you mean 'x'?``, or the list of what is known."""
-    names = sorted(known)
+    names, word = sorted(known), str(word)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"

@@ -75,10 +75,12 @@ def _place(where: Where, *keys: str) -> str:
 
 
 def _check_twice(parsed: RunFile, where: Where) -> None:
-    names = [entry.task for entry in parsed.tasks]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise RunFileError(where(f"tasks.{index}"), f"the task {name!r} stands twice", "keep one, with a weight")
+    names: set[str] = set()
+    for index, entry in enumerate(parsed.tasks):
+        if entry.task in names:
+            found = f"the task {entry.task!r} stands twice"
+            raise RunFileError(where(f"tasks.{index}"), found, "keep one, with a weight")
+        names.add(entry.task)
     splits = parsed.generate.splits
     for name in splits:
         if splits.count(name) > 1:

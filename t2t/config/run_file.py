@@ -37,6 +37,10 @@ def read_run_file(path: Path, overrides: Sequence[str]) -> tuple[RunFile, Callab
     where = _place_finder(path, lines, set_by)
     try:
         parsed = read_settings(RunFile, filled_in(data))
+    except UnicodeEncodeError as error:
+        odd = repr(error.object[error.start : error.end])
+        place = next((f"--set {one}" for one in overrides if error.object[error.start] in one), str(path))
+        raise RunFileError(place, f"it holds {odd}, which is no character", "write it as UTF-8 text") from None
     except ValidationError as error:
         raise _first_error(error, data, where) from None
     check_choices(parsed, where)

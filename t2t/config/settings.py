@@ -34,12 +34,13 @@ def settings(form: type[T]) -> type[T]:
 
 
 def read_settings(form: type[T], data: Any) -> T:
-    """``data``, as YAML gives it, in the form of a section. pydantic's ValidationError for whatever does not fit.
+    """``data``, as YAML gives it, in the form of a section. pydantic's ValidationError for whatever does not fit,
+    UnicodeEncodeError for half a surrogate pair.
 
     It goes through JSON, in which pydantic is strict with values and still makes mappings into dataclasses.
     """
     kind: Any = form
-    found: T = _adapter(kind).validate_json(json.dumps(data), strict=True)
+    found: T = _adapter(kind).validate_json(json.dumps(data, ensure_ascii=False).encode(), strict=True)
     return found
 
 

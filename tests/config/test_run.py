@@ -1,3 +1,5 @@
+import re
+import time
 from pathlib import Path
 
 import pytest
@@ -218,3 +220,17 @@ def test_epochs_wait_for_the_data(run_file: Path) -> None:
     assert (schedule.steps, schedule.epochs) == (None, 0.5)
     with pytest.raises(ValueError, match="not known in steps"):
         _ = schedule.length
+
+
+@pytest.mark.parametrize("override", ["\udcff=1", "tasks.0.\udcff=1", "deepspeed={\udcff: 1}"])
+def test_what_is_no_character_is_told(run_file: Path, override: str) -> None:
+    with pytest.raises(RunFileError, match=r"--set .*(no character|the character)"):
+        load_run(run_file, [override])
+
+
+def test_a_run_of_many_tasks_is_read_at_once(run_file: Path) -> None:
+    names = "".join(f"\n  - a/b{number}" for number in range(60_000))
+    run_file.write_text(re.sub(r"tasks:(\n  - .*)+", f"tasks:{names}", run_file.read_text()))
+    began = time.monotonic()
+    assert len(load_run(run_file).tasks) == 60_000
+    assert time.monotonic() - began < 30

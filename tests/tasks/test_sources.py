@@ -429,3 +429,9 @@ def test_splits_have_names_of_any_script(tmp_path: Path) -> None:
         "验证",
         "dev-2.b",
     ]
+
+
+def test_a_source_without_a_format_is_told(tmp_path: Path) -> None:
+    for spec in ({"format": None, "train": "a.csv"},):
+        with pytest.raises(TemplateError, match="format: names no format; use one of: atlas, brat, "):
+            build_source(spec, tmp_path, "t.yaml:3")

@@ -48,6 +48,8 @@ def build_source(spec: Spec, base: Path, where: str) -> Source:
 def _one(spec: Spec, base: Path, where: str) -> Source:
     options = Options(spec, where)
     format_name = options.take("format", str, "a format's name")
+    if format_name is None:
+        raise TemplateError(where, "source: format: names no format", f"use one of: {', '.join(SOURCES.names())}")
     extra = options.take("with", dict, "{field: value}")
     join = options.take("join", dict, "{file: FILE, on: FIELD}")
     explode = options.take("explode", str, "the JMESPath of a list")
