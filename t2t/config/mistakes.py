@@ -67,8 +67,9 @@ def _path(details: ErrorDetails, data: Any) -> KeyPath:
     path: list[str | int] = []
     for part in details["loc"]:
         in_list = isinstance(data, list) and isinstance(part, int) and part < len(data)
-        if in_list or (isinstance(data, dict) and part in data):
-            data = data[part]
+        named = next((key for key in data if str(key) == part), None) if isinstance(data, dict) else None
+        if in_list or named is not None:
+            data = data[part if named is None else named]
             path.append(part)
     if details["type"] == "missing" or not path:
         path.append(details["loc"][-1])

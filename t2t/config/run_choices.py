@@ -132,6 +132,6 @@ def _check_validation(parsed: RunFile, where: Where) -> None:
             raise RunFileError(where(key), f"{key} goes by validations, of which there are none", "add validate:")
         return
     number, unit = parsed.validate.period
-    if not number or (unit == "step" and number % 1):
+    if not number or (unit != "minute" and number % 1):
         found = f"validate.every: {parsed.validate.every!r} is no time to validate"
         raise RunFileError(where("validate.every"), found, "write e.g. 500 steps, 10 minutes or 1 epoch")

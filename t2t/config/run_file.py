@@ -114,6 +114,8 @@ def _first_error(error: ValidationError, data: Any, where: Callable[[str], str])
         return RunFileError(where(".".join(map(str, path[:-1]))), f"key {key!r} is missing", "add it")
     if first.kind == "literal_error":
         return _wrong_choice(place, key, first.given, str(first.context.get("expected", "")))
+    if first.kind == "string_pattern_mismatch" and key == "every":
+        return RunFileError(place, f"{key}: {first.given!r} is no time", "write e.g. 500 steps, 10 minutes or 1 epoch")
     if first.kind == "string_pattern_mismatch":
         return RunFileError(place, f"{key}: {first.given!r} is no name", "use letters, digits, _, . and - only")
     return RunFileError(place, f"{key}: {first.found}", "correct it")

@@ -42,7 +42,11 @@ ZERO_REJECTED = frozenset({
     "legacy_stage1", "pipeline_loading_checkpoint", "save_muon_momentum_buffer_in_memory",
 })  # fmt: skip
 # What a run writes stands in its folder: a file that somebody sent decides nothing about places.
-_PLACES = {("csv_monitor", "output_path"), ("tensorboard", "output_path"), ("flops_profiler", "output_file")}
+# nvme_path is the exception: only who owns the machine knows where its disk is.
+_PLACES = {
+    ("csv_monitor", "output_path"), ("tensorboard", "output_path"), ("flops_profiler", "output_file"),
+    ("csv_monitor", "job_name"), ("tensorboard", "job_name"),
+}  # fmt: skip
 _LARGEST = 1 << 20  # bytes of a file
 _ZERO_AUTO = {
     "reduce_bucket_size": 50_000_000,
@@ -80,7 +84,7 @@ def read_deepspeed(path: Path, config: RunConfig) -> dict[str, Any]:
 def _text(path: Path, config: RunConfig) -> str:
     try:
         text = read_regular(path, _LARGEST + 1).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         where, reason = config.where("deepspeed"), getattr(error, "strerror", None) or error
         raise DeepSpeedFileError(where, f"{path} cannot be read ({reason})", "name a file of ds_configs/") from None
     if len(text) > _LARGEST:

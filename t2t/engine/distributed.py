@@ -17,6 +17,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from t2t.errors import InputError
+
 T = TypeVar("T")
 
 _LONGEST_SUM = timedelta(minutes=30)  # what a collective of training may take; a rank that takes longer is lost
@@ -137,10 +139,18 @@ def patient_barrier() -> None:
 
 
 def from_first(make: Callable[[], T]) -> T:
-    """What ``make`` gives on rank 0, on all ranks, which wait as long as it takes."""
-    made: list[Any] = [None if rank() else make()]
+    """What ``make`` gives on rank 0, on all ranks, which wait as long as it takes; all raise an error of a user's."""
+    made: list[Any] = [None, None]
+    if not rank():
+        try:
+            made[0] = make()
+        except InputError as error:
+            made[1] = (type(error), error.where, error.found, error.todo)
     if world_size() > 1:
         dist.broadcast_object_list(made, src=0, group=_patient_group())
+    if made[1] is not None:
+        kind, *told = made[1]
+        raise kind(*told)
     found: T = made[0]
     return found
 

@@ -22,6 +22,7 @@ class Log(Quiet):
     """metrics.csv and the progress bar of the first rank; the others add what they saw."""
 
     name = "log"
+    quick = True
 
     def __init__(self, path: Path, config: RunConfig, device: torch.device) -> None:
         self.path, self.device, self.every = path, device, config.log.every
@@ -32,6 +33,8 @@ class Log(Quiet):
 
     def begin(self, start: Position, state: Json) -> None:
         self.last = time.monotonic()
+        if self.first and state is not None:
+            self.summed = torch.tensor(state["summed"], dtype=torch.float64)
         if self.first:
             _keep_until(self.path, start.step)
             self.file = self.path.open("a", newline="")
@@ -62,6 +65,10 @@ class Log(Quiet):
         self.summed.zero_()
         self.last = time.monotonic()
         return False
+
+    def state(self) -> Json:
+        """What was seen since the last row, so that the next one is the same in a run that goes on."""
+        return {"summed": distributed.total(self.summed.clone().to(self.device)).tolist()}
 
     def close(self) -> None:
         if self.first:

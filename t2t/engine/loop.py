@@ -36,14 +36,15 @@ class Terminated(T2TError):
 class Loop:
     """Trains until the schedule ends or a watcher ends it. ``run`` gives the position reached.
 
-    The log is the first of the watchers; checkpoints are written after all of them have acted, with their states.
+    Checkpoints are written after all watchers have acted, with their states.
     """
 
     def __init__(
         self, engine: Engine, plan: Plan, config: RunConfig, folder: Path, watchers: Sequence[Watcher] = ()
     ) -> None:
         self.engine, self.plan, self.config, self.folder = engine, plan, config, folder
-        self.watchers: list[Watcher] = [Log(folder / "metrics.csv", config, engine.device), *watchers]
+        # The log is the last: it has a row at the end too, which others may decide.
+        self.watchers: list[Watcher] = [*watchers, Log(folder / "metrics.csv", config, engine.device)]
         self.signals = Deferred()
         self.began = 0.0
 
@@ -61,6 +62,9 @@ class Loop:
 
     def _train(self, start: Position) -> Position:
         position, saved = start, start.step
+        ended = [watcher.ends() for watcher in self.watchers]  # all are asked: each tells what it has to tell
+        if start.step and any(ended):
+            return position
         for step in self._steps(start):
             done = progress(self.config.schedule, position.step, position.elapsed / 60.0)
             if done >= 1.0:
@@ -69,9 +73,9 @@ class Loop:
             ends = False
             for watcher, wanted in zip(self.watchers, due, strict=True):
                 watcher.see(seen)
-                if (wanted or seen.last) and not signalled:
+                if (wanted or seen.last or (ends and watcher.quick)) and (watcher.quick or not signalled):
                     ends = watcher.act(seen) or ends
-            position = replace(seen.position, watched=self._states())
+            position = seen.position
             if signalled or ends or position.step % self.config.checkpoint.every == 0:
                 saved = self._save(position)
             if signalled:
@@ -125,6 +129,7 @@ class Loop:
         return {name: state for name, state in states.items() if state is not None}
 
     def _save(self, position: Position) -> int:
-        folder = self.folder / "checkpoints"
+        folder, watched = self.folder / "checkpoints", self._states()
+        position = replace(position, watched=watched)
         checkpoint.save(self.engine.engine, folder, position, self.config.checkpoint.keep)
         return position.step

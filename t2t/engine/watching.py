@@ -32,9 +32,11 @@ class Watcher(Protocol):
     """A watcher's life: ``begin``, then for each step ``see`` and where it is due ``act``, then ``close``.
 
     ``name`` is that of its ``state``, which stands in checkpoints and comes back by ``begin`` when a run goes on.
+    ``quick``: what it does takes no time, so it acts where training ends too, also when a signal ends it.
     """
 
     name: str
+    quick: bool
 
     def begin(self, start: Position, state: Json) -> None:
         """Training starts from ``start``; ``state`` is what ``state`` gave there, None at the beginning of a run."""
@@ -49,8 +51,11 @@ class Watcher(Protocol):
     def act(self, seen: Seen) -> bool:
         """What it does where it was due, and at the last step; on every rank at once. True to end training here."""
 
+    def ends(self) -> bool:
+        """Whether what it has seen so far ends training; asked, on every rank, where a run goes on."""
+
     def state(self) -> Json:
-        """What it must be told when the run goes on from here."""
+        """What it must be told when the run goes on from here. Called on every rank."""
 
     def close(self) -> None:
         """Training has ended, however."""
@@ -60,6 +65,7 @@ class Quiet:
     """A watcher that does nothing; others take from it what they have no use for."""
 
     name = ""
+    quick = False
 
     def begin(self, start: Position, state: Json) -> None:
         """Nothing to begin."""
@@ -71,6 +77,9 @@ class Quiet:
         return False
 
     def act(self, seen: Seen) -> bool:
+        return False
+
+    def ends(self) -> bool:
         return False
 
     def state(self) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from t2t.errors import TemplateError, UnreachableGold
@@ -127,7 +127,9 @@ class Each(Node):
         self.fields = Fields(spec, place, place.level + 1, alphabet, build)
         self.plain = self._plain_field()
         self.once = self._mention_field()
-        if self.once is not None and isinstance(span := self.fields.nodes[self.once], SpanOf):
+        # The grammar knows of the items' own mentions alone, so it counts them where no other mention stands below.
+        self.counts = self.once is not None and sum(isinstance(node, SpanOf) for node in below(self)) == 1
+        if self.counts and isinstance(span := self.fields.nodes[self.once or ""], SpanOf):
             span.counted = True
 
     def _plain_field(self) -> str | None:
@@ -224,7 +226,7 @@ class Each(Node):
         return record[self.plain] if self.plain else record
 
     def shape(self, scope: Scope) -> Grammar:
-        items = Repeat(self.fields.grammar(scope), f" {self.between} ", once=self.once is not None)
+        items = Repeat(self.fields.grammar(scope), f" {self.between} ", once=self.counts)
         return OneOf((Literal(self.empty), items))
 
     def could_be(self, folded: str) -> bool:
@@ -236,6 +238,14 @@ class Each(Node):
         if self.fields.could_be(self._empty_folded):
             found = f"empty: {self.empty!r} is also a possible item"
             raise TemplateError(self.place.line("empty"), found, "choose another word")
+
+
+def below(node: Node) -> Iterator[Node]:
+    """All nodes under ``node``, those of lists inside too."""
+    fields = getattr(node, "fields", None)  # of records and lists, and of what is marked in a text
+    for inner in fields.nodes.values() if isinstance(fields, Fields) else ():
+        yield inner
+        yield from below(inner)
 
 
 def _once(golds: list[dict[str, Value]], name: str) -> list[dict[str, Value]]:

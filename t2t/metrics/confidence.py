@@ -25,6 +25,10 @@ class Perplexity(Share):
     gold. 1 is best. DataError for a prediction without a score.
     """
 
+    @property
+    def less_is_better(self) -> bool:
+        return True
+
     def segment(self, references: Sequence[Value], parsed: Parsed) -> Stats:
         if parsed.score is None:
             todo = "generate with an engine that scores, or leave perplexity out"

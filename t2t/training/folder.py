@@ -84,11 +84,7 @@ def write_model(
         distributed.barrier()
         return
     if best is not None:
-        kept = best_weights(config.directory, int(best["step"]))
-        if kept is None:
-            told = f"the weights of step {best['step']}, the best, are not in {config.directory / BEST}"
-            print(f"{told}: model/ has the last ones", flush=True)
-        weights = kept or weights
+        weights = best_weights(config.directory, int(best["step"])) or weights
     fresh = copy_with(model.config, weights, lambda made: adapted(made, method))
     if method is not None and method.merges:
         with whole_folder(config.directory / "adapter") as folder:
@@ -100,6 +96,7 @@ def write_model(
             fresh = copy_with(model.config, method.plain(weights))
         save_model(fresh, prepared.tokenizer, folder, config.lengths.target)
         (folder / FILE).write_text(keep(prepared.tasks, config.lengths, __version__), encoding="utf-8")
+    shutil.rmtree(config.directory / BEST, ignore_errors=True)  # they are the model now
     distributed.barrier()
 
 

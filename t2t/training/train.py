@@ -23,13 +23,14 @@ from t2t.errors import RunFileError
 from t2t.evaluation.evaluate import task_metrics
 from t2t.model.backbone import build_from_scratch, load_pretrained
 from t2t.model.freezing import freeze_parts
-from t2t.model.peft import Method, adapted, counts, read_method
+from t2t.model.peft import Method, adapted, check_no_adapter, counts, read_method
 from t2t.runs.run_tasks import load_tasks
+from t2t.structures import Json
 from t2t.tasks.task import Task
 from t2t.training.epochs import data_by_epoch
 from t2t.training.folder import print_drawn, start_directory, write_facts, write_model
 from t2t.training.preparation import Prepared, prepare, told_at
-from t2t.training.validation import Validation
+from t2t.training.validation import BEST, Validation, kept_best
 
 _FEW_STEPS = 100  # updates, after which a pretrained T5 has hardly moved
 
@@ -74,12 +75,24 @@ def _train(config: RunConfig, settings: dict[str, Any], tasks: list[Task], devic
     plan = Plan(data_by_epoch(config, prepared), prepared.mixture, batch.tokens, batch.units, batch.window)
     validation = None if config.validate is None else Validation(engine, config, prepared, method)
     end = Loop(engine, plan, config, config.directory, [validation] if validation else []).run(start)
-    best = validation.best if validation else None
+    best = distributed.from_first(lambda: _kept(config, validation))
     # model/ comes last: it says that the run is finished
     on_first(lambda: write_facts(config, prepared, plan, model, end, best))
     print_drawn(prepared)
     write_model(config, engine, model, prepared, method, best)
     return config.directory
+
+
+def _kept(config: RunConfig, validation: Validation | None) -> dict[str, Json] | None:
+    """The best validation, if its weights are there; else the model has the last ones, and that is told."""
+    if validation is None or validation.best is None:
+        return None
+    kept = kept_best(config.directory)
+    if kept is None or kept["step"] != validation.best["step"]:
+        told = f"the weights of step {validation.best['step']}, the best, are not in {config.directory / BEST}"
+        print(f"{told}: model/ has the last ones", flush=True)
+        return None
+    return validation.best
 
 
 def with_precision(config: RunConfig, device: torch.device) -> RunConfig:
@@ -119,13 +132,15 @@ def build_model(
     torch.manual_seed(config.seed)
     if config.model.source is not None:
         with told_at(config, "model.from"):
+            check_no_adapter(config.model.source)
             model = load_pretrained(config.model.source, config.model.revision, dropout=config.model.dropout)
     else:
         model = build_from_scratch(config.model.shape, len(tokenizer), config.seed)
     if config.freeze is not None:
         freeze_parts(model, config.freeze, config.where)
     torch.manual_seed(config.seed)
-    adapted(model, method)
+    with told_at(config, "peft"):
+        adapted(model, method)
     if not distributed.rank() and (method is not None or config.freeze is not None):
         trained, whole = counts(model)
         name = method.method if method is not None else "freeze"

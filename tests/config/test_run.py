@@ -234,3 +234,9 @@ def test_a_run_of_many_tasks_is_read_at_once(run_file: Path) -> None:
     began = time.monotonic()
     assert len(load_run(run_file).tasks) == 60_000
     assert time.monotonic() - began < 30
+
+
+def test_a_key_that_is_no_text_is_named(run_file: Path) -> None:
+    run_file.write_text(RUN.replace("{steps: 20}", "{steps: 20, 1: 2}"))
+    with pytest.raises(RunFileError, match=r"unknown key .?1"):
+        load_run(run_file)

@@ -103,6 +103,7 @@ def test_a_shipped_file_is_found_from_anywhere(tmp_path: Path, monkeypatch: pyte
         ({"zero_optimization": {"leaf_module": {"classes": "T5Block"}}}, "write a list"),
         ({"flops_profiler": {"enabled": True, "output_file": "/tmp/x"}}, "output_file is set in flops_profiler"),
         ({"csv_monitor": {"enabled": True, "output_path": "/tmp/x"}}, "output_path is set in csv_monitor"),
+        ({"tensorboard": {"enabled": True, "job_name": "/tmp/x"}}, "job_name is set in tensorboard"),
         ({"flops_profiler": {"enabled": "yes"}}, 'enabled is "yes"; write true or false'),
         ({"aio": {"block_size": [1]}}, "write a whole number"),
         ({"aio": {"block_sise": 1}}, "did you mean 'block_size'?"),
@@ -140,8 +141,8 @@ def test_every_setting_of_deepspeeds_own_classes_is_known(tmp_path: Path) -> Non
 
 
 def test_what_a_monitor_writes_stands_in_the_run_s_folder(tmp_path: Path) -> None:
-    found = read(tmp_path, {"csv_monitor": {"enabled": True, "job_name": "a"}})
-    assert found["csv_monitor"] == {"enabled": True, "job_name": "a", "output_path": "runs/tiny/csv_monitor"}
+    found = read(tmp_path, {"csv_monitor": {"enabled": True}})
+    assert found["csv_monitor"] == {"enabled": True, "output_path": "runs/tiny/csv_monitor"}
 
 
 def test_the_line_is_told(tmp_path: Path) -> None:

@@ -241,3 +241,18 @@ def test_a_thousand_words_take_no_time() -> None:
     grammar = SPANS.grammar({"text": source})
     assert admits(grammar, " ; ".join(f"word{number} = person" for number in range(0, 1000, 10)))
     assert SPANS.parse("word7 = person", {"text": source}) == Parsed([{"text": Span("word7", 42, 47), "type": "per"}])
+
+
+def test_a_list_with_other_mentions_below_its_own_does_not_count_them() -> None:
+    inner = {"each": "args", "as": "{x}", "between": " , ", "fields": {"x": {"span_of": "text"}}}
+    tree = target({
+        "each": "events", "as": "{text} @ {args}", "between": " ; ",
+        "fields": {"text": {"span_of": "text"}, "args": inner},
+    })  # fmt: skip
+    grammar = tree.grammar({"text": "ab b"})
+    assert admits(grammar, "ab @ b")
+    assert not admits(grammar, "ab @ b , b , b")  # the inner list has one place to say twice
+    instead = without_repeats(grammar, "ab @ b , b , b ; b @ ab")
+    assert instead is not None
+    assert admits(instead, "ab @ b , b")
+    assert not admits(instead, "ab @ b , b , b")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import T5ForConditionalGeneration
 
@@ -15,7 +16,7 @@ from t2t.config.run import FreezeSettings
 from t2t.errors import InputError, RunFileError
 from t2t.model.backbone import build_from_scratch, is_tied, load_pretrained, save_model
 from t2t.model.freezing import freeze_parts
-from t2t.model.peft import Method, adapted, counts, load_adapter, read_method, save_adapter
+from t2t.model.peft import Method, adapted, check_no_adapter, counts, load_adapter, read_method, save_adapter
 from t2t.model.tokenizer import train_tokenizer
 
 TOKENIZER = train_tokenizer(["words of a text"] * 20, 600)
@@ -114,7 +115,18 @@ def test_a_damaged_adapter_is_told(tmp_path: Path) -> None:
     (tmp_path / "adapter.json").write_text(json.dumps({"method": "pfeiffer", "size": 5}))
     with pytest.raises(InputError, match="not what the adapter says"):
         load_adapter(plain(), tmp_path)
-    for damaged in ("{", "[]", json.dumps({"method": "none"})):
+    with pytest.raises(InputError, match="start from the model that was adapted"):
+        check_no_adapter(str(tmp_path))
+    (tmp_path / "adapter.json").write_text(json.dumps({"method": "pfeiffer", "size": 4}))
+    weights = load_file(tmp_path / "adapter.safetensors")
+    for value in (float("nan"), float("inf")):
+        save_file({name: one.clone().fill_(value) for name, one in weights.items()}, tmp_path / "adapter.safetensors")
+        with pytest.raises(InputError, match="holds NaN, infinity"):
+            load_adapter(plain(), tmp_path)
+    (tmp_path / "adapter.safetensors").write_bytes(b"short")
+    with pytest.raises(InputError, match=r"adapter\.json"):
+        load_adapter(plain(), tmp_path)
+    for damaged in ("{", "[]", "[" * 100_000, json.dumps({"method": "none"})):
         (tmp_path / "adapter.json").write_text(damaged)
         with pytest.raises(InputError, match=r"adapter\.json"):
             load_adapter(plain(), tmp_path)
@@ -135,6 +147,12 @@ def test_a_mistake_is_told_at_its_place(data: dict[str, Any], message: str) -> N
     with pytest.raises(RunFileError) as caught:
         method_of(data)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("targets", [["wi"], ["q", "wi"]])
+def test_layers_that_the_model_has_not_are_told(targets: list[str]) -> None:
+    with pytest.raises(InputError, match=r"no layer 'wi'; use some of: q, k, v, o, wi_0, wi_1, wo"):
+        adapted(plain(), method_of({"method": "lora", "targets": targets}))
 
 
 def where(key: str) -> str:

@@ -81,7 +81,7 @@ def test_what_does_not_merge_answers_as_it_was_validated(tmp_path: Path) -> None
     from t2t.tasks.task import load_task
 
     task = load_task(str(tmp_path / "a" / "task_templates" / "demo" / "colour.yaml"))
-    generate(run, [task], ["valid"], limit=30, prompt_limit=32, target_limit=16)
+    generate(run, [task], ["valid"], limit=30, prompt_limit=32, target_limit=16, constrain=False)
     (row, *_) = evaluate(run, [task], ["valid"], limit=30)
     best = json.loads((run / "facts.json").read_text())["best_step"]
     rows = {one["step"]: one for one in map(json.loads, (run / "validation.jsonl").read_text().splitlines())}

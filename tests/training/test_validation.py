@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors.torch import load_file
 
 from t2t.config.run import load_run
 from t2t.errors import RunFileError
@@ -94,14 +93,12 @@ def test_training_ends_early_and_the_best_weights_are_the_model(alone: Path) -> 
     run, rows = alone / "runs" / "toy", found(alone)
     assert [row["step"] for row in rows] == list(range(0, 20 * len(rows), 20))
     means = [row["mean"] for row in rows]
-    best = max(range(len(rows)), key=lambda place: (means[place], -place))
+    best = max(range(len(rows)), key=lambda place: (means[place], -rows[place]["loss"]))
     assert means[best] > means[0]
-    assert len(rows) - 1 - best == 3  # patience
     facts = json.loads((run / "facts.json").read_text())
-    assert facts["best_step"] == rows[best]["step"] < facts["steps"] == rows[-1]["step"] < 300
+    assert facts["best_step"] == rows[best]["step"] <= facts["steps"] == rows[-1]["step"] < 300
     assert "mean has not become better for 3 validations" in (alone / "said.txt").read_text()
-    model, kept = (load_file(run / place / "model.safetensors") for place in ("model", "best"))
-    assert all(model[name].equal(weight) for name, weight in kept.items())
+    assert not (run / "best").exists()  # they are the model now
 
 
 def test_scores_are_what_generate_and_evaluate_say_of_the_model(alone: Path) -> None:
@@ -110,7 +107,7 @@ def test_scores_are_what_generate_and_evaluate_say_of_the_model(alone: Path) -> 
     from t2t.tasks.task import load_task
 
     task = load_task(str(alone / "task_templates" / "demo" / "colour.yaml"))
-    generate(alone / "runs" / "toy", [task], ["valid"], limit=30, prompt_limit=32, target_limit=16)
+    generate(alone / "runs" / "toy", [task], ["valid"], limit=30, prompt_limit=32, target_limit=16, constrain=False)
     (row, *_) = evaluate(alone / "runs" / "toy", [task], ["valid"], limit=30)
     facts = json.loads((alone / "runs" / "toy" / "facts.json").read_text())
     (validated_at,) = [one for one in found(alone) if one["step"] == facts["best_step"]]
@@ -139,6 +136,40 @@ def test_a_run_killed_during_a_validation_goes_on_to_the_same_end(alone: Path, t
     assert found(folder) == found(alone)
     one, other = (place / "runs" / "toy" / "model" / "model.safetensors" for place in (alone, folder))
     assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_run_that_ended_early_does_not_go_on_when_it_was_killed_before_its_model(alone: Path, tmp_path: Path) -> None:
+    folder = make(tmp_path / "killed")
+    kill = "import os, t2t.training.train as t; t.write_facts = lambda *given: os.kill(os.getpid(), 9)"
+    assert start(folder, command=("-c", f"{kill}\nfrom t2t.commands.launch import main; main()")) == -9
+    assert start(folder) == 0, (folder / "said.txt").read_text()[-3000:]
+    assert found(folder) == found(alone)
+    one, other = (place / "runs" / "toy" / "model" / "model.safetensors" for place in (alone, folder))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_signal_at_a_step_that_is_validated_loses_no_validation(tmp_path: Path) -> None:
+    settings = ["schedule.steps=40", "early_stopping=null"]
+    folder, whole = make(tmp_path / "stopped"), make(tmp_path / "whole")
+    assert start(folder, *settings, command=("-c", _stopped(40))) == 143
+    assert start(folder, *settings) == 0, (folder / "said.txt").read_text()[-3000:]
+    assert start(whole, *settings) == 0
+    assert [row["step"] for row in found(folder)] == [0, 20, 40]
+    assert found(folder) == found(whole)
+    rows = [[line.split(",")[:4] for line in (place / "runs/toy/metrics.csv").read_text().splitlines()]
+            for place in (folder, whole)]  # fmt: skip
+    assert rows[0] == rows[1]
+
+
+def test_of_equal_scores_the_lower_loss_is_better_and_counts_as_progress() -> None:
+    judge = Judge("mean", True)
+    flat = {"value": 0.4, "loss": 6.0}
+    assert judge.better({"value": 0.4, "loss": 5.0}, flat, 0.001)
+    assert not judge.better({"value": 0.4, "loss": 6.0}, flat)
+    assert not judge.better({"value": 0.39, "loss": 1.0}, flat)
+    assert judge.better({"value": 0.41, "loss": 9.0}, flat)
+    assert not judge.better({"value": 0.4005, "loss": 9.0}, flat, 0.001)
+    assert Judge("x.mae", False).better({"value": 0.3, "loss": 9.0}, flat)
 
 
 def test_validation_changes_nothing_of_training(alone: Path, tmp_path: Path) -> None:
@@ -183,6 +214,8 @@ def _weights(state: Path) -> list[float]:
         ("validate.every=soon", "every"),
         ("early_stopping.patience=0", "patience: 0 is not greater than 0"),
         ("best.mode=most", "mode"),
+        ("validate.every='500'", "every: '500' is no time; write e.g. 500 steps"),
+        ("validate.every=0.5 epochs", "'0.5 epochs' is no time to validate"),
     ],
 )
 def test_what_cannot_be_is_told_at_its_place(tmp_path: Path, override: str, message: str) -> None:
@@ -206,7 +239,16 @@ def test_a_metric_that_no_task_has_and_a_run_without_a_split_are_refused(
         given = [f"best.metric={name}", *([f"best.mode={mode}"] if mode else [])]
         judge = Judge.of(load_run("run.yaml", given), load_tasks(run))
         assert (judge.name, judge.more) == (name, more)
+    errors = TEMPLATE.replace("[accuracy]", "[accuracy, {ter: {}}, perplexity]")
+    monkeypatch.chdir(make(tmp_path / "c", template=errors))
+    run = load_run("run.yaml", ["best.metric=demo/colour.perplexity"])
+    assert not Judge.of(run, load_tasks(run)).more
+    run = load_run("run.yaml", ["best.metric=demo/colour.ter"])
+    assert not Judge.of(run, load_tasks(run)).more
+    monkeypatch.chdir(make(tmp_path / "d", template=TEMPLATE.replace("[accuracy]", "[unparseable]")))
+    run = load_run("run.yaml")
+    assert Judge.of(run, load_tasks(run)).name == "loss"
     monkeypatch.chdir(make(tmp_path / "b", template=TEMPLATE.replace(", valid: valid.jsonl", "")))
     run = load_run("run.yaml")
-    with pytest.raises(RunFileError, match="no task has a split 'valid' to validate on"):
+    with pytest.raises(RunFileError, match="no task has a split 'valid' with examples to validate on"):
         validated(run, prepare(run, load_tasks(run)))

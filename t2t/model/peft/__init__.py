@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import T5ForConditionalGeneration
@@ -23,7 +24,7 @@ from t2t.model.peft import added, low_rank, scales, subsets  # noqa: F401  (thei
 from t2t.model.peft.base import METHODS, Method, counts, freeze
 from t2t.registry import did_you_mean
 
-__all__ = ["Method", "adapted", "counts", "freeze", "load_adapter", "read_method", "save_adapter"]
+__all__ = ["Method", "adapted", "check_no_adapter", "counts", "freeze", "load_adapter", "read_method", "save_adapter"]
 
 ADAPTER, WEIGHTS = "adapter.json", "adapter.safetensors"
 
@@ -71,6 +72,15 @@ def save_adapter(model: T5ForConditionalGeneration, method: Method, folder: Path
     (folder / ADAPTER).write_text(json.dumps(as_data(method), indent=1) + "\n", encoding="utf-8")
 
 
+def check_no_adapter(source: str) -> None:
+    """InputError for a folder whose T5 is nothing without the adapter beside it: training would begin without it."""
+    if (Path(source) / ADAPTER).is_file():
+        found = f"{ADAPTER} stands there: what was trained is no part of the T5 beside it"
+        raise InputError(
+            source, found, "start from the model that was adapted, or train by a method that merges (lora)"
+        )
+
+
 def load_adapter(model: T5ForConditionalGeneration, folder: Path) -> T5ForConditionalGeneration:
     """``model``, read from ``folder``, with the adapter that may stand there. InputError for a damaged one."""
     path = folder / ADAPTER
@@ -80,12 +90,14 @@ def load_adapter(model: T5ForConditionalGeneration, folder: Path) -> T5ForCondit
         data = json.loads(path.read_text(encoding="utf-8"))
         method = read_method(data, lambda key: f"{path}")
         weights: dict[str, Tensor] = load_file(folder / WEIGHTS)
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError, SafetensorError) as error:
         raise InputError(str(path), f"the adapter cannot be read ({error})", "put it back") from None
     dtype = model.dtype
     adapted(model, method)
     named = {name: value for name, value in model.named_parameters() if value.requires_grad}
     if named.keys() != weights.keys() or any(named[name].shape != value.shape for name, value in weights.items()):
         raise InputError(str(folder / WEIGHTS), "it is not what the adapter says", "put back what belongs together")
+    if not all(value.is_floating_point() and bool(value.isfinite().all()) for value in weights.values()):
+        raise InputError(str(folder / WEIGHTS), "it holds NaN, infinity or no fractions", "put back a sound one")
     model.load_state_dict(weights, strict=False)
     return model.to(dtype)

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 from torch import Tensor
 from transformers import T5ForConditionalGeneration
 
 from t2t.config.settings import Positive, Share, settings
+from t2t.errors import InputError
 from t2t.model.peft.base import METHODS, linears
 from t2t.model.peft.library import inject, merge_in_place, save_in_its_layout
 
@@ -37,6 +38,10 @@ class LoRA:
 
     def formula(self, model: T5ForConditionalGeneration) -> int:
         """r (in + out) for each target; DoRA has a magnitude for each output too."""
+        for target in self.targets:
+            if not linears(model, (target,)):
+                has = [name for name in get_args(Target) if linears(model, (name,))]
+                raise InputError("targets", f"the model has no layer {target!r}", f"use some of: {', '.join(has)}")
         found = linears(model, self.targets).values()
         return sum(self.r * (one.in_features + one.out_features) + self.dora * one.out_features for one in found)
 
