@@ -1,0 +1,66 @@
+"""Things that packages of others bring are known by their entry points, when they are asked for."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from t2t import registry
+from t2t.errors import InputError
+from t2t.model.peft.base import METHODS
+from t2t.registry import Registry
+
+
+def test_an_entry_point_is_loaded_when_its_name_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "theirs_of_a_test.py").write_text("def shout(word):\n    return word.upper()\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    points = {"t2t.words": [EntryPoint("shout", "theirs_of_a_test:shout", "t2t.words")]}
+    monkeypatch.setattr(registry, "entry_points", lambda group: points.get(group, []))
+    words: Registry[object] = Registry("word", "t2t.words")
+    assert "theirs_of_a_test" not in sys.modules
+    shout = words.get("shout", "x.yaml:1")
+    assert callable(shout)
+    assert shout("a") == "A"
+    with pytest.raises(InputError, match=r"x\.yaml:1: unknown word 'shot'; did you mean 'shout'\?"):
+        words.get("shot", "x.yaml:1")
+
+
+def test_what_registers_itself_elsewhere_is_imported_when_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words: Registry[int] = Registry("word", elsewhere={"one": "elsewhere_of_a_test"})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "elsewhere_of_a_test.py").write_text(
+        "from tests.test_registry import KEPT\nKEPT[0].register('one')(1)\n"
+    )
+    KEPT[:] = [words]
+    assert words.names() == ["one"]
+    assert words.get("one", "x") == 1
+
+
+KEPT: list[Registry[int]] = []
+
+
+def test_a_method_of_others_is_one_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "head_only_of_a_test.py").write_text(
+        "from typing import Literal\n"
+        "from t2t.config.settings import settings\n"
+        "@settings\n"
+        "class HeadOnly:\n"
+        "    method: Literal['head_only'] = 'head_only'\n"
+        "    merges = True\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    point = EntryPoint("head_only", "head_only_of_a_test:HeadOnly", "t2t.peft")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == "t2t.peft" else [])
+    from t2t.model.peft import read_method
+
+    try:
+        method = read_method({"method": "head_only"}, lambda key: key)
+        assert method is not None
+        assert method.method == "head_only"
+    finally:
+        METHODS._items.pop("head_only", None)
