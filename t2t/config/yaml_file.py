@@ -96,6 +96,7 @@ def _parse(text: str, where: str, lines: dict[KeyPath, int], error: type[InputEr
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         found = getattr(problem, "problem", None) or str(problem)
+        found = f"it has more than {_DEEPEST} levels" if "nesting depth" in found else found  # PyYAML from 6.0.4 on
         last = text.count("\n") + 1
         place = where if mark is None else f"{where}:{min(mark.line + 1, last)}"
         raise error(place, f"no readable YAML: {found}", "correct it, or quote the text") from None
