@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -90,7 +90,7 @@ class Bottleneck(nn.Module):
 
 class _Adapters(_Added):
     __slots__ = ()
-    places: tuple[str, ...] = ()
+    places: ClassVar[tuple[str, ...]]
     size: int
 
     def formula(self, model: T5ForConditionalGeneration) -> int:
@@ -109,11 +109,8 @@ class Houlsby(_Adapters):
     """An adapter behind every attention and every feed-forward (Houlsby et al. 2019). ``size``: its units."""
 
     method: Literal["houlsby"] = "houlsby"
+    places: ClassVar[tuple[str, ...]] = ("o", "wo")
     size: Positive = 32
-
-    @property
-    def places(self) -> tuple[str, ...]:  # type: ignore[override]
-        return ("o", "wo")
 
 
 @METHODS.register("pfeiffer")
@@ -122,8 +119,5 @@ class Pfeiffer(_Adapters):
     """An adapter behind every feed-forward (Pfeiffer et al. 2020). ``size``: its units."""
 
     method: Literal["pfeiffer"] = "pfeiffer"
+    places: ClassVar[tuple[str, ...]] = ("wo",)
     size: Positive = 64
-
-    @property
-    def places(self) -> tuple[str, ...]:  # type: ignore[override]
-        return ("wo",)

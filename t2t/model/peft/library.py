@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 from transformers import T5ForConditionalGeneration
 
 from t2t.errors import InputError
 from t2t.model.peft.base import replace_module
+
+
+class LibraryMethod(ABC):
+    """A method of the peft library, but for its settings and its formula: it merges, and is saved in its layout."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def library_settings(self) -> Any:
+        """Its config, as the library has it."""
+
+    @property
+    def merges(self) -> bool:
+        return True
+
+    def apply(self, model: T5ForConditionalGeneration) -> None:
+        inject(model, self.library_settings())
+
+    def merge(self, model: T5ForConditionalGeneration) -> None:
+        merge_in_place(model)
+
+    def plain(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        raise ValueError("it merges")
+
+    def save(self, model: T5ForConditionalGeneration, folder: Path, base: str | None) -> None:
+        save_in_its_layout(model, self.library_settings(), folder, base)
 
 
 def inject(model: T5ForConditionalGeneration, config: Any) -> None:

@@ -3,25 +3,22 @@ et al. 2024) as options, by the peft library."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
-from torch import Tensor
 from transformers import T5ForConditionalGeneration
 
 from t2t.config.settings import Positive, Share, settings
 from t2t.errors import InputError
 from t2t.model.peft.base import METHODS, linears
-from t2t.model.peft.library import inject, merge_in_place, save_in_its_layout
+from t2t.model.peft.library import LibraryMethod
 
 Target = Literal["q", "k", "v", "o", "wi", "wi_0", "wi_1", "wo"]
 
 
 @METHODS.register("lora")
 @settings
-class LoRA:
+class LoRA(LibraryMethod):
     """``targets``: linear layers by their own name (T5 1.1 and later have wi_0 and wi_1 in place of wi)."""
 
     method: Literal["lora"] = "lora"
@@ -32,10 +29,6 @@ class LoRA:
     rslora: bool = False
     dora: bool = False
 
-    @property
-    def merges(self) -> bool:
-        return True
-
     def formula(self, model: T5ForConditionalGeneration) -> int:
         """r (in + out) for each target; DoRA has a magnitude for each output too."""
         for target in self.targets:
@@ -45,19 +38,7 @@ class LoRA:
         found = linears(model, self.targets).values()
         return sum(self.r * (one.in_features + one.out_features) + self.dora * one.out_features for one in found)
 
-    def apply(self, model: T5ForConditionalGeneration) -> None:
-        inject(model, self._library_settings())
-
-    def merge(self, model: T5ForConditionalGeneration) -> None:
-        merge_in_place(model)
-
-    def plain(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        raise ValueError("it merges")
-
-    def save(self, model: T5ForConditionalGeneration, folder: Path, base: str | None) -> None:
-        save_in_its_layout(model, self._library_settings(), folder, base)
-
-    def _library_settings(self) -> Any:
+    def library_settings(self) -> Any:
         from peft import LoraConfig
 
         return LoraConfig(

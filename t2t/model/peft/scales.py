@@ -2,47 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
-from torch import Tensor
 from transformers import T5ForConditionalGeneration
 
 from t2t.config.settings import settings
 from t2t.model.peft.base import METHODS, linears
-from t2t.model.peft.library import inject, merge_in_place, save_in_its_layout
+from t2t.model.peft.library import LibraryMethod
 
 
 @METHODS.register("ia3")
 @settings
-class IA3:
+class IA3(LibraryMethod):
     """It has no settings."""
 
     method: Literal["ia3"] = "ia3"
-
-    @property
-    def merges(self) -> bool:
-        return True
 
     def formula(self, model: T5ForConditionalGeneration) -> int:
         """A scale for each output of k and v, and for each input of wo."""
         attended = sum(one.out_features for one in linears(model, ("k", "v")).values())
         return attended + sum(one.in_features for one in linears(model, ("wo",)).values())
 
-    def apply(self, model: T5ForConditionalGeneration) -> None:
-        inject(model, self._library_settings())
-
-    def merge(self, model: T5ForConditionalGeneration) -> None:
-        merge_in_place(model)
-
-    def plain(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        raise ValueError("it merges")
-
-    def save(self, model: T5ForConditionalGeneration, folder: Path, base: str | None) -> None:
-        save_in_its_layout(model, self._library_settings(), folder, base)
-
-    def _library_settings(self) -> Any:
+    def library_settings(self) -> Any:
         from peft import IA3Config
 
         return IA3Config(target_modules=["k", "v", "wo"], feedforward_modules=["wo"], task_type="SEQ_2_SEQ_LM")
