@@ -13,6 +13,7 @@ import argparse
 import json
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -30,11 +31,8 @@ from t2t.tasks.task import Task
 def generated(run: RunConfig, task: Task, precision: str, limit: int | None, out: Path) -> tuple[float, list[Json]]:
     """Seconds, the loading of the model counted, and the lines of all splits."""
     started = time.perf_counter()
-    generate(
-        run.directory, [task], run.generate.splits, limit=limit, prompt_limit=run.lengths.prompt,
-        target_limit=run.lengths.target, batch_tokens=run.generate.tokens, num_beams=run.generate.beams,
-        constrain=run.generate.constrain, precision=precision, out=out,
-    )  # fmt: skip
+    settings = replace(run.generate, limit=limit, precision=precision)
+    generate(run.directory, [task], settings, run.lengths, out=out)
     seconds = time.perf_counter() - started
     files = [prediction_file(out, task.name, split) for split in run.generate.splits if split in task.splits()]
     return seconds, [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]

@@ -22,7 +22,8 @@ from train_speed import SIZES, VOCABULARY
 from transformers import T5ForConditionalGeneration
 
 from t2t.engine.distributed import has_gpu
-from t2t.generation.torch_engine import Request, TorchEngine
+from t2t.generation.generator import Decoding, Generator, Request
+from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
 
@@ -36,9 +37,9 @@ def prompts(count: int, vocabulary: int) -> list[list[int]]:
     return [[*random.integers(3, vocabulary, size - 1).tolist(), 1] for size in sizes]
 
 
-def ours(engine: TorchEngine, asked: list[list[int]], tokens: int, batch_tokens: int) -> list[tuple[int, ...]]:
+def ours(engine: Generator, asked: list[list[int]], tokens: int, batch_tokens: int) -> list[tuple[int, ...]]:
     requests = [Request(str(number), ids) for number, ids in enumerate(asked)]
-    return [output.ids for output in engine.generate(requests, tokens, batch_tokens)]
+    return [output.ids for output in engine.generate(requests, Decoding(tokens, batch_tokens))]
 
 
 @torch.inference_mode()
@@ -78,11 +79,11 @@ def main() -> None:
     given = parser.parse_args()
     device, dtype = "cuda" if has_gpu() else "cpu", DTYPES[given.precision]
     model = build_from_scratch({**SIZES[given.size], "init": "t5"}, VOCABULARY[given.size])
-    engine = TorchEngine(model, train_tokenizer(["words of a text"] * 20, 600), device, dtype)
+    engine = Generator(TorchEngine(model, device, dtype), train_tokenizer(["words of a text"] * 20, 600))
     asked = prompts(given.prompts, VOCABULARY[given.size])
     decoders = {
         "ours": lambda: ours(engine, asked, given.tokens, given.batch_tokens),
-        "peer": lambda: peer(engine.model, asked, given.tokens, given.rows),
+        "peer": lambda: peer(model.module, asked, given.tokens, given.rows),
     }
     for name, decode in decoders.items():
         print(f"warming up, {name}: {timed(decode)[0]:,.0f} tokens/s", flush=True)  # seen also if the rest is cut short

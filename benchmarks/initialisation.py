@@ -19,8 +19,9 @@ from t2t.config.run import OptimizerSettings
 from t2t.data.batch import Plan, Step
 from t2t.data.collate import collate
 from t2t.data.encode import Encoded, Encoder
+from t2t.engine.loss import TrainingModel
 from t2t.engine.optimizer import RoleScaledAdamW
-from t2t.model.backbone import build_from_scratch, token_nll
+from t2t.model.backbone import T5_IDS, build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
 from t2t.tasks.mixture import Mixture
 from t2t.tasks.task import load_task
@@ -58,10 +59,10 @@ def curve(init: str, seed: int, vocabulary: int, steps: Iterator[Step], updates:
     for number, step in enumerate(islice(steps, updates)):
         for unit in step.units:
             with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-                nats, _, _ = token_nll(model, collate(unit, lambda row: 1.0))
+                nats, _ = TrainingModel(model, 0.0, False)(collate(unit, T5_IDS, lambda row: 1.0))
             (nats / step.target_tokens).backward()
             losses.append(float(nats.detach()) / step.target_tokens)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(model.module.parameters(), 1.0)
         optimizer.set_rates(optimizer.torch.param_groups, min(1.0, (number + 1) / WARMUP))
         optimizer.torch.step()
         optimizer.torch.zero_grad()

@@ -37,7 +37,7 @@ from t2t.data.encode import Encoded
 from t2t.engine import distributed
 from t2t.engine.deepspeed import Engine
 from t2t.engine.deepspeed_file import read_deepspeed
-from t2t.model.backbone import build_from_scratch
+from t2t.model.backbone import T5_IDS, build_from_scratch
 from t2t.tasks.mixture import Mixture
 
 SIZES = {
@@ -76,7 +76,8 @@ def settings(precision: str, tokens: int) -> RunConfig:
 
 def ours(config: RunConfig, size: str, data: list[Encoded], device: torch.device, compiled: bool) -> Measure:
     """A function that trains for some seconds and gives useful tokens a second."""
-    model = build_from_scratch(SIZES[size], VOCABULARY[size]).to(device)
+    model = build_from_scratch(SIZES[size], VOCABULARY[size])
+    model.module.to(device)
     engine = Engine(model, config, read_deepspeed(config.deepspeed, config), [1.0], device)
     if compiled:
         engine.engine.compile(compile_kwargs={"dynamic": True})
@@ -98,7 +99,7 @@ def ours(config: RunConfig, size: str, data: list[Encoded], device: torch.device
 
 def loop(precision: str, size: str, data: list[Encoded], device: torch.device, rows: int) -> Measure:
     """The same of a plain loop."""
-    model = build_from_scratch(SIZES[size], VOCABULARY[size]).to(device)
+    model = build_from_scratch(SIZES[size], VOCABULARY[size]).module.to(device)
     model = model.to(torch.bfloat16) if precision == "bf16" else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
     random = np.random.default_rng(2)
@@ -123,7 +124,7 @@ def loop(precision: str, size: str, data: list[Encoded], device: torch.device, r
 
 def trainer(precision: str, size: str, data: list[Encoded], device: torch.device, rows: int) -> Measure:
     """The same of Seq2SeqTrainer with its defaults, but for the batch and the precision."""
-    model = build_from_scratch(SIZES[size], VOCABULARY[size]).to(device)
+    model = build_from_scratch(SIZES[size], VOCABULARY[size]).module.to(device)
     folder = tempfile.mkdtemp()
     for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):  # else it takes itself for one of several ranks and wraps in DDP
         os.environ.pop(name, None)
@@ -175,7 +176,7 @@ class _Clock(transformers.TrainerCallback):
 
 def padded(batch: list[Encoded]) -> dict[str, Tensor]:
     """A batch as transformers takes it."""
-    tensors = collate(batch, lambda row: 1.0)
+    tensors = collate(batch, T5_IDS, lambda row: 1.0)
     del tensors["weights"]
     return tensors
 

@@ -55,6 +55,10 @@ class Registry(Generic[T]):
             raise error(where, f"unknown {self.kind} {name!r}", did_you_mean(name, known))
         return self._items[name]
 
+    def knows(self, name: str) -> bool:
+        """True for a name that ``get`` gives."""
+        return name in self._items or self._load(name)
+
     def names(self) -> list[str]:
         """All names that t2t itself knows, sorted."""
         return sorted({*self._items, *self.elsewhere})

@@ -19,7 +19,8 @@ from t2t.authoring.check import check
 from t2t.config.template import read_template
 from t2t.data.counts import Counts
 from t2t.data.encode import Encoder
-from t2t.generation.torch_engine import Request, TorchEngine
+from t2t.generation.generator import Decoding, Generator, Request
+from t2t.generation.torch_engine import TorchEngine
 from t2t.linear.parsed import Parsed
 from t2t.linear.prompt import Prompt
 from t2t.linear.target import Target
@@ -262,8 +263,8 @@ def test_11_a_constraint_that_allows_no_token_ends_its_row_and_no_other() -> Non
     with pytest.raises(RuntimeError):
         peer([[], [5], [6]])
     shape = {"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2}
-    engine = TorchEngine(build_from_scratch(shape, len(tokenizer)), tokenizer)
-    first, second, third = engine.generate(requests, 30, 1000)
+    engine = Generator(TorchEngine(build_from_scratch(shape, len(tokenizer))), tokenizer)
+    first, second, third = engine.generate(requests, Decoding(30, 1000))
     assert (first.text, first.cut) == ("", True)
     assert second.text in ("storm", "calm")
     assert third.text in "the port"

@@ -11,10 +11,10 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from t2t.config.run import RunConfig
+from t2t.config.run import GenerateSettings, Lengths, RunConfig
 from t2t.data.encode import Encoder
 from t2t.errors import RunFileError
-from t2t.generation.torch_engine import Output, Request
+from t2t.generation.generator import Decoding, Output, Request
 from t2t.json_lines import json_line
 from t2t.linear.parsed import Issue, to_json
 from t2t.runs.prediction_lines import parse_line
@@ -22,7 +22,7 @@ from t2t.runs.rejects import set_aside
 from t2t.runs.run_files import prediction_file, prediction_name, whole_file
 from t2t.runs.run_tasks import answering_tasks
 from t2t.serving.answers import answer
-from t2t.serving.loading import load_engine
+from t2t.serving.loading import load_generator
 from t2t.structures import Example, Json
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
@@ -33,27 +33,19 @@ _SHOWN_EVERY = 500  # examples
 def generate(
     run_dir: str | Path,
     tasks: Sequence[Task],
-    splits: Sequence[str],
+    settings: GenerateSettings = GenerateSettings(),  # noqa: B008 (frozen)
+    lengths: Lengths = Lengths(),  # noqa: B008
     *,
-    limit: int | None = None,
-    prompt_limit: int = 512,
-    target_limit: int = 256,
-    batch_tokens: int = 32768,
-    num_beams: int = 1,
-    constrain: bool = True,
     device: str | None = None,
-    precision: str = "fp32",
     out: str | Path | None = None,
 ) -> dict[str, int]:
     """Write the predictions of the model in ``run_dir`` (or of a model directory) and count the lines of each file.
 
-    Every task is read in those of ``splits`` that it has, ``limit`` examples of each at most. The files stand in
-    ``out`` (default: run_dir) as ``prediction_file`` names them; a file appears when it is complete. ``constrain``:
-    outputs that do not parse strictly are decoded again under the grammar of the target, and their lines say
-    ``constrained``. ``batch_tokens``: rows of a batch times the longest prompt and ``target_limit`` (a beam is a row).
-    ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. ``precision``: fp32, bf16, or
-    auto, which is bf16 where the device multiplies it in hardware. The counts are named TASK, or TASK@SPLIT for other
-    splits than test. An example whose prompt does not fit with nothing left to shorten is a bad record.
+    Every task is read in those of ``settings.splits`` that it has. The files stand in ``out`` (default: run_dir) as
+    ``prediction_file`` names them; a file appears when it is complete. Lines of outputs that were decoded again under
+    the grammar of the target say ``constrained``. ``device``: by default the GPU if one is to be used (see
+    ``has_gpu``), else the CPU. The counts are named TASK, or TASK@SPLIT for other splits than test. An example whose
+    prompt does not fit with nothing left to shorten is a bad record.
 
     Raises:
         DataError: a bad record, where the template does not skip them.
@@ -62,9 +54,10 @@ def generate(
         RunFileError: a task has none of the splits.
     """
     directory = Path(run_dir)
-    wanted = _wanted(tasks, splits)
-    engine = load_engine(directory, device, precision)
-    encoder = Encoder(engine.tokenizer, prompt_limit, target_limit)
+    wanted = _wanted(tasks, settings.splits)
+    generator = load_generator(directory, device, settings.precision)
+    encoder = Encoder(generator.tokenizer, lengths.prompt, lengths.target)
+    decoding = Decoding(lengths.target, settings.tokens, settings.beams)
     counts: dict[str, int] = {}
     for task, split in wanted:
         name = prediction_name(task.name, split)
@@ -74,15 +67,9 @@ def generate(
             whole_file(prediction_file(root, task.name, split)) as file,
             tqdm(desc=f"generate {name}", unit=" inputs") as bar,
         ):
-            examples = islice(task.examples(split, bad), limit)
-            decode = partial(
-                engine.generate,
-                max_tokens=target_limit,
-                batch_tokens=batch_tokens,
-                num_beams=num_beams,
-                advance=bar.update,
-            )
-            counts[name] = _write_split(file, task, examples, encoder, decode, constrain, bar, bad)
+            examples = islice(task.examples(split, bad), settings.limit)
+            decode = partial(generator.generate, decoding=decoding, advance=bar.update)
+            counts[name] = _write_split(file, task, examples, encoder, decode, settings.constrain, bar, bad)
     return counts
 
 
@@ -98,14 +85,8 @@ def generate_run(run: RunConfig, types: str | None = None) -> dict[str, int]:
     return generate(
         run.directory,
         tasks if types is None else [task.with_types(words) for task in tasks],
-        run.generate.splits,
-        limit=run.generate.limit,
-        prompt_limit=run.lengths.prompt,
-        target_limit=run.lengths.target,
-        batch_tokens=run.generate.tokens,
-        num_beams=run.generate.beams,
-        constrain=run.generate.constrain,
-        precision=run.generate.precision,
+        run.generate,
+        run.lengths,
         out=None if types is None else run.directory / "types" / folder,
     )
 

@@ -56,9 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(given)
     if parsed.trust_python:
         trust_python()
-    if _wants_more_processes():
+    from t2t.config.run import load_run
+    from t2t.errors import InputError
+
+    try:
+        config = load_run(parsed.config, parsed.set)
+        _check_reach(config)
+    except InputError as error:
+        return _say(error, 2)
+    if _wants_more_processes():  # after the checks: a second launcher takes seconds
         _start_cpu_processes(given)
-    return run(parsed)
+    return _run(config)
 
 
 def _wants_more_processes() -> bool:
@@ -95,16 +103,8 @@ def _started() -> list[str]:
     return ["--module", MODULE] if __name__ == "__main__" else [sys.argv[0]]
 
 
-def run(parsed: argparse.Namespace) -> int:
-    """Train with parsed arguments, in a process of a group or alone; where training began the process ends here."""
-    from t2t.config.run import load_run
-    from t2t.errors import InputError
-
-    try:
-        config = load_run(parsed.config, parsed.set)
-        _check_reach(config)
-    except InputError as error:
-        return _say(error, 2)
+def _run(config: RunConfig) -> int:
+    """Train, in a process of a group or alone; where training began the process ends here."""
     from t2t.engine import distributed, lifetime
 
     lifetime.end_with_starters()

@@ -10,33 +10,34 @@ from torch import Tensor
 
 from t2t.data.batch import on_grid
 from t2t.data.encode import Encoded, Ids
+from t2t.model.seq2seq import IGNORED, SpecialIds
 
-IGNORED = -100
-_EOS = np.ones(1, dtype=np.int32)
 _NO_TARGET = np.full(1, IGNORED, dtype=np.int32)
-_DUMMY = Encoded("", 0, _EOS, _EOS)
-_FILLER = Encoded("", 0, _EOS, _NO_TARGET)
 _NEARLY = 0.75  # a unit so full is filled up
 
 
-def collate(rows: Sequence[Encoded], weigh: Callable[[Encoded], float], tokens: int = 0) -> dict[str, Tensor]:
-    """input_ids [b, s], attention_mask [b, s], labels [b, t] (int64; padded with 0, 0, -100), weights [b] (fp32).
+def collate(
+    rows: Sequence[Encoded], ids: SpecialIds, weigh: Callable[[Encoded], float], tokens: int = 0
+) -> dict[str, Tensor]:
+    """input_ids [b, s], attention_mask [b, s], labels [b, t] (int64; padded with the padding of ``ids``, 0, IGNORED),
+    weights [b] (fp32).
 
     ``weigh`` gives the weight of each target token of an example. No rows give a dummy: one short row of weight 0.
     s and t are multiples of GRID. A unit that is nearly as large as ``tokens`` positions allow is filled up with rows
     of weight 0 without a target, so that units of the same lengths have the same shape.
     """
     weights = [weigh(row) for row in rows] or [0.0]
-    rows = list(rows) or [_DUMMY]
+    end = np.full(1, ids.end, dtype=np.int32)
+    rows = list(rows) or [Encoded("", 0, end, end)]
     longest = np.array([max(len(row.input_ids) for row in rows), max(len(row.labels) for row in rows)])
     source, target = on_grid(longest).tolist()
     filled = tokens // (source + target)
     if _NEARLY * filled <= len(rows) < filled:
         weights += [0.0] * (filled - len(rows))
-        rows += [_FILLER] * (filled - len(rows))
+        rows += [Encoded("", 0, end, _NO_TARGET)] * (filled - len(rows))
     lengths = torch.tensor([len(row.input_ids) for row in rows])
     return {
-        "input_ids": _padded([row.input_ids for row in rows], 0, source),
+        "input_ids": _padded([row.input_ids for row in rows], ids.pad, source),
         "attention_mask": (torch.arange(source) < lengths[:, None]).long(),
         "labels": _padded([row.labels for row in rows], IGNORED, target),
         "weights": torch.tensor(weights, dtype=torch.float32),

@@ -11,7 +11,6 @@ import deepspeed
 import torch
 from deepspeed.utils import safe_get_full_fp32_param
 from torch import Tensor, nn
-from transformers import T5ForConditionalGeneration
 
 from t2t.config.run import RunConfig
 from t2t.data.batch import Step
@@ -20,18 +19,18 @@ from t2t.engine import distributed
 from t2t.engine.loss import TrainingModel, divisor, weigher
 from t2t.engine.optimizer import RoleScaledAdamW
 from t2t.engine.schedule import factor
-from t2t.model.kernels import fuse_kernels
+from t2t.model.seq2seq import Seq2Seq
 
 
 class Engine:
-    """A T5 under DeepSpeed. ``engine`` is DeepSpeed's own object, for checkpoints.
+    """A model under DeepSpeed. ``engine`` is DeepSpeed's own object, for checkpoints.
 
     ``settings``: of ``deepspeed.initialize``, nothing "auto"; ``shares``: of the tasks in the mixture.
     """
 
     def __init__(
         self,
-        model: T5ForConditionalGeneration,
+        model: Seq2Seq,
         config: RunConfig,
         settings: Mapping[str, Any],
         shares: Sequence[float],
@@ -39,10 +38,7 @@ class Engine:
     ) -> None:
         self.config, self.device, self.model = config, device, model
         self.stage = int(settings["zero_optimization"]["stage"])
-        if device.type == "cpu":
-            for part in (model, model.encoder, model.decoder):  # transformers 5.17 leaves the two stacks as they are
-                part.set_attn_implementation("eager")  # on CPUs 1.3 times as fast as sdpa, which builds a mask anew
-        fuse_kernels(model)
+        model.for_training(device)
         # DeepSpeed rounds the whole model to bf16; what is not trained has no fp32 master to come back from.
         self._frozen = {} if config.precision != "bf16" else _frozen(model)
         self.optimizer = RoleScaledAdamW(model, config.optimizer, device)
@@ -67,7 +63,7 @@ class Engine:
         nats, finite = 0.0, True
         with self._one_reduction():
             for place, rows in enumerate(units):
-                tensors = collate(rows, self._weigh, self.config.batch.tokens)
+                tensors = collate(rows, self.model.ids, self._weigh, self.config.batch.tokens)
                 unit = {name: tensor.to(self.device) for name, tensor in tensors.items()}
                 if not self._coalesces:
                     self.engine.set_gradient_accumulation_boundary(place == len(units) - 1)
@@ -85,7 +81,7 @@ class Engine:
         """
         nats, tokens = 0.0, 0
         for rows in step.of_rank(distributed.rank(), distributed.world_size()):
-            tensors = collate(rows, lambda row: 1.0, self.config.batch.tokens)
+            tensors = collate(rows, self.model.ids, lambda row: 1.0, self.config.batch.tokens)
             _, unit_nats = self.engine({name: tensor.to(self.device) for name, tensor in tensors.items()})
             nats, tokens = nats + float(unit_nats), tokens + sum(len(row.labels) for row in rows)
         return nats, tokens
@@ -120,7 +116,7 @@ class Engine:
 
         Every rank holds the reduced gradients whole then. Elsewhere DeepSpeed measures, and skips what is not finite.
         """
-        gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
+        gradients = [parameter.grad for parameter in self.model.parameters().values() if parameter.grad is not None]
         if self.stage or self.config.precision == "bf16" or not gradients:
             return None
         return float(torch.stack(torch._foreach_norm(gradients)).norm())
@@ -130,7 +126,7 @@ class Engine:
 
         With ``precision: bf16`` these are the fp32 weights that the optimiser updates, not their bf16 roundings.
         """
-        parameters = dict(self.model.named_parameters())
+        parameters = self.model.parameters()
         cut = list(parameters.values()) if self.stage == 3 else []
         whole: dict[str, Tensor] = {}
         with deepspeed.zero.GatheredParameters(cut, enabled=bool(cut)):
@@ -161,9 +157,9 @@ class Engine:
         return {half: full for halves, fulls in groups for half, full in zip(halves, fulls, strict=True)}
 
 
-def _frozen(model: nn.Module) -> dict[str, Tensor]:
+def _frozen(model: Seq2Seq) -> dict[str, Tensor]:
     """The weights that are not trained, on the CPU of the first rank, which saves them."""
     if distributed.rank():
         return {}
-    named = model.named_parameters()
+    named = model.parameters().items()
     return {name: weight.detach().cpu().clone() for name, weight in named if not weight.requires_grad}

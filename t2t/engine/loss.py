@@ -8,23 +8,23 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import T5ForConditionalGeneration
 
 from t2t.config.run import LossNorm
 from t2t.data.batch import Step
 from t2t.data.encode import Encoded
-from t2t.model.backbone import IGNORED, shift_right
+from t2t.model.seq2seq import IGNORED, Seq2Seq
 
 
 class TrainingModel(nn.Module):
-    """T5 with the loss inside its forward, so that ZeRO-3 gathers the head as well.
+    """A model with the loss inside its forward, so that ZeRO-3 gathers the head as well.
 
     Only positions that have a target reach the head: on padded units that saves a share of its cost.
     """
 
-    def __init__(self, model: T5ForConditionalGeneration, label_smoothing: float, autocast: bool) -> None:
+    def __init__(self, model: Seq2Seq, label_smoothing: float, autocast: bool) -> None:
         super().__init__()
-        self.model = model
+        self.model = model.module  # whose parameters DeepSpeed and its checkpoints know by this name
+        self._face = model
         self.label_smoothing = label_smoothing
         self.autocast = autocast
 
@@ -33,10 +33,10 @@ class TrainingModel(nn.Module):
 
         ``batch`` is a unit with the ``weights`` [b] of its examples' tokens; of weight 0 nothing counts.
         """
-        with self._precision(batch["input_ids"].device.type):
-            logits_nv = self._logits(batch)
         labels_bt = batch["labels"]
         kept_bt = labels_bt != IGNORED
+        with self._precision(batch["input_ids"].device.type):
+            logits_nv = self._face.logits_of(batch, kept_bt)
         logits_nv, targets_n = logits_nv.float(), labels_bt[kept_bt]
         loss_n = functional.cross_entropy(logits_nv, targets_n, reduction="none", label_smoothing=self.label_smoothing)
         weights_n = batch["weights"][:, None].expand_as(labels_bt)[kept_bt]
@@ -44,22 +44,6 @@ class TrainingModel(nn.Module):
         if self.label_smoothing:
             nats_n = functional.cross_entropy(logits_nv.detach(), targets_n, reduction="none")
         return (loss_n * weights_n).sum(), (nats_n * (weights_n > 0)).sum()
-
-    def _logits(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Logits of the n positions that have a target, [n, vocabulary]."""
-        model, mask_bs = self.model, batch["attention_mask"]
-        hidden_bsd = model.encoder(input_ids=batch["input_ids"], attention_mask=mask_bs)[0]
-        decoded_btd = model.decoder(
-            input_ids=shift_right(batch["labels"]),
-            encoder_hidden_states=hidden_bsd,
-            encoder_attention_mask=mask_bs,
-            use_cache=False,
-        )[0]
-        kept_nd = decoded_btd[batch["labels"] != IGNORED]
-        if model.config.scale_decoder_outputs:
-            kept_nd = kept_nd * model.config.d_model**-0.5
-        logits_nv: Tensor = model.lm_head(kept_nd)
-        return logits_nv
 
     def _precision(self, device: str) -> AbstractContextManager[object]:
         return torch.autocast(device, dtype=torch.bfloat16) if self.autocast else nullcontext()

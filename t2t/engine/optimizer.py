@@ -8,10 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
-from transformers import T5ForConditionalGeneration
 
 from t2t.config.run import OptimizerSettings
-from t2t.model.backbone import parameter_roles
+from t2t.model.seq2seq import Seq2Seq
 
 SMALLEST_RMS = 1e-3  # as in Adafactor (Shazeer & Stern 2018), so that zero parameters can leave zero
 
@@ -25,14 +24,13 @@ class RoleScaledAdamW:
 
     def __init__(
         self,
-        model: T5ForConditionalGeneration,
+        model: Seq2Seq,
         settings: OptimizerSettings,
         device: torch.device | str = "cpu",
     ) -> None:
         self.settings, self.device = settings, device
         self.roles = [
-            [parameter for _, parameter in named if parameter.requires_grad]
-            for named in parameter_roles(model).values()
+            [parameter for _, parameter in named if parameter.requires_grad] for named in model.roles().values()
         ]
         self.roles = [role for role in self.roles if role]
         self.torch = torch.optim.AdamW(

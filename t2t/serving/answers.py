@@ -8,7 +8,7 @@ from functools import partial
 from t2t.data.bounded import windows
 from t2t.data.encode import Encoder, Ids
 from t2t.errors import DataError
-from t2t.generation.torch_engine import Output, Request
+from t2t.generation.generator import Output, Request
 from t2t.structures import Example
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task

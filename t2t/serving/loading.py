@@ -9,10 +9,11 @@ from transformers.utils import logging
 
 from t2t.engine.distributed import has_gpu, multiplies_bf16
 from t2t.errors import InputError, RunDirectoryError
+from t2t.generation.generator import Generator
 from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import load_pretrained
 from t2t.model.peft import load_adapter
-from t2t.model.pretrained import check_ids
+from t2t.model.pretrained import Described, check_ids
 from t2t.model.tokenizer import load_tokenizer
 from t2t.registry import did_you_mean
 
@@ -27,7 +28,7 @@ def model_folder(directory: Path) -> Path:
     raise RunDirectoryError(str(directory), "no model/config.json", "train first, or name a directory with a model")
 
 
-def load_engine(directory: Path, device: str | None = None, precision: str = "fp32") -> TorchEngine:
+def load_generator(directory: Path, device: str | None = None, precision: str = "fp32") -> Generator:
     """The model and tokenizer of a run (its ``model/``) or of a model directory, ready to generate.
 
     ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. ``precision``: fp32, bf16, or
@@ -37,10 +38,10 @@ def load_engine(directory: Path, device: str | None = None, precision: str = "fp
     place = torch.device(device or ("cuda" if has_gpu() else "cpu"))
     dtype = _dtype(precision, place)
     model = model_folder(directory)
-    t5 = load_adapter(load_pretrained(model, dtype=dtype), model)
-    tokenizer = load_tokenizer(model, t5.config.vocab_size)
-    check_ids(str(model), tokenizer, t5.config)
-    return TorchEngine(t5, tokenizer, place, dtype)
+    face = load_adapter(load_pretrained(model, dtype=dtype), model)
+    tokenizer = load_tokenizer(model, face.vocabulary)
+    check_ids(str(model), tokenizer, Described(face.vocabulary, face.ids))
+    return Generator(TorchEngine(face, place, dtype), tokenizer)
 
 
 def _dtype(precision: str, device: torch.device) -> torch.dtype:

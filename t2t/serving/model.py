@@ -9,16 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from t2t.data.encode import Encoder
-from t2t.generation.torch_engine import TorchEngine
+from t2t.generation.generator import Decoding, Generator
 from t2t.linear.parsed import Issue, Parsed, to_json
 from t2t.serving.answers import Answers, answer
 from t2t.serving.inputs import as_examples, given_records, read_records
-from t2t.serving.loading import load_engine, model_folder
+from t2t.serving.loading import load_generator, model_folder
 from t2t.structures import Example, Json, Value
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.kept import Answerer, KeptTasks
-
-_BATCH_TOKENS = 32768
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +48,12 @@ class Model:
     ``model("atlas/ner_en", ["Ada moved to Oslo"])`` gives an Answer for each input, in their order.
     """
 
-    def __init__(self, engine: TorchEngine, tasks: KeptTasks, *, num_beams: int = 1, constrain: bool = True) -> None:
-        self._engine = engine
+    def __init__(self, generator: Generator, tasks: KeptTasks, *, num_beams: int = 1, constrain: bool = True) -> None:
+        self.generator = generator
         self._kept = tasks
         self._constrain = constrain
-        self._encoder = Encoder(engine.tokenizer, tasks.lengths.prompt, tasks.lengths.target)
-        self._decode = partial(
-            engine.generate, max_tokens=tasks.lengths.target, batch_tokens=_BATCH_TOKENS, num_beams=num_beams
-        )
+        self._encoder = Encoder(generator.tokenizer, tasks.lengths.prompt, tasks.lengths.target)
+        self._decode = partial(generator.generate, decoding=Decoding(tasks.lengths.target, beams=num_beams))
 
     @property
     def tasks(self) -> list[str]:
@@ -137,5 +133,5 @@ def load(
         RunDirectoryError: there is no model. InputError: it cannot be used, or keeps no tasks.
     """
     tasks = KeptTasks(model_folder(Path(folder)))
-    engine = load_engine(Path(folder), device, precision)
-    return Model(engine, tasks, num_beams=num_beams, constrain=constrain)
+    generator = load_generator(Path(folder), device, precision)
+    return Model(generator, tasks, num_beams=num_beams, constrain=constrain)

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 import deepspeed as deepspeed_library
 import torch
 import transformers
-from transformers import T5ForConditionalGeneration
 
 from t2t import __version__
 from t2t.config.run import RunConfig
@@ -20,9 +19,9 @@ from t2t.engine.deepspeed import Engine
 from t2t.engine.disk import whole_folder
 from t2t.engine.preflight import write_run_file
 from t2t.engine.trained_on import TrainedOn
-from t2t.model.backbone import copy_with, save_model
 from t2t.model.peft import Method, adapted, save_adapter
 from t2t.model.sayable import said_of
+from t2t.model.seq2seq import Seq2Seq
 from t2t.runs.rejects import count_bad
 from t2t.runs.run_files import write_json
 from t2t.structures import Json
@@ -68,7 +67,7 @@ def print_drawn(prepared: Prepared) -> None:
 def write_model(
     config: RunConfig,
     engine: Engine,
-    model: T5ForConditionalGeneration,
+    model: Seq2Seq,
     prepared: Prepared,
     method: Method | None = None,
     best: Mapping[str, Json] | None = None,
@@ -85,7 +84,7 @@ def write_model(
         return
     if best is not None:
         weights = best_weights(config.directory, int(best["step"])) or weights
-    fresh = copy_with(model.config, weights, lambda made: adapted(made, method))
+    fresh = model.copy_with(weights, lambda made: adapted(made, method))
     if method is not None and method.merges:
         with whole_folder(config.directory / "adapter") as folder:
             method.save(fresh, folder, config.model.source)
@@ -93,8 +92,8 @@ def write_model(
     with whole_folder(config.directory / "model") as folder:
         if method is not None and not method.merges:
             save_adapter(fresh, method, folder)
-            fresh = copy_with(model.config, method.plain(weights))
-        save_model(fresh, prepared.tokenizer, folder, config.lengths.target)
+            fresh = model.copy_with(method.plain(weights))
+        fresh.save(prepared.tokenizer, folder, config.lengths.target)
         (folder / FILE).write_text(keep(prepared.tasks, config.lengths, __version__), encoding="utf-8")
     shutil.rmtree(config.directory / BEST, ignore_errors=True)  # they are the model now
     distributed.barrier()
@@ -104,7 +103,7 @@ def write_facts(
     config: RunConfig,
     prepared: Prepared,
     plan: Plan,
-    model: T5ForConditionalGeneration,
+    model: Seq2Seq,
     end: Position,
     best: Mapping[str, Json] | None = None,
 ) -> None:
@@ -114,7 +113,7 @@ def write_facts(
     write_json(config.directory / "data.json", task_facts(prepared, plan, end))
     versions = {"t2t": __version__, "torch": torch.__version__, "transformers": transformers.__version__}
     facts = {
-        "parameters": sum(getattr(p, "ds_numel", p.numel()) for p in model.parameters()),
+        "parameters": sum(getattr(p, "ds_numel", p.numel()) for p in model.parameters().values()),
         "vocabulary": len(prepared.tokenizer),
         "steps": end.step,
         "tokens": end.tokens,

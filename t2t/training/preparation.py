@@ -23,7 +23,7 @@ from t2t.data.encode import Encoded, Encoder
 from t2t.engine.preflight import check_targets, check_vocabulary
 from t2t.engine.trained_on import kept_tokenizer
 from t2t.errors import DataError, InputError, RunFileError, TemplateError
-from t2t.model.pretrained import check_ids, read_config
+from t2t.model.pretrained import check_ids, describe
 from t2t.model.sayable import Vocabulary
 from t2t.model.tokenizer import load_tokenizer, train_tokenizer
 from t2t.tasks.mixture import Mixture, log_rate, relative
@@ -55,8 +55,8 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
     """
     folder, source = cache_folder(config), config.model.source
     with told_at(config, "model.from"):
-        pretrained = None if source is None else read_config(source, config.model.revision)
-    tokenizer = run_tokenizer(config, tasks, folder, None if pretrained is None else pretrained.vocab_size)
+        pretrained = None if source is None else describe(source, config.model.revision)
+    tokenizer = run_tokenizer(config, tasks, folder, None if pretrained is None else pretrained.vocabulary)
     check_ids(source or config.tokenizer.source or str(folder), tokenizer, pretrained)
     vocabulary = Vocabulary(tokenizer)
     check_vocabulary(tasks, vocabulary)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedTokenizerFast, T5ForConditionalGeneration
+from transformers import PreTrainedTokenizerFast
 
 from t2t.config.run import RunConfig
 from t2t.data.batch import Plan
@@ -24,6 +24,7 @@ from t2t.evaluation.evaluate import task_metrics
 from t2t.model.backbone import build_from_scratch, load_pretrained
 from t2t.model.freezing import freeze_parts
 from t2t.model.peft import Method, adapted, check_no_adapter, counts, read_method
+from t2t.model.seq2seq import Seq2Seq, SpecialIds
 from t2t.runs.run_tasks import load_tasks
 from t2t.structures import Json
 from t2t.tasks.task import Task
@@ -125,9 +126,7 @@ def _finished(config: RunConfig) -> Path:
     return config.directory
 
 
-def build_model(
-    config: RunConfig, tokenizer: PreTrainedTokenizerFast, method: Method | None = None
-) -> T5ForConditionalGeneration:
+def build_model(config: RunConfig, tokenizer: PreTrainedTokenizerFast, method: Method | None = None) -> Seq2Seq:
     """The model as training starts with it, what is frozen frozen, and what is added added."""
     torch.manual_seed(config.seed)
     if config.model.source is not None:
@@ -135,7 +134,7 @@ def build_model(
             check_no_adapter(config.model.source)
             model = load_pretrained(config.model.source, config.model.revision, dropout=config.model.dropout)
     else:
-        model = build_from_scratch(config.model.shape, len(tokenizer), config.seed)
+        model = build_from_scratch(config.model.shape, len(tokenizer), config.seed, SpecialIds.of(tokenizer))
     if config.freeze is not None:
         freeze_parts(model, config.freeze, config.where)
     torch.manual_seed(config.seed)

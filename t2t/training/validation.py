@@ -36,12 +36,12 @@ from t2t.engine.schedule import progress
 from t2t.engine.watching import Quiet, Seen
 from t2t.errors import RunFileError
 from t2t.evaluation.evaluate import HEALTH, task_metrics
+from t2t.generation.generator import Decoding, Generator
 from t2t.generation.torch_engine import TorchEngine
 from t2t.json_lines import json_line
 from t2t.linear.parsed import Issue, Parsed
 from t2t.metrics import Metric
 from t2t.metrics.base import stacked, value
-from t2t.model.backbone import copy_with
 from t2t.model.peft import Method, adapted
 from t2t.serving.answers import Answers, answer
 from t2t.structures import Example, Json
@@ -223,8 +223,8 @@ class Validation(Quiet):
     def _scores(self, whole: Mapping[str, Tensor]) -> dict[str, float]:
         """What the outputs of the first examples score, by TASK.METRIC, and the mean of the tasks' first metrics."""
         config = self.config
-        fresh = copy_with(self.engine.model.config, whole, lambda model: adapted(model, self.method))
-        generator = TorchEngine(fresh, self.prepared.tokenizer, self.engine.device)
+        fresh = self.engine.model.copy_with(whole, lambda model: adapted(model, self.method))
+        generator = Generator(TorchEngine(fresh, self.engine.device), self.prepared.tokenizer)
         encoder = Encoder(self.prepared.tokenizer, config.lengths.prompt, config.lengths.target)
         scores: dict[str, float] = {}
         shares = []
@@ -235,7 +235,7 @@ class Validation(Quiet):
                 task,
                 examples,
                 encoder,
-                lambda requests: generator.generate(requests, config.lengths.target, config.generate.tokens),
+                lambda requests: generator.generate(requests, Decoding(config.lengths.target, config.generate.tokens)),
                 False,
                 BadRecords("skip"),
             )

@@ -6,11 +6,12 @@ import pytest
 from t2t.commands import generate as runs
 from t2t.commands.generate import generate, generate_run, prediction_file
 from t2t.config import run as config
+from t2t.config.run import GenerateSettings, Lengths
 from t2t.engine.distributed import device_name
 from t2t.errors import DataError, InputError, RunDirectoryError, RunFileError
 from t2t.evaluation.evaluate import evaluate
-from t2t.generation.torch_engine import TorchEngine
-from t2t.model.backbone import build_from_scratch, save_model
+from t2t.generation.generator import Decoding, Generator
+from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
 from t2t.tasks.task import Task, load_task
 
@@ -42,7 +43,7 @@ def task(tmp_path: Path) -> Task:
 def run(tmp_path: Path) -> Path:
     tokenizer = train_tokenizer(["mood of: the sun shines ; glad sad"] * 10, 520)
     sizes = {"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2}
-    save_model(build_from_scratch(sizes, len(tokenizer)), tokenizer, tmp_path / "run" / "model")
+    build_from_scratch(sizes, len(tokenizer)).save(tokenizer, tmp_path / "run" / "model")
     return tmp_path / "run"
 
 
@@ -52,7 +53,17 @@ def lines(file: Path) -> list[dict]:
 
 def test_each_input_has_one_line_in_order(run: Path, task: Task, monkeypatch) -> None:
     monkeypatch.setattr("t2t.serving.answers.WINDOW", 2)
-    assert generate(run, [task], ["test", "valid"], target_limit=3) == {"mood/line": 3, "mood/line@valid": 3}
+    assert generate(
+        run,
+        [task],
+        GenerateSettings(
+            splits=(
+                "test",
+                "valid",
+            )
+        ),
+        Lengths(target=3),
+    ) == {"mood/line": 3, "mood/line@valid": 3}
     examples = list(task.examples("test"))
     found = lines(run / "predictions" / "mood" / "line.jsonl")
     assert [line["id"] for line in found] == [example.id for example in examples]
@@ -63,15 +74,15 @@ def test_each_input_has_one_line_in_order(run: Path, task: Task, monkeypatch) ->
 
 
 def test_value_and_issues_are_what_parsing_says(run: Path, task: Task, monkeypatch) -> None:
-    def said(self: TorchEngine, requests: list, max_tokens: int, *_rest: object, **_more: object) -> list:
+    def said(self: Generator, requests: list, decoding: Decoding, **_more: object) -> list:
         texts = ["glad", "nothing", "sad"]
         return [
-            runs.Output(request.id, (9,) * max_tokens, text, -0.5, text == "sad")
+            runs.Output(request.id, (9,) * decoding.max_tokens, text, -0.5, text == "sad")
             for request, text in zip(requests, texts, strict=True)
         ]
 
-    monkeypatch.setattr(TorchEngine, "generate", said)
-    generate(run, [task], ["test"])
+    monkeypatch.setattr(Generator, "generate", said)
+    generate(run, [task])
     glad, nothing, cut = lines(prediction_file(run, "mood/line", "test"))
     assert (glad["value"], glad["issues"], glad["score"]) == ("glad", [], -0.5)
     assert nothing["issues"]
@@ -81,35 +92,37 @@ def test_value_and_issues_are_what_parsing_says(run: Path, task: Task, monkeypat
 
 
 def test_outputs_that_are_not_strict_are_decoded_again(run: Path, task: Task) -> None:
-    generate(run, [task], ["test"], target_limit=12, constrain=False)
+    generate(run, [task], GenerateSettings(constrain=False), Lengths(target=12))
     free = lines(prediction_file(run, "mood/line", "test"))
     assert all(line["issues"] and "constrained" not in line for line in free)
-    generate(run, [task], ["test"], target_limit=12)
+    generate(run, [task], lengths=Lengths(target=12))
     found = lines(prediction_file(run, "mood/line", "test"))
     assert all(line["constrained"] is True and line["issues"] == [] for line in found)
     assert {line["value"] for line in found} <= {"glad", "sad"}
 
 
 def test_the_limit_and_another_folder(run: Path, task: Task, tmp_path: Path) -> None:
-    assert generate(run / "model", [task], ["test"], limit=2, target_limit=2, out=tmp_path / "out") == {"mood/line": 2}
+    assert generate(run / "model", [task], GenerateSettings(limit=2), Lengths(target=2), out=tmp_path / "out") == {
+        "mood/line": 2
+    }
     assert len(lines(tmp_path / "out" / "predictions" / "mood" / "line.jsonl")) == 2
 
 
 def test_a_failure_leaves_the_file_that_was_there(run: Path, task: Task, monkeypatch) -> None:
-    generate(run, [task], ["test"], target_limit=2)
+    generate(run, [task], lengths=Lengths(target=2))
     file = prediction_file(run, "mood/line", "test")
     before = file.read_bytes()
     monkeypatch.setattr(runs, "_line", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        generate(run, [task], ["test"], target_limit=2)
+        generate(run, [task], lengths=Lengths(target=2))
     assert file.read_bytes() == before
     assert [path.name for path in file.parent.iterdir()] == ["line.jsonl"]
 
 
 def test_generating_twice_gives_the_same_bytes(run: Path, task: Task) -> None:
-    generate(run, [task], ["test"], target_limit=4)
+    generate(run, [task], lengths=Lengths(target=4))
     first = prediction_file(run, "mood/line", "test").read_bytes()
-    generate(run, [task], ["test"], target_limit=4)
+    generate(run, [task], lengths=Lengths(target=4))
     assert prediction_file(run, "mood/line", "test").read_bytes() == first
 
 
@@ -128,8 +141,8 @@ def test_a_run_file_says_what_is_generated(run: Path, task: Task, tmp_path: Path
     constrained = config.load_run(file)
     assert generate_run(constrained) == {"mood/line@valid": 2}
     asked: list[str] = []
-    real = runs.load_engine
-    monkeypatch.setattr(runs, "load_engine", lambda *given: asked.append(given[2]) or real(*given))
+    real = runs.load_generator
+    monkeypatch.setattr(runs, "load_generator", lambda *given: asked.append(given[2]) or real(*given))
     generate_run(config.load_run(file, ["generate.precision=bf16"]))
     generate_run(constrained)
     assert asked == ["bf16", "fp32"]
@@ -167,7 +180,7 @@ def test_the_gpu_is_left_alone_where_training_leaves_it_alone(run: Path, monkeyp
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a GPU")
     monkeypatch.setenv("DS_ACCELERATOR", "cpu")
-    assert runs.load_engine(run).device.type == "cpu"
+    assert runs.load_generator(run).engine.device.type == "cpu"
     assert device_name().startswith("CPU, ")
     monkeypatch.delenv("DS_ACCELERATOR")
     assert device_name() == "a GPU"
@@ -176,24 +189,24 @@ def test_the_gpu_is_left_alone_where_training_leaves_it_alone(run: Path, monkeyp
 def test_a_model_with_other_special_ids_is_refused(run: Path) -> None:
     file = run / "model" / "config.json"
     good = json.loads(file.read_text())
-    for change, told in (({"decoder_start_token_id": 3}, "decoder start is 3"), ({"eos_token_id": 2}, "EOS is 2")):
+    for change, told in (({"pad_token_id": 3}, "pad is 3, the tok"), ({"eos_token_id": 2}, "EOS is 2, the tok")):
         file.write_text(json.dumps(good | change))
         with pytest.raises(InputError, match=told):
-            runs.load_engine(run)
+            runs.load_generator(run)
 
 
 def test_a_model_with_fewer_rows_than_the_tokenizer_has_ids_is_refused(run: Path) -> None:
     build = build_from_scratch({"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2}, 100)
-    build.save_pretrained(run / "model")
+    build.module.save_pretrained(run / "model")
     with pytest.raises(InputError, match="the model rows for 100"):
-        runs.load_engine(run)
+        runs.load_generator(run)
 
 
 def test_what_is_missing_is_said(run: Path, task: Task, tmp_path: Path) -> None:
     with pytest.raises(RunFileError, match=r"mood/line has none of \['dev'\]; use one of: "):
-        generate(run, [task], ["dev"])
+        generate(run, [task], GenerateSettings(splits=("dev",)))
     with pytest.raises(RunDirectoryError, match="no model/config"):
-        generate(tmp_path / "nothing", [task], ["test"])
+        generate(tmp_path / "nothing", [task])
 
 
 def test_a_prompt_that_does_not_fit_stops_or_is_set_aside(run: Path, task: Task, tmp_path: Path, capsys) -> None:
@@ -201,11 +214,11 @@ def test_a_prompt_that_does_not_fit_stops_or_is_set_aside(run: Path, task: Task,
     template = TEMPLATE.replace("shorten: {field: text, keep: start}\n", "")
     task.template.path.write_text(template)
     with pytest.raises(DataError, match=r"test\.tsv:2: mood/line: the prompt is longer than 64 tokens"):
-        generate(run, [load_task(str(task.template.path))], ["test"], target_limit=3, prompt_limit=64)
+        generate(run, [load_task(str(task.template.path))], lengths=Lengths(prompt=64, target=3))
     assert not prediction_file(run, "mood/line", "test").exists()
     task.template.path.write_text(template + "on_bad: skip\n")
     skips = load_task(str(task.template.path))
-    assert generate(run, [skips], ["test"], target_limit=3, prompt_limit=64) == {"mood/line": 2}
+    assert generate(run, [skips], lengths=Lengths(prompt=64, target=3)) == {"mood/line": 2}
     kept = [example.id for example in skips.examples("test") if len(example.fields["text"]) < 99]
     assert [line["id"] for line in lines(prediction_file(run, "mood/line", "test"))] == kept
     (bad,) = lines(run / "bad_records.jsonl")

@@ -7,6 +7,7 @@ import torch
 from t2t.data.batch import GRID, Plan, Step, cut_units, on_grid
 from t2t.data.collate import collate
 from t2t.data.encode import Encoded
+from t2t.model.backbone import T5_IDS
 from t2t.tasks.mixture import Mixture
 
 
@@ -93,7 +94,7 @@ def test_tokens_are_counted_without_padding() -> None:
 
 
 def test_collate_pads_to_the_grid() -> None:
-    batch = collate([encoded("a", 0, 5, 1), encoded("b", 1, 1, 2)], lambda row: 1.0 + row.task_index)
+    batch = collate([encoded("a", 0, 5, 1), encoded("b", 1, 1, 2)], T5_IDS, lambda row: 1.0 + row.task_index)
     assert batch["input_ids"].tolist() == [[5] * 5 + [0] * 3, [5] + [0] * 7]
     assert batch["attention_mask"].tolist() == [[1] * 5 + [0] * 3, [1] + [0] * 7]
     assert batch["labels"].tolist() == [[5] + [-100] * 7, [5, 5] + [-100] * 6]
@@ -101,20 +102,20 @@ def test_collate_pads_to_the_grid() -> None:
 
 
 def test_no_rows_are_a_dummy_of_weight_zero() -> None:
-    batch = collate([], lambda row: 1.0)
+    batch = collate([], T5_IDS, lambda row: 1.0)
     assert torch.equal(batch["weights"], torch.zeros(1))
     assert batch["labels"].tolist() == [[1] + [-100] * 7]
 
 
 def test_a_unit_that_is_nearly_full_is_filled_up_with_rows_that_count_nothing() -> None:
     rows = [encoded(str(number), 0, 6, 3) for number in range(8)]  # 8 + 8 positions a row
-    batch = collate(rows, lambda row: 1.0, tokens=160)
+    batch = collate(rows, T5_IDS, lambda row: 1.0, tokens=160)
     assert batch["input_ids"].shape == (10, 8)
     assert batch["weights"].tolist() == [1.0] * 8 + [0.0] * 2
     assert (batch["labels"][8:] == -100).all()
     assert batch["attention_mask"][8:].sum(dim=1).tolist() == [1, 1]
-    assert collate(rows[:7], lambda row: 1.0, tokens=160)["input_ids"].shape == (7, 8)
-    assert collate(rows, lambda row: 1.0, tokens=120)["input_ids"].shape == (8, 8)
+    assert collate(rows[:7], T5_IDS, lambda row: 1.0, tokens=160)["input_ids"].shape == (7, 8)
+    assert collate(rows, T5_IDS, lambda row: 1.0, tokens=120)["input_ids"].shape == (8, 8)
 
 
 def test_units_have_few_shapes() -> None:
@@ -124,7 +125,7 @@ def test_units_have_few_shapes() -> None:
     shapes: dict[tuple[int, ...], int] = {}
     for unit in cut_units(prompts, targets, 1200):
         rows = [encoded("", 0, int(prompts[place]), int(targets[place])) for place in unit]
-        shape = tuple(collate(rows, lambda row: 1.0, 1200)["input_ids"].shape)
+        shape = tuple(collate(rows, T5_IDS, lambda row: 1.0, 1200)["input_ids"].shape)
         shapes[shape] = shapes.get(shape, 0) + 1
     repeated = sum(count for count in shapes.values() if count > 1)
     assert repeated > 0.8 * sum(shapes.values())

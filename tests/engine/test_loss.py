@@ -5,7 +5,8 @@ from t2t.data.batch import Step
 from t2t.data.collate import collate
 from t2t.data.encode import Encoded
 from t2t.engine.loss import TrainingModel, divisor, weigher
-from t2t.model.backbone import build_from_scratch, token_nll
+from t2t.model.backbone import T5_IDS, build_from_scratch
+from tests.models import token_nll
 
 SPEC = {"d_model": 16, "d_kv": 4, "d_ff": 32, "num_layers": 1, "num_decoder_layers": 2, "num_heads": 4}
 
@@ -22,7 +23,7 @@ def rows() -> list[Encoded]:
 @pytest.mark.parametrize("tied", [True, False])
 def test_it_is_the_negative_log_likelihood_of_the_whole_model(tied: bool) -> None:
     model = build_from_scratch({**SPEC, "tied": tied}, 40, 1)
-    batch = collate(rows(), lambda row: 1.0)
+    batch = collate(rows(), T5_IDS, lambda row: 1.0)
     with torch.no_grad():
         nll, _, per_example = token_nll(model, batch)
     loss, nats = TrainingModel(model, 0.0, False)(batch)
@@ -36,7 +37,7 @@ def test_it_is_the_negative_log_likelihood_of_the_whole_model(tied: bool) -> Non
 
 def test_label_smoothing_changes_what_is_trained_and_not_what_is_told() -> None:
     model = build_from_scratch(SPEC, 40, 1)
-    batch = collate(rows(), lambda row: 1.0)
+    batch = collate(rows(), T5_IDS, lambda row: 1.0)
     plain, nats = TrainingModel(model, 0.0, False)(batch)
     smooth, told = TrainingModel(model, 0.2, False)(batch)
     assert float(told) == pytest.approx(float(nats), rel=1e-6)
@@ -44,7 +45,7 @@ def test_label_smoothing_changes_what_is_trained_and_not_what_is_told() -> None:
 
 
 def test_autocast_gives_fp32_sums() -> None:
-    loss, nats = TrainingModel(build_from_scratch(SPEC, 40, 1), 0.0, True)(collate(rows(), lambda row: 1.0))
+    loss, nats = TrainingModel(build_from_scratch(SPEC, 40, 1), 0.0, True)(collate(rows(), T5_IDS, lambda row: 1.0))
     assert loss.dtype == nats.dtype == torch.float32
 
 

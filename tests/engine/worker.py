@@ -92,7 +92,7 @@ def masters(run: RunConfig, device: torch.device) -> dict[str, bool]:
     for number in range(STEPS):
         made.gradients(step(number, 2))
         made.update(number, 0.1)
-    found, parameters = made.weights_for_use(), dict(made.model.named_parameters())
+    found, parameters = made.weights_for_use(), made.model.parameters()
     cut = list(parameters.values()) if made.stage == 3 else []
     with deepspeed.zero.GatheredParameters(cut, enabled=bool(cut)):
         if found is None:
@@ -135,7 +135,7 @@ def broken(folder: Path, device: torch.device) -> bool:
     """Whether a NaN among the weights goes unnoticed."""
     made = engine(config(folder), device)
     with torch.no_grad():
-        made.model.shared.weight[3:] = float("nan")
+        made.model.module.shared.weight[3:] = float("nan")
     return made.gradients(step(0, 2))[1]
 
 
@@ -160,10 +160,10 @@ def exploding(folder: Path, device: torch.device) -> dict[str, list[object]]:
         run = config(folder, f"deepspeed=ds_configs/zero{stage}.json", f"precision={precision}", "schedule.steps=2")
         made, place, kept = engine(run, device), folder / name, []
         place.mkdir(exist_ok=True)
-        forward = made.model.lm_head.forward
+        forward = made.model.module.lm_head.forward
 
         def explode(made: Engine = made, forward: Callable[..., torch.Tensor] = forward) -> None:
-            made.model.lm_head.forward = lambda hidden: Exploding.apply(forward(hidden))  # type: ignore[method-assign]
+            made.model.module.lm_head.forward = lambda hidden: Exploding.apply(forward(hidden))  # type: ignore[method-assign]
 
         said = ""
         try:
@@ -225,7 +225,7 @@ def looped(folder: Path, device: torch.device) -> dict[str, object]:
 
     def spoil() -> None:
         with torch.no_grad():
-            spoilt.engine.model.shared.weight[3:] = float("nan")
+            spoilt.engine.model.module.shared.weight[3:] = float("nan")
 
     spoilt, place = loop("spoilt", Endless(1, spoil))
     try:

@@ -16,16 +16,19 @@ from transformers import PreTrainedTokenizerFast
 
 from t2t.errors import InputError
 from t2t.generation.constrain import Constrainer, Guide, Trie
-from t2t.generation.torch_engine import EOS, Output, Request, TorchEngine
+from t2t.generation.engine import Search
+from t2t.generation.generator import Decoding, Generator, Output, Request
+from t2t.generation.torch_engine import TorchEngine
 from t2t.linear.admission import admits, without_repeats
 from t2t.linear.grammar import Grammar
 from t2t.linear.parsed import Parsed
 from t2t.linear.target import Target
-from t2t.model.backbone import build_from_scratch, token_nll
+from t2t.model.backbone import T5_IDS, build_from_scratch
 from t2t.model.tokenizer import decode_text, encode_texts, load_tokenizer, train_tokenizer
 from t2t.structures import Json, Record
 from t2t.tasks.sources import data_dir
 from tests.linear.grammar_samples import sample
+from tests.models import token_nll
 
 LABELS = {"per": "person", "loc": "location", "creative-work": "creative work"}
 SENTENCE = "Ada Lovelace met Ada ; in  Paris = café | 北京 ．\u0301 İ \n \u2581 \ufdd0 #2 none 😀"
@@ -303,16 +306,17 @@ def test_a_tokenizer_of_another_kind_is_refused() -> None:
         Constrainer(words)
 
 
+EOS = T5_IDS.end
 SPEC = {"d_model": 32, "d_kv": 16, "d_ff": 32, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2}
 
 
-def random_engine(seed: int = 0) -> TorchEngine:
+def random_engine(seed: int = 0) -> Generator:
     torch.manual_seed(seed)
     model = build_from_scratch(SPEC, len(trained()))
     with torch.no_grad():
-        for parameter in model.parameters():
+        for parameter in model.module.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.5)
-    return TorchEngine(model, trained())
+    return Generator(TorchEngine(model), trained())
 
 
 def ask(prompt: str, tree: Target, fields: Record) -> Request:
@@ -322,7 +326,7 @@ def ask(prompt: str, tree: Target, fields: Record) -> Request:
 @pytest.mark.parametrize("name", TREES)
 def test_outputs_of_random_weights_always_parse(name: str) -> None:
     requests = [ask(f"find {number}", TREES[name], WHERE) for number in range(6)]
-    for output in random_engine().generate(requests, 60, 200):
+    for output in random_engine().generate(requests, Decoding(60, 200)):
         assert output.constrained
         assert not output.cut
         assert output.ids[-1] == EOS
@@ -332,28 +336,28 @@ def test_outputs_of_random_weights_always_parse(name: str) -> None:
 
 def test_what_the_limit_would_cut_is_closed_in_time_or_flagged() -> None:
     requests = [ask(f"find {number}", TREES["spans"], WHERE) for number in range(8)]
-    outputs = random_engine(1).generate(requests, 40, 500)
+    outputs = random_engine(1).generate(requests, Decoding(40, 500))
     assert any(output.closed for output in outputs)
     assert all(len(output.ids) <= 40 and strict(TREES["spans"].parse(output.text, WHERE)) for output in outputs)
-    assert all(output.cut and not output.closed for output in random_engine(1).generate(requests, 2, 500))
+    assert all(output.cut and not output.closed for output in random_engine(1).generate(requests, Decoding(2, 500)))
 
 
 def test_a_dead_end_ends_its_row_alone() -> None:
     nowhere = target({"span_of": "nothing", "gold": "x"})
     requests = [ask("one", nowhere, WHERE), ask("two", TREES["label"], WHERE), ask("three", nowhere, WHERE)]
-    first, second, third = random_engine().generate(requests, 20, 500)
+    first, second, third = random_engine().generate(requests, Decoding(20, 500))
     assert first == Output("one", (), "", 0.0, cut=True, constrained=True)
     assert third.cut
     assert not second.cut
 
 
-def t5_engine() -> TorchEngine:
+def t5_engine() -> Generator:
     torch.manual_seed(0)
     model = build_from_scratch({**SPEC, "d_model": 16}, 32128)
     with torch.no_grad():
-        for parameter in model.parameters():
+        for parameter in model.module.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.5)
-    return TorchEngine(model, t5(None)[0])
+    return Generator(TorchEngine(model), t5(None)[0])
 
 
 @with_t5
@@ -362,7 +366,7 @@ def test_what_t5_cannot_say_at_all_is_flagged() -> None:
     ids = encode_texts(t5(None)[0], ["one"])[0]
     fields = [{"options": ["二", "三"]}, {"options": ["二", "three"]}]
     requests = [Request(str(n), ids, partial(tree.grammar, record)) for n, record in enumerate(fields)]
-    nothing, three = t5_engine().generate(requests, 20, 500)
+    nothing, three = t5_engine().generate(requests, Decoding(20, 500))
     assert (nothing.text, nothing.unsayable, nothing.cut) == ("<unk>", True, False)
     assert (three.text, three.unsayable) == ("three", False)
 
@@ -378,13 +382,13 @@ def test_free_rows_with_unknown_are_accepted_where_the_masks_let_them_through(mo
     monkeypatch.setattr(TorchEngine, "_greedy", said)
     tree, fields = target(spans("t")), {"t": "Dvořák in 北京"}
     batch = [Request(str(n), rows[0], lambda: tree.grammar(fields)) for n in range(3)]
-    assert engine._strict(batch, engine._batch(batch, 20)) == [True, False, False]
+    assert engine._accepted(batch, engine._freely(batch, Search(20))) == [True, False, False]
 
 
 def test_requests_without_a_constraint_are_left_alone() -> None:
     engine = random_engine()
     free = [Request(f"find {n}", encode_texts(trained(), [f"find {n}"])[0]) for n in range(4)]
-    assert engine.generate(free, 8, 500) == engine.generate([*free], 8, 500)
+    assert engine.generate(free, Decoding(8, 500)) == engine.generate([*free], Decoding(8, 500))
     assert "_constrainer" not in vars(engine)
 
 
@@ -397,12 +401,12 @@ def mentions(number: int) -> tuple[str, Record, Json]:
 
 
 @cache
-def half_trained() -> tuple[TorchEngine, list[Request]]:
+def half_trained() -> tuple[Generator, list[Request]]:
     """An engine that was taught right outputs for most of its requests and a wrong one for the others."""
     tree = TREES["spans"]
     torch.manual_seed(0)
     model = build_from_scratch({**SPEC, "d_model": 48}, len(trained()))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    optimizer = torch.optim.AdamW(model.module.parameters(), lr=5e-3)
     asked = [mentions(number) for number in range(30)]
     said = [tree.render(gold, fields) if row % 3 else "Adam=persons" for row, (_, fields, gold) in enumerate(asked)]
     inputs = encode_texts(trained(), [prompt for prompt, _, _ in asked])
@@ -417,7 +421,7 @@ def half_trained() -> tuple[TorchEngine, list[Request]]:
         optimizer.zero_grad()
         (nll / tokens).backward()
         optimizer.step()
-    return TorchEngine(model, trained()), [ask(prompt, tree, fields) for prompt, fields, _ in asked]
+    return Generator(TorchEngine(model), trained()), [ask(prompt, tree, fields) for prompt, fields, _ in asked]
 
 
 def padded(rows: list[list[int]], value: int) -> torch.Tensor:
@@ -426,8 +430,8 @@ def padded(rows: list[list[int]], value: int) -> torch.Tensor:
 
 def test_accepted_rows_are_those_of_free_decoding() -> None:
     engine, requests = half_trained()
-    free = engine.generate([Request(request.id, request.prompt_ids) for request in requests], 40, 300)
-    outputs = engine.generate(requests, 40, 300)
+    free = engine.generate([Request(request.id, request.prompt_ids) for request in requests], Decoding(40, 300))
+    outputs = engine.generate(requests, Decoding(40, 300))
     accepted = [(output, other) for output, other in zip(outputs, free, strict=True) if not output.constrained]
     assert 0 < len(accepted) < len(requests)
     assert all(output == other for output, other in accepted)
@@ -435,9 +439,9 @@ def test_accepted_rows_are_those_of_free_decoding() -> None:
 
 def test_optimistic_decoding_gives_what_constraining_every_row_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     engine, requests = half_trained()
-    outputs = engine.generate(requests, 40, 300)
-    monkeypatch.setattr(TorchEngine, "_strict", lambda self, batch, outputs: [False] * len(batch))
-    always = engine.generate(requests, 40, 300)
+    outputs = engine.generate(requests, Decoding(40, 300))
+    monkeypatch.setattr(Generator, "_accepted", lambda self, batch, outputs: [False] * len(batch))
+    always = engine.generate(requests, Decoding(40, 300))
     assert [output.ids for output in outputs] == [output.ids for output in always]
     assert [o.score for o in outputs] == pytest.approx([o.score for o in always], abs=1e-4)
 
@@ -445,5 +449,5 @@ def test_optimistic_decoding_gives_what_constraining_every_row_gives(monkeypatch
 def test_progress_counts_each_request_once() -> None:
     engine, requests = half_trained()
     done: list[int] = []
-    engine.generate(requests, 40, 300, advance=done.append)
+    engine.generate(requests, Decoding(40, 300), advance=done.append)
     assert sum(done) == len(requests)

@@ -3,9 +3,12 @@ import torch
 from torch.nn import functional
 
 from t2t.generation import torch_engine
-from t2t.generation.torch_engine import Output, Request, TorchEngine
-from t2t.model.backbone import build_from_scratch, token_nll
+from t2t.generation.engine import Decoded, Search
+from t2t.generation.generator import Decoding, Generator, Request
+from t2t.generation.torch_engine import TorchEngine
+from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
+from tests.models import token_nll
 
 TOKENIZER = train_tokenizer(["the storm closed the port"] * 20, 520)
 SPEC = {"d_model": 48, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_decoder_layers": 2, "num_heads": 3}
@@ -13,10 +16,10 @@ LIMIT = 24
 FIRST = 300  # the ids FIRST + 1 .. FIRST + LIMIT count down to the end
 
 
-def countdown(tied: bool) -> TorchEngine:
+def countdown(tied: bool) -> Generator:
     """An engine that was taught to count down from the prompt's number, so that rows end at different lengths."""
     model = build_from_scratch({**SPEC, "gated": True, "tied": tied}, len(TOKENIZER))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    optimizer = torch.optim.AdamW(model.module.parameters(), lr=3e-3)
     starts = torch.arange(1, LIMIT)
     labels = torch.full((len(starts), LIMIT), -100)
     for row, start in enumerate(starts.tolist()):
@@ -29,11 +32,11 @@ def countdown(tied: bool) -> TorchEngine:
         optimizer.zero_grad()
         (nll / tokens).backward()
         optimizer.step()
-    return TorchEngine(model, TOKENIZER)
+    return Generator(TorchEngine(model), TOKENIZER)
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["tied", "untied"])
-def engine(request) -> TorchEngine:
+def engine(request) -> Generator:
     return countdown(request.param)
 
 
@@ -45,95 +48,95 @@ def requests(count: int = 40) -> list[Request]:
     ]
 
 
-def by_generate(engine: TorchEngine, request: Request, max_tokens: int) -> list[int]:
+def by_generate(engine: Generator, request: Request, max_tokens: int) -> list[int]:
     ids = torch.tensor([list(request.prompt_ids)])
-    row = engine.model.generate(
+    row = engine.engine.model.module.generate(
         input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_tokens, num_beams=1, do_sample=False
     )[0, 1:].tolist()
     return row[: row.index(1) + 1] if 1 in row else row
 
 
 @pytest.mark.parametrize("budget", [12, 400, 10_000])
-def test_greedy_equals_transformers_row_by_row_in_the_order_of_the_input(engine: TorchEngine, budget: int) -> None:
+def test_greedy_equals_transformers_row_by_row_in_the_order_of_the_input(engine: Generator, budget: int) -> None:
     asked = requests()
-    outputs = engine.generate(asked, LIMIT, budget)
+    outputs = engine.generate(asked, Decoding(LIMIT, budget))
     assert [output.id for output in outputs] == [request.id for request in asked]
     assert [list(output.ids) for output in outputs] == [by_generate(engine, request, LIMIT) for request in asked]
     assert len({len(output.ids) for output in outputs}) > 5
 
 
 @pytest.mark.parametrize("share", [0.0001, 2.0])
-def test_ended_rows_leave_the_batch_without_a_trace(engine: TorchEngine, share: float, monkeypatch) -> None:
-    expected = engine.generate(requests(), LIMIT, 10_000)
+def test_ended_rows_leave_the_batch_without_a_trace(engine: Generator, share: float, monkeypatch) -> None:
+    expected = engine.generate(requests(), Decoding(LIMIT, 10_000))
     monkeypatch.setattr(torch_engine, "_ENDED_SHARE", share)
-    outputs = engine.generate(requests(), LIMIT, 10_000)
+    outputs = engine.generate(requests(), Decoding(LIMIT, 10_000))
     assert [output.ids for output in outputs] == [output.ids for output in expected]
     assert [o.score for o in outputs] == pytest.approx([o.score for o in expected], abs=1e-5)
 
 
 @pytest.mark.parametrize("beams", [1, 3])
-def test_the_score_is_the_mean_log_probability_with_eos(engine: TorchEngine, beams: int) -> None:
-    for request, output in zip(requests(12), engine.generate(requests(12), LIMIT, 600, num_beams=beams), strict=True):
+def test_the_score_is_the_mean_log_probability_with_eos(engine: Generator, beams: int) -> None:
+    for request, output in zip(requests(12), engine.generate(requests(12), Decoding(LIMIT, 600, beams)), strict=True):
         ids = torch.tensor([list(request.prompt_ids)])
         labels = torch.tensor([list(output.ids)])
         batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
         with torch.no_grad():
-            nll, tokens, _ = token_nll(engine.model, batch)
+            nll, tokens, _ = token_nll(engine.engine.model, batch)
         assert int(tokens) == len(output.ids)
         assert output.score == pytest.approx(-float(nll / tokens), abs=1e-4)
 
 
-def test_beams_find_what_is_at_least_as_likely(engine: TorchEngine) -> None:
-    greedy = engine.generate(requests(12), LIMIT, 1000)
-    beams = engine.generate(requests(12), LIMIT, 1000, num_beams=4)
+def test_beams_find_what_is_at_least_as_likely(engine: Generator) -> None:
+    greedy = engine.generate(requests(12), Decoding(LIMIT, 1000))
+    beams = engine.generate(requests(12), Decoding(LIMIT, 1000, 4))
     assert [output.id for output in beams] == [output.id for output in greedy]
     assert sum(o.score for o in beams) >= sum(o.score for o in greedy) - 1e-4
 
 
 @pytest.mark.parametrize("beams", [2, 4])
-def test_beams_find_what_transformers_finds(engine: TorchEngine, beams: int) -> None:
+def test_beams_find_what_transformers_finds(engine: Generator, beams: int) -> None:
     asked = requests(12)
-    for request, output in zip(asked, engine.generate(asked, LIMIT, 1000, num_beams=beams), strict=True):
+    for request, output in zip(asked, engine.generate(asked, Decoding(LIMIT, 1000, beams)), strict=True):
         ids = torch.tensor([list(request.prompt_ids)])
-        found = engine.model.generate(
+        found = engine.engine.model.module.generate(
             input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=LIMIT, num_beams=beams, do_sample=False
         )[0, 1:].tolist()
         assert list(output.ids) == found[: found.index(1) + 1 if 1 in found else None]
 
 
-def test_an_output_without_eos_is_cut(engine: TorchEngine) -> None:
-    whole = engine.generate(requests(), LIMIT, 1000)
-    short = engine.generate(requests(), 5, 1000)
+def test_an_output_without_eos_is_cut(engine: Generator) -> None:
+    whole = engine.generate(requests(), Decoding(LIMIT, 1000))
+    short = engine.generate(requests(), Decoding(5, 1000))
     assert any(output.cut for output in short)
     for output, full in zip(short, whole, strict=True):
         assert output.ids == full.ids[:5]
         assert output.cut == (1 not in output.ids)
 
 
-def test_text_is_decoded_without_eos_and_with_unk(engine: TorchEngine, monkeypatch) -> None:
+def test_text_is_decoded_without_eos_and_with_unk(engine: Generator, monkeypatch) -> None:
     ids = [*TOKENIZER("the port")["input_ids"][:-1], 2, 1]
     steps = iter(ids)
 
     def next_token(last_b: torch.Tensor, *_rest: object) -> torch.Tensor:
         return functional.one_hot(torch.full_like(last_b, next(steps)), len(TOKENIZER)).float()
 
-    monkeypatch.setattr(engine, "_step", next_token)
-    (output,) = engine.generate([Request("a", [5, 1])], LIMIT, 100)
+    monkeypatch.setattr(engine.engine.model, "step", next_token)
+    (output,) = engine.generate([Request("a", [5, 1])], Decoding(LIMIT, 100))
     assert output.ids == tuple(ids)
     assert output.text == "the port<unk>"
 
 
-def test_progress_counts_every_request_once(engine: TorchEngine) -> None:
+def test_progress_counts_every_request_once(engine: Generator) -> None:
     done: list[int] = []
-    engine.generate(requests(), LIMIT, 50, advance=done.append)
+    engine.generate(requests(), Decoding(LIMIT, 50), advance=done.append)
     assert sum(done) == 40
     assert len(done) > 1
-    assert engine.generate([], LIMIT, 50) == []
+    assert engine.generate([], Decoding(LIMIT, 50)) == []
 
 
 def test_bf16_runs() -> None:
-    small = TorchEngine(build_from_scratch(SPEC, len(TOKENIZER)), TOKENIZER, dtype=torch.bfloat16)
-    outputs = small.generate(requests(3), 4, 100)
+    small = Generator(TorchEngine(build_from_scratch(SPEC, len(TOKENIZER)), dtype=torch.bfloat16), TOKENIZER)
+    outputs = small.generate(requests(3), Decoding(4, 100))
     assert all(len(output.ids) <= 4 and output.score < 0 for output in outputs)
 
 
@@ -141,22 +144,22 @@ def test_bf16_runs() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_a_gpu_gives_what_the_cpu_gives() -> None:
     engine = countdown(True)
-    expected = engine.generate(requests(), LIMIT, 1000)
-    outputs = TorchEngine(engine.model, TOKENIZER, "cuda").generate(requests(), LIMIT, 1000)
+    expected = engine.generate(requests(), Decoding(LIMIT, 1000))
+    outputs = Generator(TorchEngine(engine.engine.model, "cuda"), TOKENIZER).generate(requests(), Decoding(LIMIT, 1000))
     assert [output.ids for output in outputs] == [output.ids for output in expected]
 
 
 @pytest.mark.parametrize("beams", [1, 2])
 def test_rows_with_prompt_and_output_stay_within_the_budget(
-    engine: TorchEngine, beams: int, monkeypatch: pytest.MonkeyPatch
+    engine: Generator, beams: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    decode = TorchEngine._batch
+    decode = TorchEngine.decode
 
-    def sized(self: TorchEngine, batch: list[Request], max_tokens: int, num_beams: int = 1) -> list[Output]:
-        sizes.append(len(batch) * num_beams * (max(len(one.prompt_ids) for one in batch) + max_tokens))
-        return decode(self, batch, max_tokens, num_beams)
+    def sized(self: TorchEngine, prompts: list[list[int]], search: Search) -> list[Decoded]:
+        sizes.append(len(prompts) * search.beams * (max(map(len, prompts)) + search.max_tokens))
+        return decode(self, prompts, search)
 
-    monkeypatch.setattr(TorchEngine, "_batch", sized)
-    engine.generate(requests(), LIMIT, 600, num_beams=beams)
+    monkeypatch.setattr(TorchEngine, "decode", sized)
+    engine.generate(requests(), Decoding(LIMIT, 600, beams))
     assert 500 < max(sizes) <= 600

@@ -1,6 +1,7 @@
 import torch
 
-from t2t.model.backbone import build_from_scratch, token_nll
+from t2t.model.backbone import build_from_scratch
+from tests.models import token_nll
 
 SHAPE = {"d_model": 48, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_decoder_layers": 2, "num_heads": 3}
 
@@ -8,7 +9,7 @@ SHAPE = {"d_model": 48, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_decoder_la
 def copying_loss(init: str, updates: int) -> float:
     """The mean loss of the last updates of learning to copy random strings of 300 symbols."""
     torch.manual_seed(0)
-    model = build_from_scratch({**SHAPE, "init": init}, 320, seed=1)
+    model = build_from_scratch({**SHAPE, "init": init}, 320, seed=1).module
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.0)
     generator = torch.Generator().manual_seed(7)
     losses = []
@@ -28,7 +29,7 @@ def test_copying_is_learned_much_sooner() -> None:
 
 
 def test_scales_are_those_of_t5() -> None:
-    ours, theirs = (build_from_scratch({**SHAPE, "init": init}, 320, seed=1) for init in ("copy", "t5"))
+    ours, theirs = (build_from_scratch({**SHAPE, "init": init}, 320, seed=1).module for init in ("copy", "t5"))
     for (name, mine), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
         assert mine.shape == other.shape
         if ".EncDecAttention.q." not in name and "relative" not in name:
@@ -39,7 +40,7 @@ def test_scales_are_those_of_t5() -> None:
 
 def looked_at(ids: list[int], copied: int) -> list[int]:
     """Where the first head of cross-attention of a fresh model looks after each of the first ``copied`` tokens."""
-    model = build_from_scratch({**SHAPE, "d_model": 192, "d_kv": 32, "num_heads": 6}, 320, seed=1)
+    model = build_from_scratch({**SHAPE, "d_model": 192, "d_kv": 32, "num_heads": 6}, 320, seed=1).module
     model.decoder.set_attn_implementation("eager")
     prompt = torch.tensor([ids])
     start = torch.tensor([[0, *ids[:copied]]])
@@ -65,6 +66,6 @@ def test_of_two_places_with_the_same_token_the_one_with_the_same_past_is_looked_
 
 def test_one_head_and_an_inner_size_other_than_d_model() -> None:
     spec = {"d_model": 32, "d_kv": 48, "d_ff": 64, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 1}
-    cross = build_from_scratch(spec, 320).decoder.block[0].layer[1].EncDecAttention
+    cross = build_from_scratch(spec, 320).module.decoder.block[0].layer[1].EncDecAttention
     assert cross.q.weight.shape == (48, 32)
     assert torch.equal(cross.o.weight, cross.v.weight.T)

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from t2t.model.backbone import build_from_scratch, token_nll
-from t2t.model.kernels import FusedNorm, fuse_kernels
+from t2t.model.backbone import build_from_scratch
+from t2t.model.families.t5_kernels import FusedNorm, fuse_kernels
+from tests.models import token_nll
 
 SPEC = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_decoder_layers": 2, "num_heads": 2, "gated": True}
 
@@ -24,7 +25,7 @@ def gradients(model: torch.nn.Module, precision: torch.dtype | None) -> tuple[fl
 
 
 def test_fused_kernels_are_the_same_functions() -> None:
-    plain = build_from_scratch(SPEC, 40, 1)
+    plain = build_from_scratch(SPEC, 40, 1).module
     fused = copy.deepcopy(plain)
     fuse_kernels(fused)
     assert any(isinstance(module, torch.nn.GELU) for module in fused.modules())
@@ -37,7 +38,7 @@ def test_fused_kernels_are_the_same_functions() -> None:
 
 
 def test_under_autocast_a_norm_gives_what_linear_layers_compute_with() -> None:
-    plain = build_from_scratch(SPEC, 40, 1)
+    plain = build_from_scratch(SPEC, 40, 1).module
     fused = copy.deepcopy(plain)
     fuse_kernels(fused)
     norm = fused.encoder.final_layer_norm
@@ -49,7 +50,7 @@ def test_under_autocast_a_norm_gives_what_linear_layers_compute_with() -> None:
 
 
 def test_a_norm_of_bf16_weights_gives_bf16() -> None:
-    model = build_from_scratch(SPEC, 40, 1).to(torch.bfloat16)
+    model = build_from_scratch(SPEC, 40, 1).module.to(torch.bfloat16)
     fuse_kernels(model)
     hidden = torch.randn(2, 3, 16, dtype=torch.bfloat16)
     wanted = hidden.float() * torch.rsqrt(hidden.float().pow(2).mean(-1, keepdim=True) + 1e-6)

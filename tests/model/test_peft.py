@@ -10,14 +10,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import T5ForConditionalGeneration
 
 from t2t.config.run import FreezeSettings
 from t2t.errors import InputError, RunFileError
-from t2t.model.backbone import build_from_scratch, is_tied, load_pretrained, save_model
+from t2t.model.backbone import build_from_scratch, load_pretrained
 from t2t.model.freezing import freeze_parts
 from t2t.model.peft import Method, adapted, check_no_adapter, counts, load_adapter, read_method, save_adapter
+from t2t.model.seq2seq import Seq2Seq
 from t2t.model.tokenizer import train_tokenizer
+from tests.models import logits as logits_of
 
 TOKENIZER = train_tokenizer(["words of a text"] * 20, 600)
 SPEC = {"d_model": 16, "d_kv": 4, "d_ff": 24, "num_layers": 2, "num_decoder_layers": 3, "num_heads": 4, "init": "t5"}
@@ -35,7 +36,7 @@ each = pytest.mark.parametrize("data", METHODS, ids=lambda data: "-".join(map(st
 heads = pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
 
 
-def plain(tied: bool = True) -> T5ForConditionalGeneration:
+def plain(tied: bool = True) -> Seq2Seq:
     return build_from_scratch({**SPEC, "tied": tied}, len(TOKENIZER))
 
 
@@ -45,19 +46,18 @@ def method_of(data: dict[str, Any]) -> Method:
     return method
 
 
-def logits(model: T5ForConditionalGeneration) -> Tensor:
+def logits(model: Seq2Seq) -> Tensor:
     generator = torch.Generator().manual_seed(1)
     ids, started = (torch.randint(3, 90, size, generator=generator) for size in ((3, 9), (3, 6)))
-    with torch.no_grad():
-        return model.eval()(input_ids=ids, decoder_input_ids=started).logits
+    return logits_of(model, ids, started)
 
 
-def train(model: T5ForConditionalGeneration, steps: int = 4) -> None:
-    optimizer = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], lr=0.05)
+def train(model: Seq2Seq, steps: int = 4) -> None:
+    optimizer = torch.optim.AdamW([one for one in model.parameters().values() if one.requires_grad], lr=0.05)
     generator = torch.Generator().manual_seed(2)
     for _ in range(steps):
         ids, labels = (torch.randint(3, 90, (4, 7), generator=generator) for _ in range(2))
-        model.train()(input_ids=ids, labels=labels).loss.backward()
+        model.module.train()(input_ids=ids, labels=labels).loss.backward()
         optimizer.step()
         optimizer.zero_grad()
 
@@ -69,11 +69,11 @@ def test_it_begins_as_no_change_and_leaves_what_is_frozen_bit_for_bit(data: dict
     assert torch.allclose(logits(model), logits(before), atol=1e-5)
     trained, whole = counts(model)
     assert 0 < trained < whole / 2
-    frozen = {name: one.detach().clone() for name, one in model.named_parameters() if not one.requires_grad}
+    frozen = {name: one.detach().clone() for name, one in model.parameters().items() if not one.requires_grad}
     train(model)
     assert not torch.allclose(logits(model), logits(before), atol=1e-2)
-    assert all(torch.equal(frozen[name], one) for name, one in model.named_parameters() if name in frozen)
-    assert is_tied(model) == tied
+    assert all(torch.equal(frozen[name], one) for name, one in model.parameters().items() if name in frozen)
+    assert model.tied == tied
 
 
 @each
@@ -85,27 +85,27 @@ def test_it_comes_back_with_equal_logits(data: dict[str, Any], tied: bool, tmp_p
     said, folder = logits(model), tmp_path / "model"
     if method.merges:
         base, adapter = tmp_path / "base", tmp_path / "adapter"
-        save_model(plain(tied), TOKENIZER, base)
+        plain(tied).save(TOKENIZER, base)
         method.save(model, adapter, str(base))
         method.merge(model)
-        assert {name for name, _ in model.named_parameters()} == {name for name, _ in plain(tied).named_parameters()}
-        save_model(model, TOKENIZER, folder)
+        assert model.parameters().keys() == plain(tied).parameters().keys()
+        model.save(TOKENIZER, folder)
         if data["method"] in ("lora", "ia3"):
             from peft import PeftModel
 
-            theirs = PeftModel.from_pretrained(load_pretrained(base), str(adapter))
+            theirs = PeftModel.from_pretrained(load_pretrained(base).module, str(adapter))
             assert torch.allclose(logits(theirs), said, atol=1e-5)
     else:
         folder.mkdir()
         save_adapter(model, method, folder)
-        weights = {name: one.detach() for name, one in model.named_parameters()}
+        weights = {name: one.detach() for name, one in model.parameters().items()}
         bare = plain(tied)
-        bare.load_state_dict(method.plain(weights), strict=False)
-        assert method.plain(weights).keys() == {name for name, _ in bare.named_parameters()}
-        save_model(bare, TOKENIZER, folder)
+        bare.module.load_state_dict(method.plain(weights), strict=False)
+        assert method.plain(weights).keys() == bare.parameters().keys()
+        bare.save(TOKENIZER, folder)
     again = load_adapter(load_pretrained(folder), folder)
     assert torch.allclose(logits(again), said, atol=1e-5)
-    assert is_tied(again) == tied
+    assert again.tied == tied
 
 
 def test_a_damaged_adapter_is_told(tmp_path: Path) -> None:
@@ -173,9 +173,9 @@ def test_parts_are_frozen(freeze: FreezeSettings, trained: str) -> None:
 
     model = plain()
     frozen = freeze_parts(model, freeze, where)
-    names = {name for name, one in model.named_parameters() if one.requires_grad}
+    names = {name for name, one in model.parameters().items() if one.requires_grad}
     assert names
-    assert names | set(frozen) == {name for name, _ in model.named_parameters()}
+    assert names | set(frozen) == model.parameters().keys()
     assert all(re.match(trained, name) for name in names)
     assert not any(re.match(trained, name) for name in frozen)
 

@@ -25,19 +25,20 @@ from transformers import (
 
 from t2t.engine.loss import TrainingModel
 from t2t.errors import InputError
-from t2t.model.backbone import is_tied, load_pretrained, save_model, untie_head
-from t2t.model.pretrained import check_ids, read_config
+from t2t.model.backbone import load_pretrained
+from t2t.model.families.t5 import untie_head
+from t2t.model.pretrained import Described, check_ids, describe
+from t2t.model.seq2seq import Seq2Seq, SpecialIds
 from t2t.model.tokenizer import load_tokenizer, train_tokenizer
+from tests.models import logits as logits_of
 
 SIZES = {"vocab_size": 50, "d_model": 16, "d_kv": 4, "d_ff": 16, "num_layers": 2, "num_heads": 2}
 BART = {"encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
 Weights = dict[str, Tensor]
 
 
-def logits(model: PreTrainedModel) -> Tensor:
-    ids, started = torch.tensor([[5, 6, 7, 1]]), torch.tensor([[0, 4, 3]])
-    with torch.no_grad():
-        return model.eval()(input_ids=ids, decoder_input_ids=started).logits
+def logits(model: PreTrainedModel | Seq2Seq) -> Tensor:
+    return logits_of(model, torch.tensor([[5, 6, 7, 1]]), torch.tensor([[0, 4, 3]]))
 
 
 def saved(model: PreTrainedModel, folder: Path) -> Path:
@@ -66,9 +67,9 @@ def test_mt5_gives_the_logits_of_transformers_and_keeps_them(tmp_path: Path, sep
     assert json.loads((folder / "config.json").read_text())["tie_word_embeddings"] is True
     own = MT5ForConditionalGeneration.from_pretrained(folder)
     ours = load_pretrained(folder)
-    assert is_tied(ours) is not separate
+    assert ours.tied is not separate
     assert torch.equal(logits(ours), logits(own))
-    save_model(ours, train_tokenizer(["a b"], 520), tmp_path / "again")
+    ours.save(train_tokenizer(["a b"], 520), tmp_path / "again")
     for load in (load_pretrained, T5ForConditionalGeneration.from_pretrained):
         assert torch.equal(logits(load(tmp_path / "again")), logits(own))
 
@@ -87,8 +88,8 @@ def test_a_t5_1_1_without_its_head_is_refused(tmp_path: Path) -> None:
     (folder / "config.json").write_text(json.dumps(raw | {"tie_word_embeddings": False}))  # as the hub's have it
     assert torch.equal(logits(load_pretrained(folder)), logits(model))
     change(folder, lambda w: w | {"lm_head.weight": w["shared.weight"].clone()})
-    assert is_tied(load_pretrained(folder))  # it is there, and equal
-    load_pretrained(folder).save_pretrained(tmp_path / "parts", max_shard_size="20KB")
+    assert load_pretrained(folder).tied  # it is there, and equal
+    load_pretrained(folder).module.save_pretrained(tmp_path / "parts", max_shard_size="20KB")
     (tmp_path / "parts" / "config.json").write_text((folder / "config.json").read_text())
     with pytest.raises(InputError, match=r"they lack lm_head.weight"):
         load_pretrained(tmp_path / "parts")
@@ -128,7 +129,7 @@ def test_what_checkpoints_of_t5_hold_twice_or_unused_is_harmless(t5: Path, caplo
     unused = {"decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight": torch.zeros(32, 2)}
     change(t5, lambda w: w | {name: w["shared.weight"].clone() for name in more} | unused)
     model = load_pretrained(t5)
-    assert is_tied(model)
+    assert model.tied
     assert torch.equal(logits(model), expected)
 
 
@@ -196,13 +197,16 @@ def test_umt5_has_a_bias_in_each_layer_and_is_never_scaled(tmp_path: Path) -> No
     original = UMT5ForConditionalGeneration(UMT5Config(**SIZES))
     untie_head(original, torch.randn(50, 16))
     ours = load_pretrained(saved(original, tmp_path / "umt5"))
-    assert not is_tied(ours)
-    assert sum("relative_attention_bias" in name for name, _ in ours.named_parameters()) == 4
+    assert not ours.tied
+    assert sum("relative_attention_bias" in name for name in ours.parameters()) == 4
     # transformers takes every UMT5 for one whose head is the embedding, and scales its logits by d_model ** -0.5.
     batch = {"input_ids": torch.tensor([[5, 6, 7, 1]]), "labels": torch.tensor([[4, 3, 1]])}
-    trained = TrainingModel(ours, 0.0, False)._logits(batch | {"attention_mask": torch.ones(1, 4)})
+    batch |= {"attention_mask": torch.ones(1, 4), "weights": torch.ones(1)}
+    trained = ours.logits_of(batch, batch["labels"] != -100).detach()
+    nats = TrainingModel(ours, 0.0, False)(batch)[1]
+    assert float(nats) == pytest.approx(float(torch.nn.functional.cross_entropy(trained, batch["labels"][0]) * 3), rel=1e-5)
     assert torch.allclose(trained, 4 * logits(original)[0], atol=1e-5)
-    save_model(ours, train_tokenizer(["a b"], 520), tmp_path / "again")
+    ours.save(train_tokenizer(["a b"], 520), tmp_path / "again")
     assert torch.equal(logits(load_pretrained(tmp_path / "again")), logits(ours))
 
 
@@ -223,38 +227,55 @@ def test_a_damaged_file_is_one_sentence(t5: Path, name: str, content: str) -> No
     assert all(sentence.startswith(str(t5)) for sentence in told)
 
 
-def test_special_ids_and_sizes_are_those_of_t5(tmp_path: Path) -> None:
+def test_special_ids_and_sizes_are_those_of_the_tokenizer() -> None:
     tokenizer = train_tokenizer(["a b"], 520)
     size = len(tokenizer)
     check_ids("here", tokenizer, None)
-    check_ids("here", tokenizer, T5Config(vocab_size=size))
+    check_ids("here", tokenizer, Described(size, SpecialIds(0, 3, 1)))  # a start of its own
     wrong = {
-        "the model's decoder start is 3, not 0": {"decoder_start_token_id": 3},
-        "the model's EOS is 2, not 1": {"eos_token_id": 2},
-        "the model's pad is 4, not 0": {"pad_token_id": 4},
-        f"ids up to {size - 1}, the model rows for {size - 1}": {"vocab_size": size - 1},
+        "the model's EOS is 2, the tokenizer's 1": Described(size, SpecialIds(0, 0, 2)),
+        "the model's pad is 4, the tokenizer's 0": Described(size, SpecialIds(4, 0, 1)),
+        f"ids up to {size - 1}, the model rows for {size - 1}": Described(size - 1, SpecialIds(0, 0, 1)),
+        f"ids up to {size}, the model rows for {size}": Described(size, SpecialIds(0, size, 1)),
+        "names no pad, or not one EOS": Described(size, None),
     }
-    for told, settings in wrong.items():
+    for told, model in wrong.items():
         with pytest.raises(InputError, match=told):
-            check_ids("here", tokenizer, T5Config(**{"vocab_size": size} | settings))
-    tokenizer.eos_token = "<unk>"
-    for config in (None, T5Config(vocab_size=size)):
-        with pytest.raises(InputError, match="the tokenizer's EOS is 2, not 1"):
-            check_ids("here", tokenizer, config)
+            check_ids("here", tokenizer, model)
+    tokenizer.eos_token = None
+    with pytest.raises(InputError, match="the tokenizer has no EOS"):
+        check_ids("here", tokenizer, None)
 
 
-def test_ids_of_a_saved_model_are_read_as_they_were(tmp_path: Path) -> None:
-    config = T5Config(**SIZES, decoder_start_token_id=3)
-    folder = saved(T5ForConditionalGeneration(config), tmp_path)
-    with pytest.raises(InputError, match="decoder start is 3"):
-        check_ids("here", train_tokenizer(["a b"], 520), read_config(str(folder)))
+@pytest.mark.parametrize(
+    ("settings", "ids"),
+    [
+        ({"decoder_start_token_id": 3}, SpecialIds(0, 3, 1)),
+        ({}, SpecialIds(0, 0, 1)),
+        ({"pad_token_id": 5, "eos_token_id": [2]}, SpecialIds(5, 5, 2)),
+        ({"eos_token_id": [2, 3]}, None),
+        ({"pad_token_id": None}, None),
+    ],
+)
+def test_ids_of_a_saved_model_are_read_as_they_were(
+    tmp_path: Path, settings: dict[str, int], ids: SpecialIds | None
+) -> None:
+    folder = saved(T5ForConditionalGeneration(T5Config(**SIZES)), tmp_path)
+    raw = json.loads((folder / "config.json").read_text())
+    raw.pop("decoder_start_token_id", None)
+    (folder / "config.json").write_text(json.dumps(raw | settings))
+    assert describe(str(folder)) == Described(SIZES["vocab_size"], ids)
+
+
+def test_a_config_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    folder = saved(T5ForConditionalGeneration(T5Config(**SIZES)), tmp_path)
     raw = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(raw | {"d_model": "wide"}))
     with pytest.raises(InputError, match=r"no T5 could be loaded .*d_model"):
-        read_config(str(folder))
+        describe(str(folder))
     shutil.rmtree(folder)
     with pytest.raises(InputError, match="no T5 could be loaded"):
-        read_config(str(folder))
+        describe(str(folder))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import t2t
 from t2t.cli import main
 from t2t.config.run import Lengths
 from t2t.errors import DataError, InputError, RunFileError
-from t2t.model.backbone import build_from_scratch, save_model
+from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
 from t2t.serving import outputs
 from t2t.structures import Span
@@ -39,7 +39,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     t5 = build_from_scratch(
         {"d_model": 32, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2}, len(tokenizer)
     )
-    save_model(t5, tokenizer, folder, 48)
+    t5.save(tokenizer, folder, 48)
     tasks = [load_task("atlas/ner_en"), load_task("atlas/qa_en")]
     (folder / FILE).write_text(keep(tasks, Lengths(prompt=128, target=48), "0.1.0"), encoding="utf-8")
     return folder
@@ -240,7 +240,7 @@ def test_precision_is_as_asked_and_auto_goes_by_the_hardware(
 ) -> None:
     monkeypatch.setattr("t2t.serving.loading.multiplies_bf16", lambda device: hardware)
     loaded = t2t.load(model, precision=precision)
-    assert {weight.dtype for weight in loaded._engine.model.parameters()} == {dtype}
+    assert {weight.dtype for weight in loaded.generator.engine.model.module.parameters()} == {dtype}
     (answer,) = loaded("atlas/ner_en", TEXTS[:1])
     assert not answer.issues or answer.constrained
 

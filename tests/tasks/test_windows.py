@@ -11,13 +11,14 @@ import pytest
 from t2t.authoring.check import check
 from t2t.authoring.show import show
 from t2t.commands import generate as runs
+from t2t.config.run import Lengths
 from t2t.config.template import read_template
 from t2t.data.cache import encode_split
 from t2t.data.encode import Encoder
 from t2t.errors import DataError, TemplateError
 from t2t.evaluation.evaluate import evaluate
-from t2t.generation.torch_engine import TorchEngine
-from t2t.model.backbone import build_from_scratch, save_model
+from t2t.generation.generator import Generator
+from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
 from t2t.runs.prediction_lines import parse_line
 from t2t.structures import Example, Json, Span, Value
@@ -149,7 +150,7 @@ class Answers:
 def model(tmp_path: Path) -> Path:
     tokenizer = train_tokenizer([ENGLISH], 560)
     sizes = {"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2}
-    save_model(build_from_scratch(sizes, len(tokenizer)), tokenizer, tmp_path / "run" / "model")
+    build_from_scratch(sizes, len(tokenizer)).save(tokenizer, tmp_path / "run" / "model")
     return tmp_path / "run"
 
 
@@ -158,8 +159,8 @@ def test_one_line_an_input_and_evaluation_reads_what_generation_wrote(
 ) -> None:
     task = make(tmp_path, NER, ner_rows())
     answers = Answers(task)
-    monkeypatch.setattr(TorchEngine, "generate", lambda _, *rest, **more: answers.generate(*rest, **more))
-    assert runs.generate(model, [task], ["test"], prompt_limit=256) == {"demo/long": 4}
+    monkeypatch.setattr(Generator, "generate", lambda _, *rest, **more: answers.generate(*rest, **more))
+    assert runs.generate(model, [task], lengths=Lengths(prompt=256)) == {"demo/long": 4}
     written = (model / "predictions" / "demo" / "long.jsonl").read_text(encoding="utf-8").splitlines()
     lines = [json.loads(line) for line in written]
     examples = list(task.examples("test"))

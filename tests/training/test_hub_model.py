@@ -41,9 +41,8 @@ TRIED = """\
 import json, pathlib, sys
 from t2t.config.run import load_run
 from t2t.errors import InputError
-from t2t.model.backbone import save_model
 from t2t.model.tokenizer import encode_texts, load_tokenizer
-from t2t.commands.generate import load_engine
+from t2t.commands.generate import load_generator
 from t2t.training.preparation import prepare
 from t2t.training.train import build_model
 from t2t.tasks.task import load_task
@@ -54,8 +53,8 @@ try:
 except InputError as error:
     print(json.dumps(str(error)))
     sys.exit()
-save_model(build_model(run, prepared.tokenizer), prepared.tokenizer, "model")
-again = load_engine(pathlib.Path("model")).tokenizer
+build_model(run, prepared.tokenizer).save(prepared.tokenizer, pathlib.Path("model"))
+again = load_generator(pathlib.Path("model")).tokenizer
 checked = load_tokenizer(pathlib.Path("acme/t5"), revision="tried")
 ids = [encode_texts(one, [sys.argv[1]])[0] for one in (prepared.tokenizer, again, checked)]
 print(json.dumps([prepared.data[0][0].labels.tolist(), *ids]))

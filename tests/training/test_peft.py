@@ -10,10 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from t2t.config.run import load_run
+from t2t.config.run import GenerateSettings, Lengths, load_run
 from t2t.errors import RunFileError
 from t2t.model.backbone import load_pretrained
-from t2t.serving.loading import load_engine
+from t2t.serving.loading import load_generator
+from tests.models import logits
 from tests.places import ROOT
 from tests.training.test_validation import RUN, make, start
 
@@ -48,7 +49,7 @@ def test_what_is_trained_is_told_and_the_model_is_a_plain_t5(lora: Path) -> None
     names = load_file(lora / "model" / "model.safetensors").keys()
     assert not any("lora" in name or "base_layer" in name for name in names)
     assert json.loads((lora / "adapter" / "adapter_config.json").read_text())["r"] == 4
-    assert load_engine(lora).model.config.d_model == 32
+    assert load_generator(lora).engine.model.width == 32
 
 
 def test_two_ranks_at_stage_3_have_the_curve_of_one_at_stage_0(lora: Path, tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_what_does_not_merge_answers_as_it_was_validated(tmp_path: Path) -> None
     from t2t.tasks.task import load_task
 
     task = load_task(str(tmp_path / "a" / "task_templates" / "demo" / "colour.yaml"))
-    generate(run, [task], ["valid"], limit=30, prompt_limit=32, target_limit=16, constrain=False)
+    generate(run, [task], GenerateSettings(splits=("valid",), limit=30, constrain=False), Lengths(prompt=32, target=16))
     (row, *_) = evaluate(run, [task], ["valid"], limit=30)
     best = json.loads((run / "facts.json").read_text())["best_step"]
     rows = {one["step"]: one for one in map(json.loads, (run / "validation.jsonl").read_text().splitlines())}
@@ -90,8 +91,7 @@ def test_what_does_not_merge_answers_as_it_was_validated(tmp_path: Path) -> None
     assert rows[best]["mean"] == row.value
     bare = load_pretrained(run / "model")  # what transformers alone would read
     ids = torch.tensor([[5, 6, 1]])
-    with torch.no_grad():
-        one, other = (m.eval()(input_ids=ids, decoder_input_ids=ids).logits for m in (bare, load_engine(run).model))
+    one, other = (logits(model, ids, ids) for model in (bare, load_generator(run).engine.model))
     assert not torch.allclose(one, other)
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from t2t.config.run import load_run
+from t2t.config.run import GenerateSettings, Lengths, load_run
 from t2t.errors import RunFileError
 from t2t.training.preparation import prepare
 from t2t.training.validation import Judge, validated
@@ -109,7 +109,12 @@ def test_scores_are_what_generate_and_evaluate_say_of_the_model(alone: Path) -> 
     from t2t.tasks.task import load_task
 
     task = load_task(str(alone / "task_templates" / "demo" / "colour.yaml"))
-    generate(alone / "runs" / "toy", [task], ["valid"], limit=30, prompt_limit=32, target_limit=16, constrain=False)
+    generate(
+        alone / "runs" / "toy",
+        [task],
+        GenerateSettings(splits=("valid",), limit=30, constrain=False),
+        Lengths(prompt=32, target=16),
+    )
     (row, *_) = evaluate(alone / "runs" / "toy", [task], ["valid"], limit=30)
     facts = json.loads((alone / "runs" / "toy" / "facts.json").read_text())
     (validated_at,) = [one for one in found(alone) if one["step"] == facts["best_step"]]

@@ -15,13 +15,13 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import T5ForConditionalGeneration
 
 from t2t.config.mistakes import first_mistake
 from t2t.config.settings import as_data, keys_at, read_settings
 from t2t.errors import InputError, RunFileError
 from t2t.model.peft import added, low_rank, scales, subsets  # noqa: F401  (their methods register)
 from t2t.model.peft.base import METHODS, Method, counts, freeze
+from t2t.model.seq2seq import Seq2Seq
 from t2t.registry import did_you_mean
 
 __all__ = ["Method", "adapted", "check_no_adapter", "counts", "freeze", "load_adapter", "read_method", "save_adapter"]
@@ -52,7 +52,7 @@ def read_method(data: Mapping[str, Any] | None, where: Callable[[str], str]) -> 
         raise RunFileError(place, f"{first.key}: {first.found}", "correct it") from None
 
 
-def adapted(model: T5ForConditionalGeneration, method: Method | None) -> T5ForConditionalGeneration:
+def adapted(model: Seq2Seq, method: Method | None) -> Seq2Seq:
     """``model``, changed in place by ``method``; what it trains is counted against its formula."""
     if method is None:
         return model
@@ -65,9 +65,9 @@ def adapted(model: T5ForConditionalGeneration, method: Method | None) -> T5ForCo
     return model
 
 
-def save_adapter(model: T5ForConditionalGeneration, method: Method, folder: Path) -> None:
+def save_adapter(model: Seq2Seq, method: Method, folder: Path) -> None:
     """What a method that cannot be merged trained, beside the weights of the model that it belongs to."""
-    trained = {name: value.detach().contiguous() for name, value in model.named_parameters() if value.requires_grad}
+    trained = {name: value.detach().contiguous() for name, value in model.parameters().items() if value.requires_grad}
     save_file(trained, folder / WEIGHTS)
     (folder / ADAPTER).write_text(json.dumps(as_data(method), indent=1) + "\n", encoding="utf-8")
 
@@ -81,7 +81,7 @@ def check_no_adapter(source: str) -> None:
         )
 
 
-def load_adapter(model: T5ForConditionalGeneration, folder: Path) -> T5ForConditionalGeneration:
+def load_adapter(model: Seq2Seq, folder: Path) -> Seq2Seq:
     """``model``, read from ``folder``, with the adapter that may stand there. InputError for a damaged one."""
     path = folder / ADAPTER
     if not path.is_file():
@@ -94,10 +94,11 @@ def load_adapter(model: T5ForConditionalGeneration, folder: Path) -> T5ForCondit
         raise InputError(str(path), f"the adapter cannot be read ({error})", "put it back") from None
     dtype = model.dtype
     adapted(model, method)
-    named = {name: value for name, value in model.named_parameters() if value.requires_grad}
+    named = {name: value for name, value in model.parameters().items() if value.requires_grad}
     if named.keys() != weights.keys() or any(named[name].shape != value.shape for name, value in weights.items()):
         raise InputError(str(folder / WEIGHTS), "it is not what the adapter says", "put back what belongs together")
     if not all(value.is_floating_point() and bool(value.isfinite().all()) for value in weights.values()):
         raise InputError(str(folder / WEIGHTS), "it holds NaN, infinity or no fractions", "put back a sound one")
-    model.load_state_dict(weights, strict=False)
-    return model.to(dtype)
+    model.module.load_state_dict(weights, strict=False)
+    model.module.to(dtype)
+    return model

@@ -10,11 +10,11 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import T5ForConditionalGeneration
 
 from t2t.config.settings import Positive, settings
 from t2t.model.peft.base import METHODS, linears, replace_module
 from t2t.model.peft.subsets import norms
+from t2t.model.seq2seq import Seq2Seq
 
 _ADDED = re.compile(r"\.bias$|\.(down|up)\.weight$")
 _ALL = ("q", "k", "v", "o", "wi", "wi_0", "wi_1", "wo")
@@ -29,14 +29,14 @@ class _Added:
     def merges(self) -> bool:
         return False
 
-    def merge(self, model: T5ForConditionalGeneration) -> None:
+    def merge(self, model: Seq2Seq) -> None:
         raise ValueError("what it adds has no place in a plain T5")
 
     def plain(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         named = {name.replace(".base.weight", ".weight"): weight for name, weight in weights.items()}
         return {name: weight for name, weight in named.items() if not _ADDED.search(name)}
 
-    def save(self, model: T5ForConditionalGeneration, folder: Path, base: str | None) -> None:
+    def save(self, model: Seq2Seq, folder: Path, base: str | None) -> None:
         """Beside the model's weights, see save_adapter; there is no layout of others for it."""
 
 
@@ -48,20 +48,20 @@ class BitFit(_Added):
 
     method: Literal["bitfit"] = "bitfit"
 
-    def formula(self, model: T5ForConditionalGeneration) -> int:
+    def formula(self, model: Seq2Seq) -> int:
         """The outputs of all linear layers, the norms, and heads x buckets for each relative bias."""
         own = sum(one.numel() for one in [*norms(model).values(), *_relative(model)])
         return own + sum(one.out_features for one in linears(model, _ALL).values())
 
-    def apply(self, model: T5ForConditionalGeneration) -> None:
+    def apply(self, model: Seq2Seq) -> None:
         for layer in linears(model, _ALL).values():
             layer.bias = nn.Parameter(torch.zeros(layer.out_features, dtype=layer.weight.dtype))
         for parameter in [*norms(model).values(), *_relative(model)]:
             parameter.requires_grad_(True)
 
 
-def _relative(model: nn.Module) -> list[nn.Parameter]:
-    return [one for name, one in model.named_parameters() if name.endswith("relative_attention_bias.weight")]
+def _relative(model: Seq2Seq) -> list[nn.Parameter]:
+    return [one for _, one in model.roles().get("relative_bias", [])]
 
 
 class Bottleneck(nn.Module):
@@ -93,12 +93,12 @@ class _Adapters(_Added):
     places: ClassVar[tuple[str, ...]]
     size: int
 
-    def formula(self, model: T5ForConditionalGeneration) -> int:
+    def formula(self, model: Seq2Seq) -> int:
         """2 d m + m + d for each adapter of m units behind a layer of d outputs."""
         sizes = [one.out_features for one in linears(model, self.places).values()]
         return sum(2 * width * self.size + self.size + width for width in sizes)
 
-    def apply(self, model: T5ForConditionalGeneration) -> None:
+    def apply(self, model: Seq2Seq) -> None:
         for name, layer in linears(model, self.places).items():
             replace_module(model, name, Bottleneck(layer, self.size).to(layer.weight.dtype))
 

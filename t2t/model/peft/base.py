@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor, nn
-from transformers import T5ForConditionalGeneration
 
+from t2t.model.seq2seq import Seq2Seq
 from t2t.registry import Registry
 
 
@@ -24,47 +24,47 @@ class Method(Protocol):
     @property
     def merges(self) -> bool: ...
 
-    def formula(self, model: T5ForConditionalGeneration) -> int:
+    def formula(self, model: Seq2Seq) -> int:
         """How many parameters it trains in a plain ``model``, by what its paper says."""
 
-    def apply(self, model: T5ForConditionalGeneration) -> None:
+    def apply(self, model: Seq2Seq) -> None:
         """Add what is trained to a model whose weights are frozen, in place, and let it be trained."""
 
-    def merge(self, model: T5ForConditionalGeneration) -> None:
+    def merge(self, model: Seq2Seq) -> None:
         """Make a plain T5 that computes the same of what ``apply`` made, in place; the same names as before."""
 
     def plain(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Of weights by name those of the T5 itself, by its own names, where nothing can be merged."""
 
-    def save(self, model: T5ForConditionalGeneration, folder: Path, base: str | None) -> None:
+    def save(self, model: Seq2Seq, folder: Path, base: str | None) -> None:
         """Write what was trained alone, for those who have the ``base``; in the layout of peft where it has one."""
 
 
 METHODS: Registry[type] = Registry("PEFT method", "t2t.peft")
 
 
-def freeze(model: nn.Module) -> None:
+def freeze(model: Seq2Seq) -> None:
     """No weight is trained."""
-    for parameter in model.parameters():
+    for parameter in model.parameters().values():
         parameter.requires_grad_(False)
 
 
-def counts(model: nn.Module) -> tuple[int, int]:
+def counts(model: Seq2Seq) -> tuple[int, int]:
     """Trained parameters, and all of them."""
-    sizes = [(getattr(one, "ds_numel", one.numel()), one.requires_grad) for one in model.parameters()]
+    sizes = [(getattr(one, "ds_numel", one.numel()), one.requires_grad) for one in model.parameters().values()]
     return sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes)
 
 
-def linears(model: nn.Module, targets: tuple[str, ...]) -> dict[str, nn.Linear]:
+def linears(model: Seq2Seq, targets: tuple[str, ...]) -> dict[str, nn.Linear]:
     """The linear layers of a plain T5 whose own name is one of ``targets``, by their whole name."""
     return {
         name: module
-        for name, module in model.named_modules()
+        for name, module in model.module.named_modules()
         if isinstance(module, nn.Linear) and name.rpartition(".")[2] in targets
     }
 
 
-def replace_module(model: nn.Module, name: str, module: nn.Module) -> None:
+def replace_module(model: Seq2Seq, name: str, module: nn.Module) -> None:
     """Put ``module`` in the place of the one called ``name``."""
     owner, _, own = name.rpartition(".")
-    setattr(model.get_submodule(owner), own, module)
+    setattr(model.module.get_submodule(owner), own, module)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
-from torch import Tensor, nn
-from transformers import T5ForConditionalGeneration
+from torch import Tensor
 
 from t2t.errors import InputError
 from t2t.model.peft.base import replace_module
+from t2t.model.seq2seq import Seq2Seq
 
 
 class LibraryMethod(ABC):
@@ -28,20 +28,20 @@ class LibraryMethod(ABC):
     def merges(self) -> bool:
         return True
 
-    def apply(self, model: T5ForConditionalGeneration) -> None:
+    def apply(self, model: Seq2Seq) -> None:
         inject(model, self.library_settings())
 
-    def merge(self, model: T5ForConditionalGeneration) -> None:
+    def merge(self, model: Seq2Seq) -> None:
         merge_in_place(model)
 
     def plain(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         raise ValueError("it merges")
 
-    def save(self, model: T5ForConditionalGeneration, folder: Path, base: str | None) -> None:
+    def save(self, model: Seq2Seq, folder: Path, base: str | None) -> None:
         save_in_its_layout(model, self.library_settings(), folder, base)
 
 
-def inject(model: T5ForConditionalGeneration, config: Any) -> None:
+def inject(model: Seq2Seq, config: Any) -> None:
     """Put the layers of a peft config in place of those that they adapt; InputError where peft is not installed."""
     try:
         from peft import inject_adapter_in_model
@@ -50,33 +50,35 @@ def inject(model: T5ForConditionalGeneration, config: Any) -> None:
             raise
         found = "this method is the peft library's, which is not installed"
         raise InputError("peft", found, 'install it: pip install "t2t[peft]"') from error
-    tied = model.config.tie_word_embeddings
-    inject_adapter_in_model(config, model)
-    model.config.tie_word_embeddings = tied
+    module: Any = model.module
+    tied = module.config.tie_word_embeddings  # peft sets it
+    inject_adapter_in_model(config, module)
+    module.config.tie_word_embeddings = tied
 
 
-def merge_in_place(model: T5ForConditionalGeneration) -> None:
+def merge_in_place(model: Seq2Seq) -> None:
     """The adapted layers as plain ones, what they add in their weights."""
     for name, module in list(_layers(model).items()):
         module.merge()
         replace_module(model, name, module.get_base_layer())
 
 
-def save_in_its_layout(model: T5ForConditionalGeneration, config: Any, folder: Path, base: str | None) -> None:
+def save_in_its_layout(model: Seq2Seq, config: Any, folder: Path, base: str | None) -> None:
     """A folder that ``PeftModel.from_pretrained`` reads on top of the base."""
     from peft import get_peft_model_state_dict
 
-    model.peft_config = {"default": config}  # where the library looks for it
+    module: Any = model.module
+    module.peft_config = {"default": config}  # where the library looks for it
     config.base_model_name_or_path, config.inference_mode = base, True
-    found = get_peft_model_state_dict(model, adapter_name="default")
-    del model.peft_config
+    found = get_peft_model_state_dict(module, adapter_name="default")
+    del module.peft_config
     weights = {f"base_model.model.{name}": value.detach().contiguous().cpu() for name, value in found.items()}
     folder.mkdir(parents=True, exist_ok=True)
     save_file(weights, folder / "adapter_model.safetensors")
     config.save_pretrained(folder)
 
 
-def _layers(model: nn.Module) -> dict[str, Any]:
+def _layers(model: Seq2Seq) -> dict[str, Any]:
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    return {name: module for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)}
+    return {name: module for name, module in model.module.named_modules() if isinstance(module, BaseTunerLayer)}

@@ -6,12 +6,12 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
-from transformers import T5ForConditionalGeneration
 
 from t2t.config.settings import Positive, Share, settings
 from t2t.errors import InputError
 from t2t.model.peft.base import METHODS, linears
 from t2t.model.peft.library import LibraryMethod
+from t2t.model.seq2seq import Seq2Seq
 
 Target = Literal["q", "k", "v", "o", "wi", "wi_0", "wi_1", "wo"]
 
@@ -29,7 +29,7 @@ class LoRA(LibraryMethod):
     rslora: bool = False
     dora: bool = False
 
-    def formula(self, model: T5ForConditionalGeneration) -> int:
+    def formula(self, model: Seq2Seq) -> int:
         """r (in + out) for each target; DoRA has a magnitude for each output too."""
         for target in self.targets:
             if not linears(model, (target,)):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from transformers import T5ForConditionalGeneration
-
 from t2t.config.settings import settings
 from t2t.model.peft.base import METHODS, linears
 from t2t.model.peft.library import LibraryMethod
+from t2t.model.seq2seq import Seq2Seq
 
 
 @METHODS.register("ia3")
@@ -18,7 +17,7 @@ class IA3(LibraryMethod):
 
     method: Literal["ia3"] = "ia3"
 
-    def formula(self, model: T5ForConditionalGeneration) -> int:
+    def formula(self, model: Seq2Seq) -> int:
         """A scale for each output of k and v, and for each input of wo."""
         attended = sum(one.out_features for one in linears(model, ("k", "v")).values())
         return attended + sum(one.in_features for one in linears(model, ("wo",)).values())

@@ -8,10 +8,10 @@ from typing import Literal
 
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from transformers import T5ForConditionalGeneration
 
 from t2t.config.settings import settings
 from t2t.model.peft.base import METHODS
+from t2t.model.seq2seq import Seq2Seq
 
 
 @METHODS.register("layernorm")
@@ -25,26 +25,25 @@ class LayerNorm:
     def merges(self) -> bool:
         return True
 
-    def formula(self, model: T5ForConditionalGeneration) -> int:
+    def formula(self, model: Seq2Seq) -> int:
         """d_model for each norm: two a block of the encoder, three a block of the decoder, one behind each stack."""
-        config = model.config
-        return int(config.d_model * (2 * config.num_layers + 3 * config.num_decoder_layers + 2))
+        return model.width * (2 * model.depth("encoder") + 3 * model.depth("decoder") + 2)
 
-    def apply(self, model: T5ForConditionalGeneration) -> None:
+    def apply(self, model: Seq2Seq) -> None:
         for parameter in norms(model).values():
             parameter.requires_grad_(True)
 
-    def merge(self, model: T5ForConditionalGeneration) -> None:
+    def merge(self, model: Seq2Seq) -> None:
         """They are the model's own weights."""
 
     def plain(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         raise ValueError("it merges")
 
-    def save(self, model: T5ForConditionalGeneration, folder: Path, base: str | None) -> None:
+    def save(self, model: Seq2Seq, folder: Path, base: str | None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         save_file({name: one.detach().cpu() for name, one in norms(model).items()}, folder / "layernorm.safetensors")
 
 
-def norms(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The scales of a T5's norms by name."""
-    return {name: one for name, one in model.named_parameters() if name.endswith("layer_norm.weight")}
+def norms(model: Seq2Seq) -> dict[str, nn.Parameter]:
+    """The scales of a model's norms by name."""
+    return dict(model.roles()["norm"])

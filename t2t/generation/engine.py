@@ -1,0 +1,40 @@
+"""What an engine is: prompts as ids in, ids out. Each is one file; which outputs are accepted is the generator's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from t2t.generation.constrain import Guides
+from t2t.model.seq2seq import SpecialIds
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """``max_tokens``: the longest output, EOS counted. ``beams``: 1 is greedy."""
+
+    max_tokens: int
+    beams: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """``ids``: without the start, with EOS where there is one. ``total``: their log-probability in nats, summed, EOS
+    counted, as the model gives it without masks."""
+
+    ids: tuple[int, ...]
+    total: float
+
+
+class Engine(Protocol):
+    @property
+    def ids(self) -> SpecialIds: ...
+
+    def decode(self, prompts: Sequence[Sequence[int]], search: Search, guides: Guides | None = None) -> list[Decoded]:
+        """The outputs of one batch of prompts, each with EOS last, in their order.
+
+        ``guides``: of each prompt, which tokens may come next; then the search is greedy.
+
+        InputError where the model's logits are not finite.
+        """

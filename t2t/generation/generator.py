@@ -1,0 +1,190 @@
+"""From requests to outputs, by any engine: which are decoded together, which outputs are accepted, which again.
+
+A constraint is optimistic: everything is decoded freely first. A row is accepted if it ends within the limit, its text
+is one of its grammar, and its ids are those of its text; or if it is as near as the vocabulary can say one (``<unk>``,
+``n`` for ``ñ``) and the masks let its ids through. The others are decoded again, greedily and under the grammar. For
+greedy search this is what constrained decoding of all rows gives, since a grammar admits the canonical ids of all its
+texts that the vocabulary can say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+from transformers import PreTrainedTokenizerFast
+
+from t2t.generation.batches import plan_batches
+from t2t.generation.constrain import Constrainer, Guides
+from t2t.generation.engine import Decoded, Engine, Search
+from t2t.linear.admission import admits, without_repeats
+from t2t.linear.grammar import Grammar
+from t2t.model.tokenizer import decode_texts, encode_texts
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One prompt: its name and its ids, EOS last. ``constraint`` gives the texts that are wanted; None: any text."""
+
+    id: str
+    prompt_ids: Sequence[int]
+    constraint: Callable[[], Grammar] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What was generated for one request.
+
+    ``ids``: without the start, with EOS where there is one. ``text``: without pad, EOS and sentinels. ``score``: mean
+    log-probability of ``ids`` in nats, EOS counted, as the model gives it without a constraint. ``cut``: there is no
+    EOS, because the limit came before or because the constraint left no token. ``constrained``: decoded again under
+    the constraint; ``closed``: and held to tokens that could still end within the limit, which it else had passed;
+    ``unsayable``: and no text of the grammar can be said by the vocabulary, so ``<unk>`` stands in what is none.
+    """
+
+    id: str
+    ids: tuple[int, ...]
+    text: str
+    score: float
+    cut: bool
+    constrained: bool = False
+    closed: bool = False
+    unsayable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How requests are decoded.
+
+    ``max_tokens``: the longest output, EOS counted. ``batch_tokens``: rows of a batch times the longest prompt and
+    ``max_tokens``, which is what its caches may grow to; the logits of a step are for batch_tokens / max_tokens rows
+    at most; a beam is a row. ``beams``: 1 is greedy.
+    """
+
+    max_tokens: int
+    batch_tokens: int = 32768
+    beams: int = 1
+
+
+class Generator:
+    """Generates with an engine. The batches depend on the requests alone, so the same requests give the same outputs;
+    other batches may turn near-ties (sums differ with the shape)."""
+
+    def __init__(self, engine: Engine, tokenizer: PreTrainedTokenizerFast) -> None:
+        self.engine, self.tokenizer = engine, tokenizer
+
+    def generate(
+        self,
+        requests: Sequence[Request],
+        decoding: Decoding,
+        advance: Callable[[int], object] = lambda done: None,
+    ) -> list[Output]:
+        """One output for each request, in their order. ``advance`` is told how many more are done."""
+        outputs: dict[int, Output] = {}
+        again: list[int] = []
+        free = replace(decoding, batch_tokens=max(1, decoding.batch_tokens // decoding.beams))
+        for places in _planned(requests, range(len(requests)), free):
+            batch = [requests[place] for place in places]
+            found = self._freely(batch, Search(decoding.max_tokens, decoding.beams))
+            outputs.update(zip(places, found, strict=True))
+            rejected = [place for place, good in zip(places, self._accepted(batch, found), strict=True) if not good]
+            again += rejected
+            advance(len(places) - len(rejected))
+        for places in _planned(requests, sorted(again), decoding):
+            batch = [requests[place] for place in places]
+            outputs.update(zip(places, self._constrained(batch, decoding.max_tokens), strict=True))
+            advance(len(places))
+        return [outputs[place] for place in range(len(requests))]
+
+    @cached_property
+    def _constrainer(self) -> Constrainer:
+        return Constrainer(self.tokenizer)
+
+    def _accepted(self, batch: Sequence[Request], outputs: Sequence[Output]) -> list[bool]:
+        """For each request: True if its output is whole and what its constraint would have let through."""
+        if all(request.constraint is None for request in batch):
+            return [True] * len(batch)
+        canonical = encode_texts(self.tokenizer, [output.text for output in outputs])
+        return [
+            request.constraint is None or (not output.cut and self._admits(request.constraint(), output, ids))
+            for request, output, ids in zip(batch, outputs, canonical, strict=True)
+        ]
+
+    def _admits(self, grammar: Grammar, output: Output, canonical: list[int]) -> bool:
+        """True for a text of the grammar spelled as the tokenizer does, or as near as the vocabulary can say one."""
+        if self.tokenizer.unk_token_id not in output.ids:
+            if list(output.ids) != canonical:
+                return False
+            if admits(grammar, output.text):
+                return True
+        guide = self._constrainer.guide(grammar)
+        return not guide.lossy and guide.admits(output.ids)
+
+    def _is_unsayable(self, request: Request, output: Output) -> bool:
+        if request.constraint is None or self.tokenizer.unk_token_id not in output.ids:
+            return False
+        return self._constrainer.guide(request.constraint()).lossy
+
+    def _constrained(self, batch: Sequence[Request], max_tokens: int) -> list[Output]:
+        """The outputs under the constraint.
+
+        The masks know where an output stands, not what it has said: one that names a place twice is decoded again from
+        there on, without the places that are taken, until none is named twice. That is what masks that knew would give.
+        """
+        outputs = self._masked(batch, max_tokens)
+        while again := self._repeating(batch, outputs):
+            requests = [replace(batch[row], constraint=partial(_same, grammar)) for row, grammar in again.items()]
+            for row, output in zip(again, self._masked(requests, max_tokens), strict=True):
+                outputs[row] = output
+        return outputs
+
+    def _repeating(self, batch: Sequence[Request], outputs: Sequence[Output]) -> dict[int, Grammar]:
+        """The rows that name a place twice, and what may stand there instead."""
+        found: dict[int, Grammar] = {}
+        for row, (request, output) in enumerate(zip(batch, outputs, strict=True)):
+            if request.constraint is not None and not output.cut and self.tokenizer.unk_token_id not in output.ids:
+                grammar = without_repeats(request.constraint(), output.text)
+                found |= {} if grammar is None else {row: grammar}
+        return found
+
+    def _masked(self, batch: Sequence[Request], max_tokens: int) -> list[Output]:
+        """The outputs under the masks; those that the limit would cut are made to end in time if they can."""
+        outputs = self._guided(batch, max_tokens, closing=False)
+        cut = [row for row, output in enumerate(outputs) if len(output.ids) == max_tokens and output.cut]
+        if cut:
+            ended = self._guided([batch[row] for row in cut], max_tokens, closing=True)
+            for row, output in zip(cut, ended, strict=True):
+                outputs[row] = replace(output, closed=not output.cut)
+        return [
+            replace(output, constrained=True, unsayable=self._is_unsayable(request, output))
+            for request, output in zip(batch, outputs, strict=True)
+        ]
+
+    def _freely(self, batch: Sequence[Request], search: Search) -> list[Output]:
+        return self._outputs(batch, self.engine.decode([request.prompt_ids for request in batch], search))
+
+    def _guided(self, batch: Sequence[Request], max_tokens: int, closing: bool) -> list[Output]:
+        """Under the masks; ``closing``: of tokens that can still end within the limit (see Guide)."""
+        grammars = [request.constraint() for request in batch if request.constraint is not None]
+        guides = Guides(self._constrainer.guide(grammar, closing) for grammar in grammars)
+        prompts = [request.prompt_ids for request in batch]
+        return self._outputs(batch, self.engine.decode(prompts, Search(max_tokens), guides))
+
+    def _outputs(self, batch: Sequence[Request], decoded: Sequence[Decoded]) -> list[Output]:
+        texts, end = decode_texts(self.tokenizer, [one.ids for one in decoded]), self.engine.ids.end
+        return [
+            Output(request.id, one.ids, text, one.total / max(1, len(one.ids)), end not in one.ids)
+            for request, one, text in zip(batch, decoded, texts, strict=True)
+        ]
+
+
+def _same(grammar: Grammar) -> Grammar:
+    return grammar
+
+
+def _planned(requests: Sequence[Request], places: Sequence[int], decoding: Decoding) -> Iterator[list[int]]:
+    """Those ``places`` of the requests in batches."""
+    lengths = [len(requests[place].prompt_ids) + decoding.max_tokens for place in places]
+    for batch in plan_batches(lengths, decoding.batch_tokens):
+        yield [places[number] for number in batch]
