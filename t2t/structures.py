@@ -53,13 +53,3 @@ class Rendered:
     task: str
     prompt: str
     target: str
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a model generated for one input. ``score``: mean log-probability of the generated tokens (nats)."""
-
-    id: str
-    task: str
-    text: str
-    score: float | None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from random import Random
 
-from t2t.atlas.names import LONGEST_CHINESE, Name, digest
+from t2t.atlas.names import LONGEST_CHINESE, Name
+from t2t.draws import number_of
 
 BEFORE = {"city": ("", "", "", "新", "南", "北", "东", "西", "大"), "country": ("", "", "", "新", "东", "西")}
 AFTER = {
@@ -45,7 +46,7 @@ def compose(names: list[Name], count: int, salt: str) -> dict[str, list[str]]:
     taken = {n.text for n in names}
     composed: dict[str, list[str]] = {}
     for kind, after in AFTER.items():
-        rng = Random(digest(f"{salt} {kind}"))
+        rng = Random(number_of(f"{salt} {kind}"))
         mine: list[str] = []
         for _ in range(20 * count):
             stem = rng.choice(heads) + rng.choice(tails)

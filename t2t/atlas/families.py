@@ -239,19 +239,3 @@ def dialogue(setting: Setting) -> Data | None:
 FAMILIES: Mapping[str, Callable[[Setting], Data | None]] = {
     build.__name__: build for build in (topic, intent, ner, relation, event, qa, choice, summary, dialogue)
 }
-
-
-def patterns_of(family: str, patterns: Patterns) -> list[Bank]:
-    """The banks whose sentences say what the examples of ``family`` hold (distractors left out)."""
-    told = {
-        "topic": [*patterns.topic.values()],
-        "intent": [*patterns.intent.values()],
-        "ner": [patterns.ner],
-        "relation": [*patterns.facts.values()],
-        "event": [*patterns.events.values()],
-        "qa": [*(patterns.facts[r] for r in RELATIONS), *patterns.questions.values()],
-        "choice": [*(patterns.facts[r] for r in RELATIONS), *patterns.questions.values()],
-        "summary": [story.key for story in patterns.news],
-        "dialogue": [patterns.dialogue.opening, *patterns.dialogue.answers.values(), patterns.dialogue.changes],
-    }
-    return told[family]

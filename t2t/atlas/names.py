@@ -6,7 +6,6 @@ An entity is a pair (kind, code): ("country", "FR"), ("city", "Europe/Paris"), (
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from babel import localedata
 from babel.core import get_global
 from babel.languages import get_official_languages
 
+from t2t.draws import number_of
 from t2t.text import fold as fold_text
 
 Entity: TypeAlias = tuple[str, str]
@@ -28,11 +28,6 @@ LONGEST_LATIN, LONGEST_CHINESE, MOST_WORDS = 20, 6, 3
 RAREST_LETTER = 150  # a letter in fewer names costs byte pieces and teaches nothing
 NOT_A_COUNTRY = frozenset({"ZZ", "XA", "XB", "EU", "EZ", "UN", "QO", "AQ"})
 NOT_A_LANGUAGE = frozenset({"und", "mul", "zxx", "mis", "root", "art"})
-
-
-def digest(text: str) -> int:
-    """A 64-bit number that depends on ``text`` alone (BLAKE2b), equal on every machine."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def fold(name: str) -> str:
@@ -98,7 +93,7 @@ def is_held_out(entity: Entity) -> bool:
     codes = users().get(entity)
     if codes:
         return 2 * sum(is_held_out(("country", c)) for c in codes) > len(codes)
-    return digest(f"{kind} {code}") % 100 < HELD_OUT_PERCENT
+    return number_of(f"{kind} {code}") % 100 < HELD_OUT_PERCENT
 
 
 def own_names(locale: str) -> Iterator[tuple[Entity, str]]:

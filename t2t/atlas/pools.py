@@ -15,13 +15,13 @@ from t2t.atlas.names import (
     LONGEST_LATIN,
     Entity,
     Name,
-    digest,
     facts,
     fold,
     held_out_strings,
     is_held_out,
     short_names,
 )
+from t2t.draws import number_of
 
 RELATIONS = {"currency": ("country", "currency"), "language": ("country", "language"), "place": ("city", "country")}
 COMPOSED = {False: 12000, True: 2500}
@@ -118,7 +118,7 @@ def _facts(names: Iterable[Name], allowed: set[str]) -> dict[str, tuple[tuple[st
 
 def _across_locales(relations: str, names: Sequence[Name]) -> Iterator[tuple[str, ...]]:
     """Each fact once for each name of its head, with names of its tails drawn from all locales."""
-    rng = Random(digest(f"across {relations}"))
+    rng = Random(number_of(f"across {relations}"))
     texts: dict[Entity, list[str]] = {}
     for name in names:
         texts.setdefault(name.entity, []).append(name.text)
@@ -155,7 +155,7 @@ def _is_apart(row: tuple[str, ...]) -> bool:
 
 
 def _composed_facts(names: Mapping[str, tuple[str, ...]], salt: str) -> dict[str, tuple[tuple[str, ...], ...]]:
-    rng = Random(digest(salt))
+    rng = Random(number_of(salt))
     rows = {
         relation: tuple((rng.choice(names[a]), rng.choice(names[b])) for _ in range(COMPOSED_FACTS))
         for relation, (a, b) in RELATIONS.items()

@@ -14,12 +14,13 @@ import babel
 
 from t2t.atlas.bank import Patterns
 from t2t.atlas.families import FAMILIES, Data, Setting
-from t2t.atlas.names import digest, fold
+from t2t.atlas.names import fold
 from t2t.atlas.pattern import PARTS, literals
 from t2t.atlas.patterns_en import ENGLISH
 from t2t.atlas.patterns_zh import CHINESE
 from t2t.atlas.pools import Pool, character_runs, pool, word_runs
 from t2t.atlas.translation import PARALLEL, translation
+from t2t.draws import number_of
 from t2t.errors import TemplateError
 from t2t.registry import did_you_mean
 from t2t.structures import Json
@@ -74,7 +75,7 @@ class AtlasSource:
             yield RawRecord(f"atlas {self.family} {self.language} {split}:{index + 1}", name, self._make(split, index))
 
     def _make(self, split: str, index: int) -> Data:
-        rng = Random(digest(f"{self.seed}/{self.family}/{self.language}/{split}/{index}"))
+        rng = Random(number_of(self.seed, self.family, self.language, split, index))
         for _ in range(TRIES):
             data = self._try(rng, split)
             if data is not None:

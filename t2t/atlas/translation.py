@@ -13,9 +13,10 @@ from random import Random
 
 from t2t.atlas import parts_parallel
 from t2t.atlas.bank import Bank
-from t2t.atlas.names import digest, fold, held_out_strings, is_held_out, raw_names
+from t2t.atlas.names import fold, held_out_strings, is_held_out, raw_names
 from t2t.atlas.pattern import Slot, expand_pair, parse_pattern, slots
 from t2t.atlas.pools import character_runs, word_runs
+from t2t.draws import number_of
 
 COMMON = {
     "country": "AL AM AR AT BD BE BG BO BR CA CL CN CO CR CU DE DK DZ EC EE EG ES FI FR GE GH GR HR HU ID IE IL IN "
@@ -108,7 +109,7 @@ def _name_in(spoken: Mapping[tuple[str, tuple[str, str]], str], language: str, e
 
 def side_of(names: list[str]) -> str:
     """The split that a set of (English) names belongs to."""
-    return SIDES.get(digest(" + ".join(sorted(names))) % 10, "train")
+    return SIDES.get(number_of(" + ".join(sorted(names))) % 10, "train")
 
 
 def translation(rng: Random, language: str, split: str) -> dict[str, str] | None:

@@ -16,12 +16,12 @@ from t2t.data.encode import Encoder
 from t2t.errors import RunFileError
 from t2t.generation.generator import Decoding, Output, Request
 from t2t.json_lines import json_line
-from t2t.linear.parsed import Issue, to_json
+from t2t.linear.parsed import to_json
 from t2t.runs.prediction_lines import parse_line
 from t2t.runs.rejects import set_aside
 from t2t.runs.run_files import prediction_file, prediction_name, whole_file
 from t2t.runs.run_tasks import answering_tasks
-from t2t.serving.answers import answer
+from t2t.serving.answers import Answered, answer
 from t2t.serving.loading import load_generator
 from t2t.structures import Example, Json
 from t2t.tasks.bad_records import BadRecords
@@ -119,10 +119,10 @@ def _write_split(
 ) -> int:
     written = read = again = 0
     constrain = constrain and task.constrainable
-    for example, answers in answer(task, examples, encoder, decode, constrain, bad):
-        file.write(_line(task, example, answers))
-        again += sum(output.constrained for _, output in answers)
-        read += len(answers)
+    for answered in answer(task, examples, encoder, decode, constrain, bad):
+        file.write(_line(task, answered))
+        again += sum(output.constrained for output in answered.outputs)
+        read += len(answered.outputs)
         written += 1
         if constrain and written % _SHOWN_EVERY == 0:
             bar.set_postfix(constrained=f"{again / read:.1%}")
@@ -131,27 +131,25 @@ def _write_split(
     return written
 
 
-def _line(task: Task, example: Example, answers: Sequence[tuple[str, Output]]) -> str:
+def _line(task: Task, answered: Answered) -> str:
     """The line of an example with its prompt and output, or those of its windows.
 
     Of several windows it has the first prompt, all texts one under the other, the mean score, and ``windows``, which
     decide what the line says.
     """
-    outputs = [output for _, output in answers]
-    answer: dict[str, Json] = {"text": "\n".join(output.text for output in outputs)}
-    if len(outputs) > 1:
-        answer["windows"] = [{"id": one.id, "text": one.text, "score": one.score} for one in outputs]
-    parsed = parse_line(task, answer, example)
-    known = {kind: any(getattr(one, kind) for one in outputs) for kind in ("cut", "closed", "unsayable")}
-    issues = [*parsed.issues, *(Issue(kind, "", "") for kind, true in known.items() if true)]
+    answer: dict[str, Json] = {"text": answered.text}
+    if len(answered.outputs) > 1:
+        answer["windows"] = [{"id": one.id, "text": one.text, "score": one.score} for one in answered.outputs]
+    parsed = parse_line(task, answer, answered.example)
+    issues = (*parsed.issues, *answered.issues())
     line = {
-        "id": example.id,
+        "id": answered.example.id,
         "task": task.name,
-        "prompt": answers[0][0],
+        "prompt": answered.prompts[0],
         **answer,
         "value": to_json(parsed.value),
         "issues": [{"kind": issue.kind, "path": issue.path, "text": issue.text} for issue in issues],
-        "score": sum(one.score for one in outputs) / len(outputs),
-        **({"constrained": True} if any(one.constrained for one in outputs) else {}),
+        "score": answered.score,
+        **({"constrained": True} if answered.constrained else {}),
     }
     return json_line(line)

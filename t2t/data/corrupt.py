@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from t2t.config.token_task import TokenTask
+from t2t.draws import number_of
 from t2t.errors import VocabularyError
 
 Tokens: TypeAlias = NDArray[np.int64]
@@ -103,7 +103,7 @@ class Corrupter:
 
         Of a text that is longer than fits, a piece is drawn.
         """
-        seed = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=16).digest())
+        seed = number_of(key, size=16)
         random = np.random.Generator(np.random.Philox(seed))
         start = int(random.integers(0, max(len(ids) - self.longest, 0) + 1))
         used = np.asarray(ids[start : start + self.longest], dtype=np.int64)

@@ -3,25 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 from t2t.data.bounded import windows
 from t2t.data.encode import Encoder, Ids
 from t2t.errors import DataError
 from t2t.generation.generator import Output, Request
+from t2t.linear.parsed import Issue, Parsed
 from t2t.structures import Example
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
 
 WINDOW = 4096  # examples that are decoded together, so that batches hold prompts of like lengths
 Input = tuple[Example, str, Ids]  # a window with its prompt
-Answers = list[tuple[str, Output]]  # prompt and output of each window
 Decode = Callable[[list[Request]], list[Output]]
+_KNOWN = ("cut", "closed", "unsayable")  # of an output, told as issues
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An example with the outputs for its windows, in their order, and the prompt of each."""
+
+    example: Example
+    prompts: tuple[str, ...]
+    outputs: tuple[Output, ...]
+
+    @property
+    def text(self) -> str:
+        """What was generated, of several windows one under the other."""
+        return "\n".join(output.text for output in self.outputs)
+
+    @property
+    def score(self) -> float:
+        """The mean log-probability of a token, in nats; of several windows their mean."""
+        return sum(output.score for output in self.outputs) / len(self.outputs)
+
+    @property
+    def constrained(self) -> bool:
+        return any(output.constrained for output in self.outputs)
+
+    def issues(self) -> tuple[Issue, ...]:
+        """What decoding says of the outputs."""
+        said = [kind for kind in _KNOWN if any(getattr(output, kind) for output in self.outputs)]
+        return tuple(Issue(kind, "", "") for kind in said)
+
+    def parsed(self, task: Task) -> Parsed:
+        """What the outputs say, with the issues of decoding behind those of the text."""
+        found = task.parse_windows([(output.text, output.score) for output in self.outputs], self.example)
+        return Parsed(found.value, found.issues + self.issues(), self.score)
 
 
 def answer(
     task: Task, examples: Iterator[Example], encoder: Encoder, decode: Decode, constrain: bool, bad: BadRecords
-) -> Iterator[tuple[Example, Answers]]:
+) -> Iterator[Answered]:
     """Each example with the outputs for its windows, in their order.
 
     ``constrain``: outputs are held to the target language. An example whose prompt does not fit is bad.
@@ -35,7 +71,8 @@ def answer(
         ]
         outputs = iter(decode(requests))
         for example, several in asked:
-            yield example, [(prompt, output) for (_, prompt, _), output in zip(several, outputs, strict=False)]
+            prompts = tuple(prompt for _, prompt, _ in several)
+            yield Answered(example, prompts, tuple(islice(outputs, len(several))))
 
 
 def _asked(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from t2t.data.encode import Encoder
 from t2t.generation.generator import Decoding, Generator
-from t2t.linear.parsed import Issue, Parsed, to_json
-from t2t.serving.answers import Answers, answer
+from t2t.linear.parsed import Issue, to_json
+from t2t.serving.answers import answer
 from t2t.serving.inputs import as_examples, given_records, read_records
 from t2t.serving.loading import load_generator, model_folder
 from t2t.structures import Example, Json, Value
@@ -96,20 +96,12 @@ class Model:
 
         task = answerer.task
         constrain = self._constrain and task.constrainable
-        for example, answers in answer(task, remembered(), self._encoder, self._decode, constrain, bad):
-            while waiting[0][0] is not example:  # it was bad
+        for found in answer(task, remembered(), self._encoder, self._decode, constrain, bad):
+            while waiting[0][0] is not found.example:  # it was bad
                 waiting.popleft()
-            yield _answer(answerer, example, answers), waiting.popleft()[1]
-
-
-def _answer(answerer: Answerer, example: Example, answers: Answers) -> Answer:
-    outputs = [output for _, output in answers]
-    parsed: Parsed = answerer.task.parse_windows([(output.text, output.score) for output in outputs], example)
-    known = {kind: any(getattr(one, kind) for one in outputs) for kind in ("cut", "closed", "unsayable")}
-    issues = (*parsed.issues, *(Issue(kind, "", "") for kind, true in known.items() if true))
-    score = sum(one.score for one in outputs) / len(outputs)
-    text, constrained = "\n".join(one.text for one in outputs), any(one.constrained for one in outputs)
-    return Answer(example.id, parsed.value, issues, score, text, constrained)
+            said = found.parsed(answerer.task)
+            one = Answer(found.example.id, said.value, said.issues, found.score, found.text, found.constrained)
+            yield one, waiting.popleft()[1]
 
 
 def load(

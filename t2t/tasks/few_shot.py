@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
 from t2t.config.template import FewShot
+from t2t.draws import number_of
 from t2t.errors import DataError
 from t2t.structures import Example
 
@@ -45,8 +45,7 @@ class Exemplars:
         chosen: list[Example] = []
         own, _ = self._render(example, 0)
         while len(chosen) < self.settings.k and len(taken) < len(self._pool):
-            key = f"{seed}/{epoch}/{self.name}/{example.id}/{len(taken)}"
-            place = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()) % len(self._pool)
+            place = number_of(seed, epoch, self.name, example.id, len(taken)) % len(self._pool)
             while place in taken:
                 place = (place + 1) % len(self._pool)
             taken.add(place)
@@ -70,8 +69,7 @@ class KeptExemplars(Exemplars):
 
     def before(self, prompt: str, example: Example, wording: int, seed: int, epoch: int | None) -> str:
         others = [pair for pair in self._solved if pair[0] != prompt]
-        digest = hashlib.blake2b(f"{seed}/{epoch}/{self.name}/{example.id}".encode(), digest_size=8).digest()
-        first = int.from_bytes(digest) % max(1, len(others))
+        first = number_of(seed, epoch, self.name, example.id) % max(1, len(others))
         chosen = [*others[first:], *others[:first]][: self.settings.k]
         return in_front(prompt, chosen, self.settings)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
-from random import Random
 from typing import TypeAlias
 
 from t2t.config.mentions import MentionSettings
+from t2t.draws import random_of
 from t2t.errors import TemplateError
 from t2t.linear.branches import Each, Record
 from t2t.linear.inline import Inline
@@ -133,8 +132,7 @@ class Mentions:
         return replace(example, fields={**example.fields, self.field: new}, gold=gold)
 
     def _edits(self, example: Example, free: set[Place], seed: int, epoch: int) -> dict[Place, str]:
-        key = f"{seed}/{epoch}/{self.name}/{example.id}/mentions"
-        draw = Random(hashlib.blake2b(key.encode(), digest_size=8).digest())
+        draw = random_of(seed, epoch, self.name, example.id, "mentions")
         edits: dict[Place, str] = {}
         for kind, span in self._mentions(example.gold):
             place, words = place_of(span), span.text.strip()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from t2t.config.template import Types
+from t2t.draws import chance_of
 from t2t.errors import RunFileError, TemplateError
 from t2t.linear.leaves import Label, Labels
 from t2t.linear.target import Target
@@ -45,7 +45,7 @@ class WantedTypes:
         if epoch is None:
             return list(self.words)
         there = set(_found(gold, self.path.split(".")))
-        points = {kind: self._point(f"{seed}/{epoch}/{self.task}/{id_}/{kind}") for kind in self.words}
+        points = {kind: chance_of(seed, epoch, self.task, id_, kind) for kind in self.words}
         chance = {True: self.settings.keep, False: self.settings.negatives}
         chosen = [kind for kind, point in points.items() if point < chance[kind in there]]
         return chosen or [min(points, key=lambda kind: points[kind])]
@@ -66,10 +66,6 @@ class WantedTypes:
         if not asked:
             raise RunFileError(where, "names no type", 'write e.g. --types "drug, dose"')
         return asked
-
-    @staticmethod
-    def _point(key: str) -> float:
-        return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()) / 2**64
 
 
 def with_set(spec: Json, path: Sequence[str | int], labels: dict[Json, str]) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 from t2t.config.template import Template
+from t2t.draws import chance_of
 from t2t.errors import DataError, TemplateError
 from t2t.linear.prompt import Prompt, PromptList
 from t2t.linear.scope import kind_of
@@ -183,8 +183,7 @@ class Wording:
         if len(self._template.prompts) == 1:
             return 0
         weights = [variant.weight for variant in self._template.prompts]
-        digest = hashlib.blake2b(f"{seed}/{epoch}/{self._name}/{id_}".encode(), digest_size=8).digest()
-        point = int.from_bytes(digest) / 2**64 * sum(weights)
+        point = chance_of(seed, epoch, self._name, id_) * sum(weights)
         for index, weight in enumerate(weights):
             point -= weight
             if point < 0:

@@ -39,12 +39,11 @@ from t2t.evaluation.evaluate import HEALTH, task_metrics
 from t2t.generation.generator import Decoding, Generator
 from t2t.generation.torch_engine import TorchEngine
 from t2t.json_lines import json_line
-from t2t.linear.parsed import Issue, Parsed
 from t2t.metrics import Metric
 from t2t.metrics.base import stacked, value
 from t2t.model.peft import Method, adapted
-from t2t.serving.answers import Answers, answer
-from t2t.structures import Example, Json
+from t2t.serving.answers import answer
+from t2t.structures import Json
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
 from t2t.training.preparation import Prepared, cache_folder
@@ -239,7 +238,7 @@ class Validation(Quiet):
                 False,
                 BadRecords("skip"),
             )
-            pairs = [(task.references(example), _read(task, example, outputs)) for example, outputs in answered]
+            pairs = [(task.references(one.example), one.parsed(task)) for one in answered]
             for metric in metrics:
                 rows = [metric.segment(references, parsed) for references, parsed in pairs]
                 scores[f"{task.name}.{metric.name}"] = value(metric, stacked(rows)) if rows else 0.0
@@ -313,14 +312,6 @@ def _more_is_better(metric: Metric) -> bool:
 def _share(metric: Metric, found: float) -> float:
     """A score as a share of the best it can be; of an error, what is left of 1."""
     return found / metric.best if _more_is_better(metric) else 1.0 / (1.0 + abs(found - metric.best))
-
-
-def _read(task: Task, example: Example, answers: Answers) -> Parsed:
-    """What the outputs for an example say, as evaluation reads them from a prediction line."""
-    said = [(output.text, output.score) for _, output in answers]
-    parsed = task.parse(said[0][0], example) if len(said) == 1 else task.parse_windows(said, example)
-    cut = tuple(Issue("cut", "", "") for _, output in answers if output.cut)[:1]
-    return Parsed(parsed.value, parsed.issues + cut, sum(score for _, score in said) / len(said))
 
 
 def _units(rows: Sequence[Encoded], tokens: int) -> Step:

@@ -204,7 +204,9 @@ def test_umt5_has_a_bias_in_each_layer_and_is_never_scaled(tmp_path: Path) -> No
     batch |= {"attention_mask": torch.ones(1, 4), "weights": torch.ones(1)}
     trained = ours.logits_of(batch, batch["labels"] != -100).detach()
     nats = TrainingModel(ours, 0.0, False)(batch)[1]
-    assert float(nats) == pytest.approx(float(torch.nn.functional.cross_entropy(trained, batch["labels"][0]) * 3), rel=1e-5)
+    assert float(nats) == pytest.approx(
+        float(torch.nn.functional.cross_entropy(trained, batch["labels"][0]) * 3), rel=1e-5
+    )
     assert torch.allclose(trained, 4 * logits(original)[0], atol=1e-5)
     ours.save(train_tokenizer(["a b"], 520), tmp_path / "again")
     assert torch.equal(logits(load_pretrained(tmp_path / "again")), logits(ours))

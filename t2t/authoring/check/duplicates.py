@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 
 import numpy as np
 from numpy.typing import NDArray
+
+from t2t.draws import digest_of
 
 _CHUNK = 1 << 16
 
@@ -19,7 +20,7 @@ class Duplicates:
         self._sorted: dict[str, NDArray[np.uint64]] = {}
 
     def add(self, split: str, prompt: str) -> None:
-        digest = hashlib.blake2b(prompt.encode(), digest_size=8).digest()
+        digest = digest_of(prompt)
         self._hashes.setdefault(split, array("Q")).append(int.from_bytes(digest, "little"))
 
     def count(self, split: str) -> tuple[int, int]:

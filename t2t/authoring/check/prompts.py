@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
 
 from t2t.config.library import metric_names
+from t2t.draws import digest_of
 from t2t.linear.branches import Each, Record
 from t2t.linear.node import Node
 from t2t.tasks.task import Task
@@ -61,7 +61,7 @@ class Answers:
         self._said: dict[bytes, Counter[bytes]] = {}
 
     def add(self, prompt: str, target: str) -> None:
-        key, said = (hashlib.blake2b(text.encode(), digest_size=8).digest() for text in (prompt, target))
+        key, said = (digest_of(text) for text in (prompt, target))
         self._said.setdefault(key, Counter())[said] += 1
 
     def conflicts(self) -> tuple[int, float]:
