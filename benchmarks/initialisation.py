@@ -57,9 +57,9 @@ def curve(init: str, seed: int, vocabulary: int, steps: Iterator[Step], updates:
     optimizer = RoleScaledAdamW(model, settings)
     losses: list[float] = []
     for number, step in enumerate(islice(steps, updates)):
-        for unit in step.units:
+        for micro_batch in step.micro_batches:
             with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-                nats, _ = TrainingModel(model, 0.0, False)(collate(unit, T5_IDS, lambda row: 1.0))
+                nats, _ = TrainingModel(model, 0.0, False)(collate(micro_batch, T5_IDS, lambda row: 1.0))
             (nats / step.target_tokens).backward()
             losses.append(float(nats.detach()) / step.target_tokens)
         torch.nn.utils.clip_grad_norm_(model.module.parameters(), 1.0)

@@ -3,9 +3,10 @@
     python benchmarks/train_speed.py                                               # toy size, for a CPU
     python benchmarks/train_speed.py --size base --precision bf16 --tokens 16384   # for a GPU
 
-Ours: units of similar length by a token budget, the loss over target positions only, DeepSpeed (one process); with
-``--compile`` once more through torch.compile. The peers take random batches of ``--rows``, padded, and the model's own
-loss: ``loop`` is a plain loop with torch's AdamW, ``trainer`` is Seq2SeqTrainer, which in bf16 trains under autocast.
+Ours: micro-batches of similar length by a token budget, the loss over target positions only, DeepSpeed (one process);
+with ``--compile`` once more through torch.compile. The peers take random batches of ``--rows``, padded, and the
+model's own loss: ``loop`` is a plain loop with torch's AdamW, ``trainer`` is Seq2SeqTrainer, which in bf16 trains under
+autocast.
 All see examples of the same lengths (log-normal prompts of median 40, sigma 0.6, targets half as long) and count
 tokens that are no padding. Prints the median of several rounds, alternating; the share of the device's matrix peak (as
 a large product reaches it in the same run) that the useful tokens need; on a GPU the peak of its memory. With
@@ -70,7 +71,7 @@ def settings(precision: str, tokens: int) -> RunConfig:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.yaml"
         path.write_text(RUN)
-        config = load_run(path, [f"precision={precision}", f"batch.tokens={tokens}", "batch.units=1"])
+        config = load_run(path, [f"precision={precision}", f"batch.tokens={tokens}", "batch.micro_batches=1"])
     return replace(config)
 
 

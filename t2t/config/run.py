@@ -125,10 +125,10 @@ class ScheduleSettings:
 
 @settings
 class BatchSettings:
-    """``tokens`` a unit (padding counted), ``units`` a step, ``window`` examples a window."""
+    """``tokens`` a micro-batch (padding counted), ``micro_batches`` an update, ``window`` examples a window."""
 
     tokens: Positive = 4096
-    units: Positive = 4
+    micro_batches: Positive = 4
     window: Positive = 2048
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,17 +25,22 @@ _ALSO_KNOWN_AS = {
     "fp16": "fp16 overflows in the feed-forward layers of a T5 (66246 > 65504); use bf16 or fp32",
     "float16": "fp16 overflows in the feed-forward layers of a T5 (66246 > 65504); use bf16 or fp32",
 }
+# Keys by their old names.
+_OLD_NAMES = {("batch", "units"): "micro_batches"}
 
 
 def read_run_file(path: Path, overrides: Sequence[str]) -> tuple[RunFile, Callable[[str], str]]:
     """The file with its overrides, in the form above, and the place (FILE:LINE or --set) of a dotted key."""
     data, lines = read_yaml(path, RunFileError)
-    _spell_out(data)
+    told = spell_out(data, str(path))
+    lines = {_new_name(key): line for key, line in lines.items()}
     set_by: dict[KeyPath, str] = {}
     for override in overrides:
         changed = _override(data, override)
         lines, set_by = _not_below(lines, changed), {**_not_below(set_by, changed), changed: f"--set {override}"}
-        _spell_out(data)
+        told += spell_out(data, f"--set {override}")
+    for line in told if os.environ.get("RANK", "0") == "0" else []:
+        print(line, file=sys.stderr, flush=True)
     where = _place_finder(path, lines, set_by)
     try:
         parsed = read_settings(RunFile, filled_in(data))
@@ -47,10 +54,31 @@ def read_run_file(path: Path, overrides: Sequence[str]) -> tuple[RunFile, Callab
     return parsed, where
 
 
-def _spell_out(data: dict[Any, Any]) -> None:
-    """Tasks that are given by their name alone become mappings."""
+def spell_out(data: dict[Any, Any], where: str) -> list[str]:
+    """Tasks that are given by their name alone become mappings, and old names of keys new ones; gives what to tell.
+
+    RunFileError where a key stands there by both names.
+    """
+    told = []
+    for path, new in _OLD_NAMES.items():
+        *above, old = path
+        section: Any = data
+        for key in above:
+            section = section.get(key) if isinstance(section, dict) else None
+        if isinstance(section, dict) and old in section:
+            if new in section:
+                found = f"{old!r} is the old name of {new!r}, and both stand there"
+                raise RunFileError(where, found, "keep the new one")
+            section[new] = section.pop(old)
+            told.append(f"{where}: {'.'.join(path)} is now called {new}")
     if isinstance(data.get("tasks"), list):
         data["tasks"] = [{"task": entry} if isinstance(entry, str) else entry for entry in data["tasks"]]
+    return told
+
+
+def _new_name(path: KeyPath) -> KeyPath:
+    new = next((new for old, new in _OLD_NAMES.items() if path == old), None)
+    return path if new is None else (*path[:-1], new)
 
 
 def _not_below(places: Mapping[KeyPath, T], path: KeyPath) -> dict[KeyPath, T]:
@@ -68,11 +96,12 @@ def _override(data: dict[Any, Any], override: str) -> KeyPath:
     where = f"--set {override}"
     if not sign or not all(key.split(".")):
         raise RunFileError(where, "it is not of the form a.b=c", "write it so, e.g. --set schedule.steps=10")
+    parts = [str(part) for part in _new_name(tuple(key.split(".")))]
     path: list[str | int] = []
     at: Any = data
-    for part in key.split("."):
+    for part in parts:
         path.append(int(part) if isinstance(at, list) and _index(part) else part)
-        if len(path) < len(key.split(".")):
+        if len(path) < len(parts):
             at = _descend(at, path[-1], where)
     try:
         at[path[-1]] = read_scalar(text, where, RunFileError)

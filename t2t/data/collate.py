@@ -1,4 +1,4 @@
-"""Encoded examples to the tensors of one unit."""
+"""Encoded examples to the tensors of one micro-batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from t2t.data.encode import Encoded, Ids
 from t2t.model.seq2seq import IGNORED, SpecialIds
 
 _NO_TARGET = np.full(1, IGNORED, dtype=np.int32)
-_NEARLY = 0.75  # a unit so full is filled up
+_NEARLY = 0.75  # a micro-batch so full is filled up
 
 
 def collate(
@@ -23,8 +23,8 @@ def collate(
     weights [b] (fp32).
 
     ``weigh`` gives the weight of each target token of an example. No rows give a dummy: one short row of weight 0.
-    s and t are multiples of GRID. A unit that is nearly as large as ``tokens`` positions allow is filled up with rows
-    of weight 0 without a target, so that units of the same lengths have the same shape.
+    s and t are multiples of GRID. A micro-batch that is nearly as large as ``tokens`` positions allow is filled up with
+    rows of weight 0 without a target, so that micro-batches of the same lengths have the same shape.
     """
     weights = [weigh(row) for row in rows] or [0.0]
     end = np.full(1, ids.end, dtype=np.int32)

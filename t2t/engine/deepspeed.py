@@ -1,4 +1,4 @@
-"""DeepSpeed, always, also with one process: gradients of a step's units, then one update."""
+"""DeepSpeed, always, also with one process: gradients of a step's micro-batches, then one update."""
 
 from __future__ import annotations
 
@@ -52,38 +52,38 @@ class Engine:
         self._coalesces = coalesces and (device.type == "cpu" or self.stage == 1)
 
     def gradients(self, step: Step) -> tuple[float, bool]:
-        """Forward and backward for this rank's units of a step, nothing updated.
+        """Forward and backward for this rank's micro-batches of a step, nothing updated.
 
         Gives the sum of the negative log-likelihood of this rank's target tokens (nats), and whether the loss of each
-        unit is finite. The gradients add up to those of the step's loss over ALL ranks, however many there are.
+        micro-batch is finite. The gradients add up to those of the step's loss over ALL ranks, however many there are.
         """
-        units = step.of_rank(distributed.rank(), distributed.world_size())
+        micro_batches = step.of_rank(distributed.rank(), distributed.world_size())
         # DeepSpeed averages over the ranks: times world it is the sum.
         scale = distributed.world_size() / divisor(self.config.loss.norm, step)
         nats, finite = 0.0, True
         with self._one_reduction():
-            for place, rows in enumerate(units):
+            for place, rows in enumerate(micro_batches):
                 tensors = collate(rows, self.model.ids, self._weigh, self.config.batch.tokens)
-                unit = {name: tensor.to(self.device) for name, tensor in tensors.items()}
+                micro_batch = {name: tensor.to(self.device) for name, tensor in tensors.items()}
                 if not self._coalesces:
-                    self.engine.set_gradient_accumulation_boundary(place == len(units) - 1)
-                loss, unit_nats = self.engine(unit)
+                    self.engine.set_gradient_accumulation_boundary(place == len(micro_batches) - 1)
+                loss, its_nats = self.engine(micro_batch)
                 self.engine.backward(loss * scale, scale_wrt_gas=False)
-                nats += float(unit_nats)
+                nats += float(its_nats)
                 finite = finite and bool(torch.isfinite(loss))
         return nats, finite
 
     @torch.no_grad()
     def measure(self, step: Step) -> tuple[float, int]:
-        """The negative log-likelihood (nats) of this rank's units of a step, summed, and their target tokens.
+        """The negative log-likelihood (nats) of this rank's micro-batches of a step, summed, and their target tokens.
 
         Nothing is learned. Every rank must call it: all do equally many forwards.
         """
         nats, tokens = 0.0, 0
         for rows in step.of_rank(distributed.rank(), distributed.world_size()):
             tensors = collate(rows, self.model.ids, lambda row: 1.0, self.config.batch.tokens)
-            _, unit_nats = self.engine({name: tensor.to(self.device) for name, tensor in tensors.items()})
-            nats, tokens = nats + float(unit_nats), tokens + sum(len(row.labels) for row in rows)
+            _, its_nats = self.engine({name: tensor.to(self.device) for name, tensor in tensors.items()})
+            nats, tokens = nats + float(its_nats), tokens + sum(len(row.labels) for row in rows)
         return nats, tokens
 
     @contextmanager

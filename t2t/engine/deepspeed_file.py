@@ -186,7 +186,7 @@ def _resolved(data: Mapping[str, Any], zero: Mapping[str, Any], config: RunConfi
     for section, key in _PLACES:
         if section in settings and key == "output_path":
             settings[section] = {**settings[section], key: str(config.directory / section)}
-    # Units are counted by us: DeepSpeed is told of one micro-batch a step and when its boundary is.
+    # Micro-batches are counted by us: DeepSpeed is told of one micro-batch a step and when its boundary is.
     settings |= {"train_micro_batch_size_per_gpu": 1, "gradient_accumulation_steps": 1}
     settings |= {"zero_allow_untested_optimizer": True, "zero_force_ds_cpu_optimizer": False}
     settings["gradient_clipping"] = config.optimizer.clip

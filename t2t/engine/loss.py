@@ -1,4 +1,4 @@
-"""The model that DeepSpeed wraps: a unit goes in, its weighted loss comes out."""
+"""The model that DeepSpeed wraps: a micro-batch goes in, its weighted loss comes out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from t2t.model.seq2seq import IGNORED, Seq2Seq
 class TrainingModel(nn.Module):
     """A model with the loss inside its forward, so that ZeRO-3 gathers the head as well.
 
-    Only positions that have a target reach the head: on padded units that saves a share of its cost.
+    Only positions that have a target reach the head: on padded micro-batches that saves a share of its cost.
     """
 
     def __init__(self, model: Seq2Seq, label_smoothing: float, autocast: bool) -> None:
@@ -31,7 +31,7 @@ class TrainingModel(nn.Module):
     def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Sums over target tokens, fp32: weight x loss, and the negative log-likelihood in nats (detached).
 
-        ``batch`` is a unit with the ``weights`` [b] of its examples' tokens; of weight 0 nothing counts.
+        ``batch`` is a micro-batch with the ``weights`` [b] of its examples' tokens; of weight 0 nothing counts.
         """
         labels_bt = batch["labels"]
         kept_bt = labels_bt != IGNORED

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from t2t.config.run import RunConfig
+from t2t.config.run_file import spell_out
 from t2t.config.yaml_file import read_scalar, read_yaml
 from t2t.data.counts import Counts
 from t2t.engine import distributed
@@ -53,7 +55,7 @@ def check_directory(config: RunConfig) -> None:
             )
         return
     try:
-        old = _settings(read_yaml(file)[0])
+        old = _settings(_written(file))
     except RunFileError as error:
         found = f"it cannot be read ({error.found}), so what the folder was trained with is not known"
         raise RunDirectoryError(str(file), found, "put it back, or choose another name under run:") from None
@@ -82,7 +84,7 @@ def write_run_file(config: RunConfig) -> None:
     if path.is_file():
         history = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# ")]
         new = read_scalar(config.to_yaml(), str(path))
-        for key, (one, other) in changes(_settings(read_yaml(path)[0]), _settings(new)).items():
+        for key, (one, other) in changes(_settings(_written(path)), _settings(new)).items():
             at = 0 if saved is None else saved.position.step
             history.append(f"# from step {at} on: {key} is {json.dumps(other)}, it was {json.dumps(one)}")
             print(f"{path}: {history[-1].removeprefix('# ')}", flush=True)
@@ -99,6 +101,13 @@ def check_resume(config: RunConfig, stage: int, tasks: Sequence[Task]) -> None:
     if stage and saved is not None and saved.world_size != now:
         found = f"its checkpoint is of {saved.world_size} processes at ZeRO stage {stage}, these are {now}"
         raise RunDirectoryError(str(config.directory), found, f"go on with --num_gpus {saved.world_size}")
+
+
+def _written(file: Path) -> dict[str, Json]:
+    """What a run.yaml says, in today's names: one of an older t2t goes on."""
+    data, _ = read_yaml(file)
+    spell_out(data, str(file))
+    return data
 
 
 def _settings(data: Mapping[str, Json]) -> dict[str, Json]:

@@ -73,7 +73,7 @@ def _train(config: RunConfig, settings: dict[str, Any], tasks: list[Task], devic
     engine = Engine(model, config, settings, list(prepared.mixture.shares), device)
     start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints", config.seed) or Position()
     batch = config.batch
-    plan = Plan(data_by_epoch(config, prepared), prepared.mixture, batch.tokens, batch.units, batch.window)
+    plan = Plan(data_by_epoch(config, prepared), prepared.mixture, batch.tokens, batch.micro_batches, batch.window)
     validation = None if config.validate is None else Validation(engine, config, prepared, method)
     end = Loop(engine, plan, config, config.directory, [validation] if validation else []).run(start)
     best = distributed.from_first(lambda: _kept(config, validation))
@@ -112,10 +112,10 @@ def with_steps(config: RunConfig, prepared: Prepared) -> RunConfig:
     schedule, batch = config.schedule, config.batch
     if schedule.epochs is None:
         return config
-    plan = Plan(lambda _: prepared.data, prepared.mixture, batch.tokens, batch.units, batch.window)
+    plan = Plan(lambda _: prepared.data, prepared.mixture, batch.tokens, batch.micro_batches, batch.window)
     steps = plan.count(schedule.epochs)
     if not distributed.rank():
-        few = "; few: raise schedule: epochs, or lower batch: tokens and units" if steps < _FEW_STEPS else ""
+        few = "; few: raise schedule: epochs, or lower batch: tokens and micro_batches" if steps < _FEW_STEPS else ""
         print(f"{schedule.epochs:g} epochs are {steps} steps{few}", flush=True)
     return replace(config, schedule=replace(schedule, steps=steps))
 

@@ -50,7 +50,7 @@ model:
   from_scratch: {d_model: 16, d_kv: 8, d_ff: 32, num_layers: 1, num_decoder_layers: 1, num_heads: 2}
 lengths: {prompt: 32, target: 16}
 schedule: {name: linear, warmup: 2, steps: 6}
-batch: {tokens: 256, units: 2, window: 32}
+batch: {tokens: 256, micro_batches: 2, window: 32}
 checkpoint: {every: 6}
 deepspeed: ds_configs/zero2.json
 """

@@ -31,7 +31,7 @@ def test_defaults_are_filled_in_and_overrides_come_last(run_file: Path) -> None:
     assert [(task.task, task.weight, task.limit) for task in run.tasks] == [("a/b", None, None), ("c/d", 2.0, 3)]
     assert run.schedule.steps == 7
     assert run.optimizer.betas == (0.9, 0.99)
-    assert (run.optimizer.learning_rate, run.optimizer.scale, run.batch.units) == (2.0e-2, "rms", 4)
+    assert (run.optimizer.learning_rate, run.optimizer.scale, run.batch.micro_batches) == (2.0e-2, "rms", 4)
     assert run.directory == Path("runs/tiny")
     assert run.where_of_task(run.tasks[1]) == f"{run_file}:4"
 
@@ -240,3 +240,21 @@ def test_a_key_that_is_no_text_is_named(run_file: Path) -> None:
     run_file.write_text(RUN.replace("{steps: 20}", "{steps: 20, 1: 2}"))
     with pytest.raises(RunFileError, match=r"unknown key .?1"):
         load_run(run_file)
+
+
+def test_an_old_name_of_a_key_is_read_and_told(run_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = run_file.with_name("old.yaml")
+    old.write_text(run_file.read_text() + "batch: {tokens: 64, units: 3}\n")
+    assert load_run(old).batch.micro_batches == 3
+    assert capsys.readouterr().err == f"{old}: batch.units is now called micro_batches\n"
+    assert (
+        load_run(old, ["batch.units=5"]).batch.micro_batches
+        == load_run(run_file, ["batch.units=5"]).batch.micro_batches
+    )
+    line = len(old.read_text().splitlines())
+    old.write_text(old.read_text().replace("units: 3", "units: 0"))
+    with pytest.raises(RunFileError, match=rf"old.yaml:{line}: micro_batches: 0 is not greater than 0"):
+        load_run(old)
+    old.write_text(old.read_text().replace("units: 0", "units: 2, micro_batches: 2"))
+    with pytest.raises(RunFileError, match="'units' is the old name of 'micro_batches', and both stand there"):
+        load_run(old)

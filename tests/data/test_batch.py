@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from t2t.data.batch import GRID, Plan, Step, cut_units, on_grid
+from t2t.data.batch import GRID, Plan, Step, cut_micro_batches, on_grid
 from t2t.data.collate import collate
 from t2t.data.encode import Encoded
 from t2t.model.backbone import T5_IDS
@@ -16,14 +16,14 @@ def encoded(name: str, task: int, prompt: int, target: int) -> Encoded:
     return Encoded(name, task, *ids)
 
 
-def plan(count: int = 300, tokens: int = 200, units: int = 4, window: int = 64, seed: int = 1) -> Plan:
+def plan(count: int = 300, tokens: int = 200, micro_batches: int = 4, window: int = 64, seed: int = 1) -> Plan:
     lengths = np.random.default_rng(5).integers(1, 40, (count, 2)).tolist()
     data = [[encoded(str(n), 0, *pair) for n, pair in enumerate(lengths)]]
-    return Plan(lambda epoch: data, Mixture([count], [1.0], seed), tokens, units, window)
+    return Plan(lambda epoch: data, Mixture([count], [1.0], seed), tokens, micro_batches, window)
 
 
 def ids(step: Step) -> list[list[str]]:
-    return [[row.id for row in unit] for unit in step.units]
+    return [[row.id for row in micro_batch] for micro_batch in step.micro_batches]
 
 
 def cost(rows: list[Encoded]) -> int:
@@ -33,17 +33,19 @@ def cost(rows: list[Encoded]) -> int:
 
 def test_an_epoch_holds_each_example_once_in_units_that_fit() -> None:
     steps = list(plan().steps(0))
-    assert sorted(name for step in steps for unit in ids(step) for name in unit) == sorted(map(str, range(300)))
-    assert all(cost(unit) <= 200 for step in steps for unit in step.units)
-    assert [len(step.units) for step in steps[:-1]] == [4] * (len(steps) - 1)
+    assert sorted(name for step in steps for micro_batch in ids(step) for name in micro_batch) == sorted(
+        map(str, range(300))
+    )
+    assert all(cost(micro_batch) <= 200 for step in steps for micro_batch in step.micro_batches)
+    assert [len(step.micro_batches) for step in steps[:-1]] == [4] * (len(steps) - 1)
     assert [step.number for step in steps] == list(range(len(steps)))
 
 
 def test_units_stay_inside_their_window_and_are_shuffled() -> None:
     made = plan()
     places = {str(index): place // 64 for place, (_, index) in enumerate(made.order.epoch(0).tolist())}
-    units = [unit for step in made.steps(0) for unit in ids(step)]
-    assert all(len({places[name] for name in unit}) == 1 for unit in units)
+    micro_batches = [micro_batch for step in made.steps(0) for micro_batch in ids(step)]
+    assert all(len({places[name] for name in micro_batch}) == 1 for micro_batch in micro_batches)
     assert ids(next(plan(seed=2).steps(0))) != ids(next(made.steps(0)))
     assert ids(next(made.steps(1))) != ids(next(made.steps(0)))
 
@@ -58,7 +60,9 @@ def test_the_tasks_of_the_steps_taken_are_counted() -> None:
     data = [[encoded(f"{task}-{n}", task, 5 + 20 * task, 3) for n in range(100)] for task in range(2)]
     made = Plan(lambda epoch: data, Mixture([100, 100], [3.0, 1.0], 1), 200, 4, 64)
     for steps in (0, 1, 3):
-        rows = [row for step in list(made.steps(1))[:steps] for unit in step.units for row in unit]
+        rows = [
+            row for step in list(made.steps(1))[:steps] for micro_batch in step.micro_batches for row in micro_batch
+        ]
         assert made.taken(1, steps) == {
             task: n for task in (0, 1) if (n := sum(row.task_index == task for row in rows))
         }
@@ -69,22 +73,24 @@ def test_the_tasks_of_the_steps_taken_are_counted() -> None:
 def test_ranks_share_the_units_of_a_step_and_have_equally_many(world: int) -> None:
     step = next(plan().steps(0))
     shared = [step.of_rank(rank, world) for rank in range(world)]
-    assert len({len(units) for units in shared}) == 1
+    assert len({len(micro_batches) for micro_batches in shared}) == 1
     interleaved = [shared[place % world][place // world] for place in range(len(shared[0]) * world)]
-    assert interleaved[: len(step.units)] == step.units
-    assert all(unit == [] for unit in interleaved[len(step.units) :])
+    assert interleaved[: len(step.micro_batches)] == step.micro_batches
+    assert all(micro_batch == [] for micro_batch in interleaved[len(step.micro_batches) :])
 
 
 def test_an_example_that_is_too_long_is_alone() -> None:
-    units = cut_units(np.array([3, 500, 3]), np.array([2, 2, 2]), 100)
-    assert sorted(map(sorted, (unit.tolist() for unit in units))) == [[0, 2], [1]]
+    micro_batches = cut_micro_batches(np.array([3, 500, 3]), np.array([2, 2, 2]), 100)
+    assert sorted(map(sorted, (micro_batch.tolist() for micro_batch in micro_batches))) == [[0, 2], [1]]
 
 
 def test_units_waste_little() -> None:
     generator = np.random.default_rng(0)
     prompts, targets = (np.exp(generator.normal(3.7, 0.6, 4096)).astype(np.int64) + 1 for _ in range(2))
-    units = cut_units(prompts, targets, 4096)
-    positions = sum(len(unit) * (prompts[unit].max() + targets[unit].max()) for unit in units)
+    micro_batches = cut_micro_batches(prompts, targets, 4096)
+    positions = sum(
+        len(micro_batch) * (prompts[micro_batch].max() + targets[micro_batch].max()) for micro_batch in micro_batches
+    )
     assert (prompts.sum() + targets.sum()) / positions > 0.75
 
 
@@ -119,12 +125,12 @@ def test_a_unit_that_is_nearly_full_is_filled_up_with_rows_that_count_nothing() 
 
 
 def test_units_have_few_shapes() -> None:
-    """Kernels are built for a shape: without a grid nearly every unit would have one of its own."""
+    """Kernels are built for a shape: without a grid nearly every micro-batch would have one of its own."""
     generator = np.random.default_rng(0)
     prompts, targets = (np.exp(generator.normal(3.3, 0.5, 16384)).astype(np.int64) + 1 for _ in range(2))
     shapes: dict[tuple[int, ...], int] = {}
-    for unit in cut_units(prompts, targets, 1200):
-        rows = [encoded("", 0, int(prompts[place]), int(targets[place])) for place in unit]
+    for micro_batch in cut_micro_batches(prompts, targets, 1200):
+        rows = [encoded("", 0, int(prompts[place]), int(targets[place])) for place in micro_batch]
         shape = tuple(collate(rows, T5_IDS, lambda row: 1.0, 1200)["input_ids"].shape)
         shapes[shape] = shapes.get(shape, 0) + 1
     repeated = sum(count for count in shapes.values() if count > 1)
@@ -137,7 +143,7 @@ def test_lengths_are_rounded_up() -> None:
 
 @pytest.mark.parametrize("epochs", [1, 3, 2.5, 0.01])
 def test_the_steps_of_epochs_are_counted_without_being_made(epochs: float) -> None:
-    made = plan(units=1, window=16)
+    made = plan(micro_batches=1, window=16)
     each = [len(list(made.steps(epoch))) for epoch in range(4)]
     assert len(set(each)) > 1  # epochs differ
     whole = sum(each[: int(epochs)])

@@ -43,7 +43,7 @@ def test_it_was_a_gpu(results: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_gives_the_losses_and_weights_of_stage_0(results: dict[str, Any], stage: str) -> None:
-    reference, got = results["zero0 units1"], results[f"{stage} units1"]
+    reference, got = results["zero0 micro-batches1"], results[f"{stage} micro-batches1"]
     assert got["losses"] == pytest.approx(reference["losses"], rel=1e-4)
     assert got["norms"] == pytest.approx(reference["norms"], rel=1e-3)
     assert got["weights"] == pytest.approx(reference["weights"], abs=1e-4)
@@ -51,13 +51,13 @@ def test_every_stage_gives_the_losses_and_weights_of_stage_0(results: dict[str, 
 
 @pytest.mark.parametrize("stage", range(4))
 def test_more_units_of_a_step_give_the_same_step(results: dict[str, Any], stage: int) -> None:
-    reference, got = results[f"zero{stage} units1"], results[f"zero{stage} units3"]
+    reference, got = results[f"zero{stage} micro-batches1"], results[f"zero{stage} micro-batches3"]
     assert got["losses"] == pytest.approx(reference["losses"], rel=1e-4)
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("bf16", 0.02), ("autocast_bf16", 0.02)])
 def test_half_precision_is_near_fp32_and_not_it(results: dict[str, Any], precision: str, tolerance: float) -> None:
-    full, half = results["zero2 units1"]["losses"], results[precision]["losses"]
+    full, half = results["zero2 micro-batches1"]["losses"], results[precision]["losses"]
     assert half == pytest.approx(full, rel=tolerance)
     assert half != full
 

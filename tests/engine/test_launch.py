@@ -40,7 +40,7 @@ model:
   from_scratch: {d_model: 16, d_kv: 8, d_ff: 32, num_layers: 1, num_decoder_layers: 1, num_heads: 2, dropout: 0.1}
 lengths: {prompt: 32, target: 16}
 schedule: {name: linear, warmup: 2, steps: 9}
-batch: {tokens: 96, units: 3, window: 32}
+batch: {tokens: 96, micro_batches: 3, window: 32}
 checkpoint: {every: 3, keep: 5}
 deepspeed: ds_configs/zero2.json
 """
@@ -147,7 +147,7 @@ def test_a_run_that_is_killed_when_it_saves_its_model_is_finished_by_the_next_st
     run = folder / "runs" / "toy"
     code = "import os, t2t.training.folder as t; {}; from t2t.commands.launch import main; main(['--config', RUN])"
     code = code.replace("RUN", "'run.yaml'")
-    kill = "t.save_model = lambda *given: os.kill(os.getpid(), 9)"
+    kill = "from t2t.model.families.t5 import T5; T5.save = lambda *given: os.kill(os.getpid(), 9)"
     assert launch(folder, command=(sys.executable, "-c", code.format(kill))).returncode == -9
     assert [(run / name).exists() for name in ("facts.json", "data.json", "model.tmp", "model")] == [True] * 3 + [False]
     facts = (run / "facts.json").read_text()

@@ -175,7 +175,7 @@ def test_how_a_run_goes_on_may_change_and_stands_in_its_file(
     assert len(history) == len(changed) + 1
     assert history[-1].startswith("# from step 0 on: validate is {")
     assert load_run(first.directory / "run.yaml") == again
-    for fixed in ("batch.units=9", "optimizer.weight_decay=0.1", "model.from_scratch.dropout=0.3", "seed=9"):
+    for fixed in ("batch.micro_batches=9", "optimizer.weight_decay=0.1", "model.from_scratch.dropout=0.3", "seed=9"):
         with pytest.raises(RunDirectoryError, match="differs in " + fixed.partition("=")[0].replace(".", r"\.")):
             check_directory(config(tmp_path, *changed, "validate={every: 1 epoch}", fixed))
 

@@ -14,7 +14,7 @@ from tests.places import PYTHONPATH
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).with_name("worker.py")
-VARIANTS = [f"zero{stage} units{units}" for stage in range(4) for units in (1, 3, 4)]
+VARIANTS = [f"zero{stage} micro-batches{count}" for stage in range(4) for count in (1, 3, 4)]
 
 
 def launch(world: int, out: Path) -> list[subprocess.Popen[bytes]]:
@@ -53,20 +53,20 @@ def test_losses_gradients_and_weights_are_those_of_one_unit_on_one_process(
     results: dict[int, dict[str, Any]], world: int, variant: str
 ) -> None:
     # Units 3 on two processes: one of them computes a dummy.
-    reference, got = results[1]["zero2 units1"], results[world][variant]
+    reference, got = results[1]["zero2 micro-batches1"], results[world][variant]
     assert got["losses"] == pytest.approx(reference["losses"], rel=1e-5)
     assert got["norms"] == pytest.approx(reference["norms"], rel=1e-4)
     assert got["weights"] == pytest.approx(reference["weights"], abs=2e-5)
 
 
 def test_training_changes_the_loss(results: dict[int, dict[str, Any]]) -> None:
-    losses = results[1]["zero2 units1"]["losses"]
+    losses = results[1]["zero2 micro-batches1"]["losses"]
     assert len({round(loss, 3) for loss in losses}) == len(losses)
 
 
 def test_a_separate_head_is_trained_alike_at_stage_3(results: dict[int, dict[str, Any]]) -> None:
     whole, cut = results[2]["zero0 untied"], results[2]["zero3 untied"]
-    assert whole["names"] == cut["names"] == results[2]["zero0 units1"]["names"] + 1
+    assert whole["names"] == cut["names"] == results[2]["zero0 micro-batches1"]["names"] + 1
     assert cut["losses"] == pytest.approx(whole["losses"], rel=1e-5)
     assert cut["weights"] == pytest.approx(whole["weights"], abs=2e-5)
 
@@ -74,14 +74,14 @@ def test_a_separate_head_is_trained_alike_at_stage_3(results: dict[int, dict[str
 @pytest.mark.parametrize("norm", ["examples", "tasks"])
 def test_other_norms_do_not_depend_on_the_number_of_processes(results: dict[int, dict[str, Any]], norm: str) -> None:
     assert results[2][norm]["norms"] == pytest.approx(results[1][norm]["norms"], rel=1e-4)
-    assert results[2][norm]["norms"] != pytest.approx(results[2]["zero2 units3"]["norms"], rel=1e-2)
+    assert results[2][norm]["norms"] != pytest.approx(results[2]["zero2 micro-batches3"]["norms"], rel=1e-2)
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("bf16", 0.02), ("autocast_bf16", 0.01)])
 def test_half_precision_is_near_fp32_and_not_it(
     results: dict[int, dict[str, Any]], precision: str, tolerance: float
 ) -> None:
-    full, half = results[2]["zero2 units1"]["losses"], results[2][precision]["losses"]
+    full, half = results[2]["zero2 micro-batches1"]["losses"], results[2][precision]["losses"]
     assert half == pytest.approx(full, rel=tolerance)
     assert half != full
 

@@ -48,10 +48,10 @@ def examples(count: int) -> list[Encoded]:
     return rows
 
 
-def step(number: int, units: int) -> Step:
-    """Always the same twelve examples in step ``number``, as one or more units."""
+def step(number: int, micro_batches: int) -> Step:
+    """Always the same twelve examples in step ``number``, as one or more micro-batches."""
     rows = examples(12 * (number + 1))[12 * number :]
-    return Step(0, number, [rows[place::units] for place in range(units)])
+    return Step(0, number, [rows[place::micro_batches] for place in range(micro_batches)])
 
 
 def config(folder: Path, *overrides: str) -> RunConfig:
@@ -72,12 +72,12 @@ def weights(trained: Engine) -> list[float] | None:
     return None if whole is None else torch.cat([part.flatten() for part in whole.values()]).tolist()
 
 
-def trained(run: RunConfig, device: torch.device, units: int) -> dict[str, object]:
+def trained(run: RunConfig, device: torch.device, micro_batches: int) -> dict[str, object]:
     """Loss and gradient norm of each of STEPS steps, and the weights after them."""
     made = engine(run, device)
     losses, norms = [], []
     for number in range(STEPS):
-        taken = step(number, units)
+        taken = step(number, micro_batches)
         nats, finite = made.gradients(taken)
         assert finite
         total = distributed.total(torch.tensor([nats], dtype=torch.float64))
@@ -194,7 +194,7 @@ class Endless:
                 self.event()
             self.taken += 1
             self.before()
-            yield Step(epoch, number, step(number, 2).units)
+            yield Step(epoch, number, step(number, 2).micro_batches)
 
 
 def looped(folder: Path, device: torch.device) -> dict[str, object]:
@@ -239,11 +239,11 @@ def main(out: Path, offload: bool) -> None:
     device = distributed.start()
     results: dict[str, object] = {"device": distributed.device_name()}
     for name in ("zero2_offload", "zero3_offload") if offload else ():
-        results[f"{name} units1"] = trained(config(out.parent, f"deepspeed=ds_configs/{name}.json"), device, 1)
+        results[f"{name} micro-batches1"] = trained(config(out.parent, f"deepspeed=ds_configs/{name}.json"), device, 1)
     for stage in range(4):
-        for units in (1, 3, 4):
+        for micro_batches in (1, 3, 4):
             run = config(out.parent, f"deepspeed=ds_configs/zero{stage}.json")
-            results[f"zero{stage} units{units}"] = trained(run, device, units)
+            results[f"zero{stage} micro-batches{micro_batches}"] = trained(run, device, micro_batches)
     for stage in (0, 3):
         run = config(out.parent, f"deepspeed=ds_configs/zero{stage}.json", "model.from_scratch.tied=false")
         results[f"zero{stage} untied"] = trained(run, device, 2)

@@ -47,7 +47,7 @@ model: {from: %s}
 unsayable_share: 0.5
 lengths: {prompt: 128, target: 70}
 schedule: {epochs: 2}
-batch: {tokens: 256, units: 1}
+batch: {tokens: 256, micro_batches: 1}
 deepspeed: ds_configs/zero0.json
 """
 TRIED = """\

@@ -46,11 +46,11 @@ def test_the_realised_shares_are_those_of_the_steps_that_were_taken() -> None:
     tasks = [SimpleNamespace(name=name, version=1, fingerprint="") for name in ("short", "long")]
     encoder = SimpleNamespace(counts={task.name: Counts() for task in tasks})
     prepared = Prepared(tasks, None, encoder, data, mixture)
-    rows = [row for step in islice(plan.steps(0), 2) for unit in step.units for row in unit]
+    rows = [row for step in islice(plan.steps(0), 2) for one in step.micro_batches for row in one]
     early = task_facts(prepared, plan, Position(2, 0, 2))["long"]["realised"]
     assert early == sum(row.task_index for row in rows) / len(rows)
     drawn = mixture.epoch(0)[:, 0].sum() + sum(
-        r.task_index for s in islice(plan.steps(1), 2) for u in s.units for r in u
+        r.task_index for s in islice(plan.steps(1), 2) for u in s.micro_batches for r in u
     )
     later = task_facts(prepared, plan, Position(99, 1, 2))["long"]["realised"]
     assert later == pytest.approx(drawn / (100 + sum(plan.taken(1, 2).values())))

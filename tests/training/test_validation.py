@@ -37,7 +37,7 @@ model:
   from_scratch: {d_model: 32, d_kv: 8, d_ff: 64, num_layers: 1, num_decoder_layers: 1, num_heads: 4, dropout: 0.1}
 lengths: {prompt: 32, target: 16}
 schedule: {steps: 300, warmup: 10}
-batch: {tokens: 256, units: 2}
+batch: {tokens: 256, micro_batches: 2}
 checkpoint: {every: 30}
 validate: {every: 20 steps, examples: 30}
 early_stopping: {patience: 3}
