@@ -36,7 +36,7 @@ from t2t.data.batch import Plan
 from t2t.data.collate import collate
 from t2t.data.encode import Encoded
 from t2t.engine import distributed
-from t2t.engine.deepspeed import Engine
+from t2t.engine.deepspeed import TrainingEngine
 from t2t.engine.deepspeed_file import read_deepspeed
 from t2t.model.backbone import T5_IDS, build_from_scratch
 from t2t.tasks.mixture import Mixture
@@ -79,7 +79,7 @@ def ours(config: RunConfig, size: str, data: list[Encoded], device: torch.device
     """A function that trains for some seconds and gives useful tokens a second."""
     model = build_from_scratch(SIZES[size], VOCABULARY[size])
     model.module.to(device)
-    engine = Engine(model, config, read_deepspeed(config.deepspeed, config), [1.0], device)
+    engine = TrainingEngine(model, config, read_deepspeed(config.deepspeed, config), [1.0], device)
     if compiled:
         engine.engine.compile(compile_kwargs={"dynamic": True})
     plan = Plan(lambda epoch: [data], Mixture([len(data)], [1.0], 1), config.batch.tokens, 1, 4096)

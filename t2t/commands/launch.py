@@ -141,7 +141,7 @@ def _train(config: RunConfig) -> int:
     except Terminated as stopped:
         return _say(stopped, 143)
     except Interrupted as stopped:
-        return _say(*_left_by(config, stopped))
+        return _say(*_left_by(config.directory, stopped))
     except InputError as error:
         return _say(error, 2)
     except T2TError as error:
@@ -151,11 +151,11 @@ def _train(config: RunConfig) -> int:
     return 0
 
 
-def _left_by(config: RunConfig, stopped: Interrupted) -> tuple[str, int]:
+def _left_by(directory: Path, stopped: Interrupted) -> tuple[str, int]:
     """What a signal outside the loop leaves, in words, and the exit code."""
     from t2t.engine.checkpoint import newest
 
-    saved = newest(config.directory / "checkpoints")
+    saved = newest(directory / "checkpoints")
     if saved is None:
         return f"{stopped} before anything was trained; nothing is lost, start it again", 1
     return f"{stopped} outside of training; the same command goes on from step {saved.position.step}", 143

@@ -22,7 +22,7 @@ from t2t.engine.schedule import factor
 from t2t.model.seq2seq import Seq2Seq
 
 
-class Engine:
+class TrainingEngine:
     """A model under DeepSpeed. ``engine`` is DeepSpeed's own object, for checkpoints.
 
     ``settings``: of ``deepspeed.initialize``, nothing "auto"; ``shares``: of the tasks in the mixture.

@@ -9,13 +9,13 @@ checked and every "auto" is resolved here.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from t2t.config.library import shipped
 from t2t.config.run import RunConfig
-from t2t.engine.deepspeed_keys import Setting, sections, whole_zero
+from t2t.engine.deepspeed_keys import KeySetting, sections, whole_zero
 from t2t.errors import DeepSpeedFileError
 from t2t.registry import did_you_mean
 from t2t.regular_files import read_regular
@@ -69,7 +69,7 @@ def read_deepspeed(path: Path, config: RunConfig) -> dict[str, Any]:
     if not path.exists() and path.parts[:1] == ("ds_configs",):
         own = shipped("ds_configs").joinpath(*path.parts[1:])
         path = own if own.exists() else path
-    text = _text(path, config)
+    text = _text(path, config.where)
     data = _parse(path, text)
     for key, value in data.items():
         _check_key(path, text, key, value)
@@ -78,14 +78,14 @@ def read_deepspeed(path: Path, config: RunConfig) -> dict[str, Any]:
         raise _error(
             path, text, "zero_optimization", f"DeepSpeed takes these settings not together ({found})", "change one"
         )
-    return _resolved(data, zero, config)
+    return _resolved(data, zero, config.directory, config.optimizer.clip, config.precision == "bf16")
 
 
-def _text(path: Path, config: RunConfig) -> str:
+def _text(path: Path, place: Callable[[str], str]) -> str:
     try:
         text = read_regular(path, _LARGEST + 1).decode("utf-8")
     except (OSError, ValueError) as error:
-        where, reason = config.where("deepspeed"), getattr(error, "strerror", None) or error
+        where, reason = place("deepspeed"), getattr(error, "strerror", None) or error
         raise DeepSpeedFileError(where, f"{path} cannot be read ({reason})", "name a file of ds_configs/") from None
     if len(text) > _LARGEST:
         raise DeepSpeedFileError(f"{path}:1", "the file has more than a million bytes", "name a DeepSpeed file")
@@ -138,7 +138,7 @@ def _check_key(path: Path, text: str, key: str, value: Any) -> None:
     _check_value(path, text, (key,), value, sections()[key])
 
 
-def _check_value(path: Path, text: str, keys: tuple[str, ...], value: Any, setting: Setting) -> None:
+def _check_value(path: Path, text: str, keys: tuple[str, ...], value: Any, setting: KeySetting) -> None:
     key = keys[-1]
     if keys in _PLACES:
         found = f"{key} is set in {keys[0]}, and what a run writes stands in its own folder"
@@ -180,17 +180,19 @@ def _switched_on(value: Any) -> bool:
     return enabled not in (False, 0)
 
 
-def _resolved(data: Mapping[str, Any], zero: Mapping[str, Any], config: RunConfig) -> dict[str, Any]:
+def _resolved(
+    data: Mapping[str, Any], zero: Mapping[str, Any], folder: Path, clip: float, bf16: bool
+) -> dict[str, Any]:
     settings = {key: value for key, value in data.items() if key not in OWNED and key != "fp16"}
     settings["zero_optimization"] = {"stage": 0, **zero}
     for section, key in _PLACES:
         if section in settings and key == "output_path":
-            settings[section] = {**settings[section], key: str(config.directory / section)}
+            settings[section] = {**settings[section], key: str(folder / section)}
     # Micro-batches are counted by us: DeepSpeed is told of one micro-batch a step and when its boundary is.
     settings |= {"train_micro_batch_size_per_gpu": 1, "gradient_accumulation_steps": 1}
     settings |= {"zero_allow_untested_optimizer": True, "zero_force_ds_cpu_optimizer": False}
-    settings["gradient_clipping"] = config.optimizer.clip
+    settings["gradient_clipping"] = clip
     settings["steps_per_print"] = settings.get("steps_per_print", 1_000_000_000)
-    if config.precision == "bf16":
+    if bf16:
         settings["bf16"] = {"enabled": True}
     return settings

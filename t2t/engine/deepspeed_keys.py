@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class KeySetting:
     """One key: its type, what to write in words, the keys of what stands below it, and the values if they are few."""
 
     adapter: TypeAdapter[Any]
@@ -39,11 +39,11 @@ class Setting:
         return False
 
 
-Keys: TypeAlias = "Mapping[str, Setting]"
+Keys: TypeAlias = "Mapping[str, KeySetting]"
 
 
 @cache
-def sections() -> Mapping[str, Setting]:
+def sections() -> Mapping[str, KeySetting]:
     """The keys of the whole file that a T5 can be trained with, but for those that the run file owns."""
     logging.disable(logging.WARNING)  # what it tells of the accelerator that it has not found
     try:
@@ -52,7 +52,7 @@ def sections() -> Mapping[str, Setting]:
         logging.disable(logging.NOTSET)
 
 
-def _sections() -> Mapping[str, Setting]:
+def _sections() -> Mapping[str, KeySetting]:
     from deepspeed.comm.config import CommsLoggerConfig
     from deepspeed.monitor.config import CometConfig, CSVConfig, TensorBoardConfig, WandbConfig
     from deepspeed.profiling.config import DeepSpeedFlopsProfilerConfig
@@ -89,9 +89,9 @@ def whole_zero(values: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _mapping(keys: Keys, or_null: bool = False) -> Setting:
+def _mapping(keys: Keys, or_null: bool = False) -> KeySetting:
     kind: Any = dict[str, Any] | None if or_null else dict[str, Any]
-    return Setting(TypeAdapter(kind), "a mapping", keys)
+    return KeySetting(TypeAdapter(kind), "a mapping", keys)
 
 
 def _keys_of(model: type[BaseModel]) -> Keys:
@@ -106,16 +106,16 @@ def _keys_of(model: type[BaseModel]) -> Keys:
 def _keys_like(defaults: Mapping[str, Any]) -> Keys:
     """Where DeepSpeed has no types, those of its default values; what has none is a number."""
     kinds = {key: int if value is None else type(value) for key, value in defaults.items()}
-    return {key: Setting(TypeAdapter(kind), _in_words(kind, [])) for key, kind in kinds.items()}
+    return {key: KeySetting(TypeAdapter(kind), _in_words(kind, [])) for key, kind in kinds.items()}
 
 
-def _setting(field: FieldInfo) -> Setting:
+def _setting(field: FieldInfo) -> KeySetting:
     union = get_args(field.annotation) if get_origin(field.annotation) in (Union, UnionType) else (field.annotation,)
     kind = next(one for one in union if one is not NoneType)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return _mapping(_keys_of(kind), NoneType in union)
     typed: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
-    return Setting(TypeAdapter(typed), _in_words(kind, field.metadata), choices=_choices(kind))
+    return KeySetting(TypeAdapter(typed), _in_words(kind, field.metadata), choices=_choices(kind))
 
 
 def _choices(kind: Any) -> tuple[Any, ...]:
@@ -143,12 +143,12 @@ class _TagCheck(StrEnum):
     FAIL = "Fail"
 
 
-def _bare(kind: Any, *bounds: Any) -> Setting:
-    return Setting(TypeAdapter(kind), _in_words(kind, list(bounds)), choices=_choices(kind))
+def _bare(kind: Any, *bounds: Any) -> KeySetting:
+    return KeySetting(TypeAdapter(kind), _in_words(kind, list(bounds)), choices=_choices(kind))
 
 
 # Read by DeepSpeed without a class of their own (runtime/config.py).
-_BARE: Mapping[str, Setting] = {
+_BARE: Mapping[str, KeySetting] = {
     **{key: _bare(bool) for key in ("prescale_gradients", "wall_clock_breakdown", "dump_state", "memory_breakdown")},
     "communication_data_type": _bare(_Precision),
     "gradient_predivide_factor": _bare(float),

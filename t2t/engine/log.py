@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from t2t.config.run import RunConfig
 from t2t.engine import distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.watching import Quiet, Seen
@@ -19,15 +18,18 @@ COLUMNS = ("step", "epoch", "loss", "learning_rate", "tokens", "tokens_per_secon
 
 
 class Log(Quiet):
-    """metrics.csv and the progress bar of the first rank; the others add what they saw."""
+    """metrics.csv and the progress bar of the first rank; the others add what they saw.
+
+    ``every``: steps between rows. ``rate``: of the optimiser, which the schedule scales. ``length``: steps of the run.
+    """
 
     name = "log"
     quick = True
 
-    def __init__(self, path: Path, config: RunConfig, device: torch.device) -> None:
-        self.path, self.device, self.every = path, device, config.log.every
+    def __init__(self, path: Path, every: int, rate: float, length: int, device: torch.device) -> None:
+        self.path, self.device, self.every = path, device, every
         self.first = distributed.rank() == 0
-        self.rate, self.length = config.optimizer.learning_rate, config.schedule.length
+        self.rate, self.length = rate, length
         self.summed = torch.zeros(3, dtype=torch.float64)  # nats, target tokens, all tokens
         self.last = time.monotonic()
 

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import torch
 
-from t2t.config.run import RunConfig
+from t2t.config.run import CheckpointSettings, ScheduleSettings
 from t2t.data.batch import Plan, Step
 from t2t.engine import checkpoint, distributed
 from t2t.engine.checkpoint import Position
-from t2t.engine.deepspeed import Engine
+from t2t.engine.deepspeed import TrainingEngine
 from t2t.engine.lifetime import Deferred
-from t2t.engine.log import Log
 from t2t.engine.schedule import progress
 from t2t.engine.watching import Seen, Watcher
 from t2t.errors import T2TError
@@ -36,15 +35,21 @@ class Terminated(T2TError):
 class Loop:
     """Trains until the schedule ends or a watcher ends it. ``run`` gives the position reached.
 
-    Checkpoints are written after all watchers have acted, with their states.
+    Checkpoints are written after all watchers have acted, in their order, with their states; a log stands last, since
+    it has a row at the end too, which others may decide.
     """
 
     def __init__(
-        self, engine: Engine, plan: Plan, config: RunConfig, folder: Path, watchers: Sequence[Watcher] = ()
+        self,
+        engine: TrainingEngine,
+        plan: Plan,
+        schedule: ScheduleSettings,
+        checkpoints: CheckpointSettings,
+        folder: Path,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
-        self.engine, self.plan, self.config, self.folder = engine, plan, config, folder
-        # The log is the last: it has a row at the end too, which others may decide.
-        self.watchers: list[Watcher] = [*watchers, Log(folder / "metrics.csv", config, engine.device)]
+        self.engine, self.plan, self.folder, self.watchers = engine, plan, folder, watchers
+        self.schedule, self.checkpoints = schedule, checkpoints
         self.signals = Deferred()
         self.began = 0.0
 
@@ -66,7 +71,7 @@ class Loop:
         if start.step and any(ended):
             return position
         for step in self._steps(start):
-            done = progress(self.config.schedule, position.step, position.elapsed / 60.0)
+            done = progress(self.schedule, position.step, position.elapsed / 60.0)
             if done >= 1.0:
                 break
             seen, due, signalled = self._one(step, position, done)
@@ -76,7 +81,7 @@ class Loop:
                 if (wanted or seen.last or (ends and watcher.quick)) and (watcher.quick or not signalled):
                     ends = watcher.act(seen) or ends
             position = seen.position
-            if signalled or ends or position.step % self.config.checkpoint.every == 0:
+            if signalled or ends or position.step % self.checkpoints.every == 0:
                 saved = self._save(position)
             if signalled:
                 came = self.signals.came or "a signal"
@@ -110,7 +115,7 @@ class Loop:
         if not math.isfinite(norm):
             raise NotFinite(f"gradient is not finite at step {after.step}; {_LOWER}")
         after = replace(after, elapsed=elapsed)
-        last = progress(self.config.schedule, after.step, elapsed / 60.0) >= 1.0
+        last = progress(self.schedule, after.step, elapsed / 60.0) >= 1.0
         return Seen(after, step, nats, factor, norm, last), [bool(one) for one in due], bool(signalled)
 
     def _agree(self, bad: bool, after: Position) -> list[float]:
@@ -131,5 +136,5 @@ class Loop:
     def _save(self, position: Position) -> int:
         folder, watched = self.folder / "checkpoints", self._states()
         position = replace(position, watched=watched)
-        checkpoint.save(self.engine.engine, folder, position, self.config.checkpoint.keep)
+        checkpoint.save(self.engine.engine, folder, position, self.checkpoints.keep)
         return position.step

@@ -93,14 +93,14 @@ def write_run_file(config: RunConfig) -> None:
     part.replace(path)
 
 
-def check_resume(config: RunConfig, stage: int, tasks: Sequence[Task]) -> None:
+def check_resume(directory: Path, stage: int, tasks: Sequence[Task]) -> None:
     """Refuse to go on from checkpoints of another ZeRO stage, of other templates or data, or, at stages 1 to 3, of
     another number of processes."""
-    check_unchanged(config.directory, stage, tasks)
-    saved, now = newest(config.directory / "checkpoints"), distributed.world_size()
+    check_unchanged(directory, stage, tasks)
+    saved, now = newest(directory / "checkpoints"), distributed.world_size()
     if stage and saved is not None and saved.world_size != now:
         found = f"its checkpoint is of {saved.world_size} processes at ZeRO stage {stage}, these are {now}"
-        raise RunDirectoryError(str(config.directory), found, f"go on with --num_gpus {saved.world_size}")
+        raise RunDirectoryError(str(directory), found, f"go on with --num_gpus {saved.world_size}")
 
 
 def _written(file: Path) -> dict[str, Json]:

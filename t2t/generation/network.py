@@ -6,7 +6,7 @@ from collections import deque
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from t2t.generation.spelling import UNKNOWN, Bytes, Said, Spelling, unknown_is_text
+from t2t.generation.spelling import UNKNOWN, Bytes, Spelled, Spelling, unknown_is_text
 from t2t.linear.admission import source_text
 from t2t.linear.grammar import (
     NUMBER_MARK,
@@ -42,18 +42,18 @@ _CODES = _codes()
 
 
 class _Heard(NamedTuple):
-    """How a piece of a source was said so far: see Said."""
+    """How a piece of a source was said so far: see Spelled."""
 
     exact: bool
     wildcards: int
     anchored: bool
 
 
-def _is_unknown(ways: list[Said]) -> bool:
+def _is_unknown(ways: list[Spelled]) -> bool:
     return any(one.unknown for one in ways)
 
 
-def _walls(said: list[list[Said]]) -> set[int]:
+def _walls(said: list[list[Spelled]]) -> set[int]:
     """The units before which a row of unknown ones must end, so that no wildcard stands for too many characters."""
     walls: set[int] = set()
     width = 0
@@ -227,7 +227,7 @@ class Network:
     def _through(
         self,
         units: list[str],
-        said: list[list[Said]],
+        said: list[list[Spelled]],
         walls: set[int],
         index: int,
         nodes: list[dict[_Heard, int]],
@@ -265,10 +265,10 @@ class Network:
             for number in numbers if copy is not None and heard.exact else ():
                 self.free[self._literal(f"{NUMBER_MARK}{number}", state)].append(end)
 
-    def _ways(self, units: list[str], grammar: Copy) -> list[list[Said]]:
+    def _ways(self, units: list[str], grammar: Copy) -> list[list[Spelled]]:
         """For each unit the ways to say it other than as a raw space."""
         wild = unknown_is_text(grammar.escaped) and not UNKNOWN_PIECES.search(grammar.source)
-        ways: list[list[Said]] = []
+        ways: list[list[Spelled]] = []
         for unit in units:
             forms = self._forms(unit, grammar.escaped)
             coded = forms[1:] if unit == " " else forms
@@ -279,7 +279,7 @@ class Network:
                 ways.append([one for one in found if one is not None and (wild or not one.wildcard)])
         return ways
 
-    def _go_on(self, heard: _Heard, here: int, one: Said, follows: bool, targets: dict[_Heard, int]) -> None:
+    def _go_on(self, heard: _Heard, here: int, one: Spelled, follows: bool, targets: dict[_Heard, int]) -> None:
         """States from ``here`` for ``one`` to the one of ``targets`` that it leads to.
 
         ``follows``: the unit before was unknown, whose wildcard stands for this one too if that is unknown.

@@ -67,7 +67,7 @@ def _with(strings: Bytes, string: bytes) -> Bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Spelled:
     """How a few characters of a source are copied.
 
     ``exact``: they are decoded to what they are. Else grounding finds them again, folded or with ``<unk>`` as a
@@ -106,7 +106,7 @@ class Spelling:
         self._edge = self._written(f"{_PAD}{_PAD}").removesuffix(f"{_PAD}{_PAD}")
         self.start = self._edge.encode()
         self._characters: dict[str, bytes] = {}
-        self._said: dict[str, Said | None] = {}
+        self._said: dict[str, Spelled | None] = {}
         self._raw: dict[tuple[frozenset[str], bool], Bytes] = {}
         self._composes = self.of("e\u0301") != self.of("e") + self.of("\u0301")
 
@@ -144,18 +144,18 @@ class Spelling:
             self._characters[text] = spelled
         return spelled
 
-    def said(self, form: str) -> Said | None:
+    def said(self, form: str) -> Spelled | None:
         """How ``form``, a unit as it is written, is copied; None where grounding would not find it again."""
         if form not in self._said:
             self._said[form] = self._copied(form)
         return self._said[form]
 
-    def said_at_all(self, form: str) -> Said:
+    def said_at_all(self, form: str) -> Spelled:
         """How ``form`` is copied where it need not be found again."""
         spelled, said = self.of(form), self.said(form)
-        return Said(spelled, said is not None and said.exact, wildcard=False, anchors=True, width=0)
+        return Spelled(spelled, said is not None and said.exact, wildcard=False, anchors=True, width=0)
 
-    def _copied(self, form: str) -> Said | None:
+    def _copied(self, form: str) -> Spelled | None:
         spelled = self.of(form)
         pieces = [self._decoded(piece.decode()) for piece in spelled.split(UNKNOWN)]
         exact, bare = pieces == [form], _bare(form)
@@ -165,7 +165,7 @@ class Spelling:
         if spelled != UNKNOWN and UNKNOWN in (spelled[:1], spelled[-1:]):
             return None  # two wildcards that touch would be read as one
         anchors = any(_bare(Escaper.read(piece)[0]).strip() for piece in pieces)
-        return Said(spelled, exact, len(pieces) > 1, anchors, len(bare))
+        return Spelled(spelled, exact, len(pieces) > 1, anchors, len(bare))
 
     def _decoded(self, written: str) -> str:
         """What is decoded from pieces that spell ``written``, where it stands inside a text."""

@@ -79,7 +79,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Arguments:
+class MetricArguments:
     """What a template gives a metric: the name to report it by, arguments, where they stand, the task's language."""
 
     name: str
@@ -137,7 +137,7 @@ class Arguments:
         return self.word(key) if self.given.get(key) is not None else None
 
 
-Factory: TypeAlias = Callable[[Arguments], Metric]
+Factory: TypeAlias = Callable[[MetricArguments], Metric]
 METRICS: Registry[Factory] = Registry("metric", "t2t.metrics")
 
 
@@ -153,7 +153,7 @@ def build_metrics(specs: Iterable[Json], where: str, language: str) -> list[Metr
     metrics = []
     for name, given in named:
         parts = [name, *(str(given[key]) for key in _TELLING if given.get(key))] if uses[name] > 1 else [name]
-        arguments = Arguments(":".join(parts), given, where, language)
+        arguments = MetricArguments(":".join(parts), given, where, language)
         metrics.append(METRICS.get(name, where, TemplateError)(arguments))
     for label, count in Counter(metric.name for metric in metrics).items():
         if count > 1:

@@ -10,7 +10,7 @@ import numpy as np
 
 from t2t.errors import DataError
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, Arguments, Metric, Stats
+from t2t.metrics.base import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.labels import Share
 from t2t.structures import Value
 
@@ -40,7 +40,7 @@ class Perplexity(Share):
 
 
 @METRICS.register("perplexity")
-def perplexity(arguments: Arguments) -> Metric:
+def perplexity(arguments: MetricArguments) -> Metric:
     """``perplexity``: from the ``score`` of the prediction lines."""
     arguments.only()
     return Perplexity(arguments.name, "", arguments.where, best=1.0)

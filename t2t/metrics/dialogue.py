@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, Arguments, Metric, Stats
+from t2t.metrics.base import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.labels import RIGHT, WRONG, Share
 from t2t.metrics.spans import MicroF1
 from t2t.metrics.values import OUTPUT, Look, clean, parsed_at, plain
@@ -26,14 +26,14 @@ class JointAccuracy(Share):
 
 
 @METRICS.register("joint_accuracy")
-def joint_accuracy(arguments: Arguments) -> Metric:
+def joint_accuracy(arguments: MetricArguments) -> Metric:
     """``joint_accuracy: {over: LIST}``: joint goal accuracy of dialogue state tracking; order does not matter."""
     arguments.only("over")
     return JointAccuracy(arguments.name, arguments.word("over", ""), arguments.where)
 
 
 @METRICS.register("item_f1")
-def item_f1(arguments: Arguments) -> Metric:
+def item_f1(arguments: MetricArguments) -> Metric:
     """``item_f1: {over: LIST}``: micro F1 over whole items by string: slots, state entries, labels of a label set."""
     arguments.only("over")
     return MicroF1(arguments.name, arguments.word("over", ""), arguments.where, lambda item, look: [plain(item)])

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from t2t.errors import TemplateError
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, RESAMPLES, Arguments, Metric, Stats
+from t2t.metrics.base import METRICS, RESAMPLES, Metric, MetricArguments, Stats
 from t2t.metrics.tokens import character_tokens, without_spaces
 from t2t.metrics.values import parsed_at, text_of
 from t2t.structures import Value
@@ -59,7 +59,7 @@ class DistinctN:
 
 
 @METRICS.register("distinct_n")
-def distinct_n(arguments: Arguments) -> Metric:
+def distinct_n(arguments: MetricArguments) -> Metric:
     """``distinct_n: {of: PATH, n: 2}``: the share of n-grams that differ; of characters in Chinese and Japanese.
 
     Elsewhere tokens are what white space separates.

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, Arguments, Metric, Stats
+from t2t.metrics.base import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.values import MISSING, Key, Missing, clean, gold_at, parsed_at, plain, unordered
 from t2t.structures import Value
 
@@ -145,31 +145,31 @@ def matthews(counts: Stats, n: float) -> float:
     return float((right.sum() * n - predicted @ gold) / math.sqrt(spread_predicted * spread_gold))
 
 
-def _path(arguments: Arguments) -> str:
+def _path(arguments: MetricArguments) -> str:
     arguments.only("of")
     return arguments.word("of", "")
 
 
 @METRICS.register("accuracy")
-def accuracy(arguments: Arguments) -> Metric:
+def accuracy(arguments: MetricArguments) -> Metric:
     """``accuracy: {of: PATH, ordered: true}``: the value at the path equals a reference."""
     return _accuracy(arguments, whole=False)
 
 
 @METRICS.register("exact_match")
-def exact_match(arguments: Arguments) -> Metric:
+def exact_match(arguments: MetricArguments) -> Metric:
     """``exact_match: {of: PATH, ordered: true}``: the same, and no part of the value was unparseable."""
     return _accuracy(arguments, whole=True)
 
 
-def _accuracy(arguments: Arguments, whole: bool) -> Metric:
+def _accuracy(arguments: MetricArguments, whole: bool) -> Metric:
     arguments.only("of", "ordered")
     path, ordered = arguments.word("of", ""), arguments.flag("ordered", True)
     detail = "" if ordered else "ordered:false"
     return Accuracy(arguments.name, path, arguments.where, detail=detail, whole=whole, ordered=ordered)
 
 
-def _classes(arguments: Arguments, measure: Callable[[Stats, float], float]) -> Metric:
+def _classes(arguments: MetricArguments, measure: Callable[[Stats, float], float]) -> Metric:
     arguments.only("of", "ignore")
     ignored = arguments.words("ignore")
     detail = f"ignore:{','.join(ignored)}" if ignored else ""
@@ -178,18 +178,18 @@ def _classes(arguments: Arguments, measure: Callable[[Stats, float], float]) -> 
 
 
 @METRICS.register("macro_f1")
-def macro_f1(arguments: Arguments) -> Metric:
+def macro_f1(arguments: MetricArguments) -> Metric:
     """``macro_f1: {of: PATH, ignore: LABELS}``: unweighted mean of the classes' F1; of one label or a set of them."""
     return _classes(arguments, macro_average)
 
 
 @METRICS.register("micro_f1")
-def micro_f1(arguments: Arguments) -> Metric:
+def micro_f1(arguments: MetricArguments) -> Metric:
     """``micro_f1: {of: PATH, ignore: LABELS}``: F1 over all classes together; of one label or a set of them."""
     return _classes(arguments, micro_average)
 
 
 @METRICS.register("mcc")
-def mcc(arguments: Arguments) -> Metric:
+def mcc(arguments: MetricArguments) -> Metric:
     """``mcc: {of: PATH}``: Matthews correlation of one label an example; 0 where the gold has one class only."""
     return Classes(arguments.name, _path(arguments), arguments.where, matthews, sets=False)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from t2t.errors import TemplateError
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, RESAMPLES, Arguments, Metric, Stats
+from t2t.metrics.base import METRICS, RESAMPLES, Metric, MetricArguments, Stats
 from t2t.metrics.labels import Share
 from t2t.metrics.values import Missing, gold_at, parsed_at
 from t2t.structures import Value
@@ -114,7 +114,7 @@ def _correlation(x: Stats, y: Stats, counts: Stats) -> float:
 
 
 @METRICS.register("mae")
-def mae(arguments: Arguments) -> Metric:
+def mae(arguments: MetricArguments) -> Metric:
     """``mae: {of: PATH, worst: NUMBER}``: mean absolute error; an unreadable output counts as an error of ``worst``."""
     arguments.only("of", "worst")
     worst = _number(arguments.given.get("worst"))
@@ -125,14 +125,14 @@ def mae(arguments: Arguments) -> Metric:
 
 
 @METRICS.register("pearson")
-def pearson(arguments: Arguments) -> Metric:
+def pearson(arguments: MetricArguments) -> Metric:
     """``pearson: {of: PATH}``: correlation of predicted and gold numbers."""
     arguments.only("of")
     return Pearson(arguments.name, arguments.word("of", ""), arguments.where)
 
 
 @METRICS.register("spearman")
-def spearman(arguments: Arguments) -> Metric:
+def spearman(arguments: MetricArguments) -> Metric:
     """``spearman: {of: PATH}``: correlation of the ranks of predicted and gold numbers."""
     arguments.only("of")
     return Spearman(arguments.name, arguments.word("of", ""), arguments.where)

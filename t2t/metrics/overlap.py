@@ -10,7 +10,7 @@ import numpy as np
 
 from t2t.errors import TemplateError
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, Arguments, Metric, Stats
+from t2t.metrics.base import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.labels import Share
 from t2t.metrics.tokens import CharacterTokenizer, is_chinese, is_english, is_japanese, without_spaces
 from t2t.metrics.values import parsed_at, text_of, texts
@@ -38,7 +38,7 @@ class Rouge(Share):
 
 def _register_rouge(kind: str) -> None:
     @METRICS.register(kind)
-    def rouge(arguments: Arguments) -> Metric:
+    def rouge(arguments: MetricArguments) -> Metric:
         from rouge_score.rouge_scorer import RougeScorer
 
         arguments.only("of")
@@ -84,12 +84,12 @@ class SacreBleu:
         return float(self.scorer._compute_score_from_stats(stats.tolist()).score)
 
 
-def _sacrebleu(arguments: Arguments, scorer: Any, best: float) -> Metric:
+def _sacrebleu(arguments: MetricArguments, scorer: Any, best: float) -> Metric:
     return SacreBleu(arguments.name, arguments.word("of", ""), arguments.where, scorer, best)
 
 
 @METRICS.register("bleu")
-def bleu(arguments: Arguments) -> Metric:
+def bleu(arguments: MetricArguments) -> Metric:
     """``bleu: {of: PATH, tokenize: NAME}``: corpus BLEU.
 
     The tokenizer is 13a, zh where the language is Chinese, ja-mecab where it is Japanese.
@@ -111,7 +111,7 @@ def bleu(arguments: Arguments) -> Metric:
 
 
 @METRICS.register("chrf")
-def chrf(arguments: Arguments) -> Metric:
+def chrf(arguments: MetricArguments) -> Metric:
     """``chrf: {of: PATH}``: corpus chrF2."""
     from sacrebleu.metrics import CHRF
 
@@ -120,7 +120,7 @@ def chrf(arguments: Arguments) -> Metric:
 
 
 @METRICS.register("ter")
-def ter(arguments: Arguments) -> Metric:
+def ter(arguments: MetricArguments) -> Metric:
     """``ter: {of: PATH}``: translation edit rate, 0 is best; characters are words in Chinese and Japanese."""
     from sacrebleu.metrics import TER
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, Arguments, Metric, Stats
+from t2t.metrics.base import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.labels import RIGHT, WRONG, Share
 from t2t.structures import Span, Value
 
@@ -44,14 +44,14 @@ class Ungrounded(Share):
 
 
 @METRICS.register("unparseable")
-def unparseable(arguments: Arguments) -> Metric:
+def unparseable(arguments: MetricArguments) -> Metric:
     """``unparseable``: share of outputs that are not in the target language as a whole."""
     arguments.only()
     return Unparseable(arguments.name, "", arguments.where, best=0.0)
 
 
 @METRICS.register("ungrounded")
-def ungrounded(arguments: Arguments) -> Metric:
+def ungrounded(arguments: MetricArguments) -> Metric:
     """``ungrounded``: share of generated spans that do not stand in the source."""
     arguments.only()
     return Ungrounded(arguments.name, "", arguments.where, best=0.0)

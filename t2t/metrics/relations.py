@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from t2t.metrics.base import METRICS, Arguments, Metric
+from t2t.metrics.base import METRICS, Metric, MetricArguments
 from t2t.metrics.spans import MicroF1
 from t2t.metrics.values import Key, Look, Missing, Surface, place, plain
 from t2t.structures import Value
@@ -26,7 +26,7 @@ class TypedByMentions(MicroF1):
         return [(*key, kinds.get(key[0]), kinds.get(key[2])) for key in found if isinstance(key, tuple)]
 
 
-def _relations(arguments: Arguments, surface: Surface) -> Metric:
+def _relations(arguments: MetricArguments, surface: Surface) -> Metric:
     arguments.only("over", "head", "relation", "tail", "head_type", "tail_type", "mentions", "span", "type")
     head, relation, tail = (arguments.word(key, key) for key in ("head", "relation", "tail"))
     types = [kind for key in ("head_type", "tail_type") if (kind := arguments.optional(key))]
@@ -51,7 +51,7 @@ def _kinds(over: str, span: str, kind: str, surface: Surface) -> Callable[[Value
 
 
 @METRICS.register("relation_f1")
-def relation_f1(arguments: Arguments) -> Metric:
+def relation_f1(arguments: MetricArguments) -> Metric:
     """``relation_f1: {over, head, relation, tail, head_type, tail_type}``: F1 on (head text, relation, tail text).
 
     ``head_type`` and ``tail_type`` name the keys of the ends' types, which then must be right as well: with both the
@@ -63,6 +63,6 @@ def relation_f1(arguments: Arguments) -> Metric:
 
 
 @METRICS.register("relation_f1_offset")
-def relation_f1_offset(arguments: Arguments) -> Metric:
+def relation_f1_offset(arguments: MetricArguments) -> Metric:
     """The same with each end by (start, end)."""
     return _relations(arguments, place)

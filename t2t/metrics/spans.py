@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, Arguments, Metric, Stats
+from t2t.metrics.base import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.values import OUTPUT, Key, Look, Missing, Surface, parsed_at, place, plain
 from t2t.structures import Value
 
@@ -50,7 +50,7 @@ def _compare(gold: list[Key], found: list[Key]) -> Stats:
     return np.array([right, len(found), len(gold)], dtype=np.float64)
 
 
-def _mentions(arguments: Arguments, surface: Surface) -> Metric:
+def _mentions(arguments: MetricArguments, surface: Surface) -> Metric:
     arguments.only("over", "span", "type")
     span, kind = arguments.word("span", "text"), arguments.optional("type")
 
@@ -62,12 +62,12 @@ def _mentions(arguments: Arguments, surface: Surface) -> Metric:
 
 
 @METRICS.register("span_f1")
-def span_f1(arguments: Arguments) -> Metric:
+def span_f1(arguments: MetricArguments) -> Metric:
     """``span_f1: {over: LIST, span: KEY, type: KEY}``: mentions by (start, end, type); ``type`` may be left out."""
     return _mentions(arguments, place)
 
 
 @METRICS.register("span_f1_string")
-def span_f1_string(arguments: Arguments) -> Metric:
+def span_f1_string(arguments: MetricArguments) -> Metric:
     """``span_f1_string: {over: LIST, span: KEY, type: KEY}``: mentions by (text, type)."""
     return _mentions(arguments, plain)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, Arguments, Metric, Stats
+from t2t.metrics.base import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.labels import Share
 from t2t.metrics.tokens import character_tokens, without_spaces
 from t2t.metrics.values import MISSING, parsed_at, text_of, texts
@@ -62,7 +62,7 @@ class Squad(Share):
         return np.array([max(self.compare(gold, found) for gold in answers or [[]]), 1.0])
 
 
-def _squad(arguments: Arguments, compare: Callable[[list[str], list[str]], float]) -> Metric:
+def _squad(arguments: MetricArguments, compare: Callable[[list[str], list[str]], float]) -> Metric:
     arguments.only("of", "only")
     only = arguments.one_of("only", ("all", "answerable", "unanswerable"))
     tokens = character_tokens if without_spaces(arguments.language) else squad_tokens
@@ -72,7 +72,7 @@ def _squad(arguments: Arguments, compare: Callable[[list[str], list[str]], float
 
 
 @METRICS.register("squad_f1")
-def squad_f1(arguments: Arguments) -> Metric:
+def squad_f1(arguments: MetricArguments) -> Metric:
     """``squad_f1: {of: PATH, only: answerable}``: F1 over bags of words; of characters in Chinese and Japanese.
 
     ``only`` restricts it to the questions that have an answer, or to the ``unanswerable`` ones.
@@ -81,6 +81,6 @@ def squad_f1(arguments: Arguments) -> Metric:
 
 
 @METRICS.register("squad_em")
-def squad_em(arguments: Arguments) -> Metric:
+def squad_em(arguments: MetricArguments) -> Metric:
     """``squad_em: {of: PATH, only: answerable}``: the normalised answer equals a normalised reference."""
     return _squad(arguments, exact)

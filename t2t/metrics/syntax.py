@@ -12,7 +12,7 @@ import numpy as np
 
 from t2t.errors import TemplateError
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, Arguments, Metric, Stats
+from t2t.metrics.base import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.labels import Share
 from t2t.metrics.values import MISSING, parsed_at, text_of
 from t2t.structures import Value
@@ -95,7 +95,7 @@ class PythonSyntax(Share):
 
 
 @METRICS.register("python_syntax")
-def python_syntax(arguments: Arguments) -> Metric:
+def python_syntax(arguments: MetricArguments) -> Metric:
     """``python_syntax: {of: PATH, body: true}``: the text is Python; with ``body`` that of a function, indented."""
     arguments.only("of", "body")
     body = arguments.given.get("body", False)

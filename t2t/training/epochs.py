@@ -28,7 +28,10 @@ def data_by_epoch(config: RunConfig, prepared: Prepared) -> Callable[[int], list
         first = prepared.data[index]
         more = [
             in_place(
-                first, encode_split(encoder, task, "train", task_index=index, limit=limit, folder=cache_folder(config))
+                first,
+                encode_split(
+                    encoder, task, "train", task_index=index, limit=limit, folder=cache_folder(config.directory)
+                ),
             )
             for task in others
         ]

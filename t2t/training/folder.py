@@ -15,7 +15,7 @@ from t2t.config.run import RunConfig
 from t2t.data.batch import Plan
 from t2t.engine import distributed
 from t2t.engine.checkpoint import Position
-from t2t.engine.deepspeed import Engine
+from t2t.engine.deepspeed import TrainingEngine
 from t2t.engine.disk import whole_folder
 from t2t.engine.preflight import write_run_file
 from t2t.engine.trained_on import TrainedOn
@@ -66,7 +66,7 @@ def print_drawn(prepared: Prepared) -> None:
 
 def write_model(
     config: RunConfig,
-    engine: Engine,
+    engine: TrainingEngine,
     model: Seq2Seq,
     prepared: Prepared,
     method: Method | None = None,

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,7 +16,7 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerFast
 
 from t2t import __version__
-from t2t.config.run import RunConfig
+from t2t.config.run import MixtureSettings, RunConfig, TaskSettings
 from t2t.data.cache import encode_split
 from t2t.data.counts import Counts
 from t2t.data.encode import Encoded, Encoder
@@ -53,8 +53,8 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
 
     InputError for a model or tokenizer that cannot be trained here, VocabularyError for what cannot be said.
     """
-    folder, source = cache_folder(config), config.model.source
-    with told_at(config, "model.from"):
+    folder, source = cache_folder(config.directory), config.model.source
+    with told_at(config.where, "model.from"):
         pretrained = None if source is None else describe(source, config.model.revision)
     tokenizer = run_tokenizer(config, tasks, folder, None if pretrained is None else pretrained.vocabulary)
     check_ids(source or config.tokenizer.source or str(folder), tokenizer, pretrained)
@@ -70,38 +70,46 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
             raise DataError(task.name, "the split 'train' has no example", "correct source: in the template")
     check_targets(config, tasks, encoder.counts)
     sizes = [len(rows) for rows in data]
-    return Prepared(list(tasks), tokenizer, encoder, data, Mixture(sizes, mixing_rates(config, sizes), config.seed))
+    return Prepared(
+        list(tasks),
+        tokenizer,
+        encoder,
+        data,
+        Mixture(sizes, mixing_rates(config.mixture, config.tasks, sizes, config.where), config.seed),
+    )
 
 
-def mixing_rates(config: RunConfig, sizes: Sequence[int]) -> list[float]:
+def mixing_rates(
+    settings: MixtureSettings, entries: Sequence[TaskSettings], sizes: Sequence[int], where: Callable[[str], str]
+) -> list[float]:
     """The rates of the tasks, the highest as 1. RunFileError where a task would never be drawn."""
-    settings = config.mixture
     rates = relative(
         [
             log_rate(size, settings.scale, settings.maximum, settings.temperature)
             if entry.weight is None
             else math.log(entry.weight)
-            for entry, size in zip(config.tasks, sizes, strict=True)
+            for entry, size in zip(entries, sizes, strict=True)
         ]
     )
-    for entry, rate in zip(config.tasks, rates, strict=True):
+    for entry, rate in zip(entries, rates, strict=True):
         if not rate > 0:
             found = f"the temperature {settings.temperature:g} leaves nothing to the task {entry.task!r}"
-            raise RunFileError(config.where("mixture.temperature"), found, "raise it, or give the tasks weights")
+            raise RunFileError(where("mixture.temperature"), found, "raise it, or give the tasks weights")
     return rates
 
 
-def cache_folder(config: RunConfig) -> Path:
-    return config.directory.parent / ".cache"
+def cache_folder(run: Path) -> Path:
+    """What runs beside each other share, for the directory of one of them."""
+    return run.parent / ".cache"
 
 
 def run_tokenizer(config: RunConfig, tasks: Sequence[Task], folder: Path, rows: int | None) -> PreTrainedTokenizerFast:
     """The tokenizer of the run. ``rows``: of a pretrained model's embedding, which generation goes by too."""
     if config.tokenizer.source is not None:
-        with told_at(config, "tokenizer.from"):
+        with told_at(config.where, "tokenizer.from"):
             return load_tokenizer(config.tokenizer.source, rows)
     if config.model.source is not None:
-        with told_at(config, "model.from"):
+        with told_at(config.where, "model.from"):
             return load_tokenizer(config.model.source, rows, config.model.revision)
     if kept := kept_tokenizer(config.directory / "checkpoints"):
         return load_tokenizer(kept)
@@ -112,7 +120,7 @@ def run_tokenizer(config: RunConfig, tasks: Sequence[Task], folder: Path, rows: 
     saved = folder / f"tokenizer-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
     if not (saved / "tokenizer.json").is_file():
         part = saved.with_suffix(f".{os.getpid()}.part")
-        with told_at(config, "tokenizer.vocab_size"):
+        with told_at(config.where, "tokenizer.vocab_size"):
             made = train_tokenizer(_training_texts(config, tasks), config.tokenizer.size)
         made.save_pretrained(part)
         shutil.rmtree(saved, ignore_errors=True)
@@ -121,14 +129,14 @@ def run_tokenizer(config: RunConfig, tasks: Sequence[Task], folder: Path, rows: 
 
 
 @contextmanager
-def told_at(config: RunConfig, key: str) -> Iterator[None]:
+def told_at(where: Callable[[str], str], key: str) -> Iterator[None]:
     """Tell the mistakes of what the run file names under ``key`` with its line, too."""
     try:
         yield
     except InputError as error:
         if isinstance(error, DataError | TemplateError | RunFileError):
             raise
-        raise RunFileError(config.where(key), f"{error.where}: {error.found}", error.todo) from error
+        raise RunFileError(where(key), f"{error.where}: {error.found}", error.todo) from error
 
 
 def _training_texts(config: RunConfig, tasks: Sequence[Task]) -> Iterator[str]:

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from t2t.config.run import RunConfig
+from t2t.config.run import BatchSettings, Precision, RunConfig, ScheduleSettings
 from t2t.data.batch import Plan
 from t2t.engine import checkpoint, distributed
 from t2t.engine.checkpoint import Position
-from t2t.engine.deepspeed import Engine
+from t2t.engine.deepspeed import TrainingEngine
 from t2t.engine.deepspeed_file import read_deepspeed
 from t2t.engine.lifetime import one_owner
+from t2t.engine.log import Log
 from t2t.engine.loop import Loop
 from t2t.engine.preflight import check_directory, check_resume, on_first
 from t2t.engine.trained_on import TrainedOn, check_rows
@@ -55,7 +56,7 @@ def train(config: RunConfig, device: torch.device) -> Path:
             )
     check_directory(config)
     if (config.directory / "model").is_dir():
-        return _finished(config)
+        return _finished(config.directory)
     with one_owner(config.directory, device):
         return _train(config, settings, tasks, device)
 
@@ -63,20 +64,29 @@ def train(config: RunConfig, device: torch.device) -> Path:
 def _train(config: RunConfig, settings: dict[str, Any], tasks: list[Task], device: torch.device) -> Path:
     method = read_method(config.peft, config.where)
     stage = int(settings["zero_optimization"]["stage"])
-    check_resume(config, stage, tasks)
+    check_resume(config.directory, stage, tasks)
     prepared = on_first(lambda: prepare(config, tasks))
     trained_on = TrainedOn.of(stage, prepared.tokenizer, tasks, prepared.mixture.sizes)
     check_rows(config.directory, trained_on)
     model = build_model(config, prepared.tokenizer, method)
     on_first(lambda: start_directory(config, prepared, trained_on))
-    config = with_steps(with_precision(config, device), prepared)
-    engine = Engine(model, config, settings, list(prepared.mixture.shares), device)
+    precision = known_precision(config.precision, device)
+    config = replace(config, precision=precision, schedule=in_steps(config.schedule, config.batch, prepared))
+    engine = TrainingEngine(model, config, settings, list(prepared.mixture.shares), device)
     start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints", config.seed) or Position()
     batch = config.batch
     plan = Plan(data_by_epoch(config, prepared), prepared.mixture, batch.tokens, batch.micro_batches, batch.window)
     validation = None if config.validate is None else Validation(engine, config, prepared, method)
-    end = Loop(engine, plan, config, config.directory, [validation] if validation else []).run(start)
-    best = distributed.from_first(lambda: _kept(config, validation))
+    log = Log(
+        config.directory / "metrics.csv",
+        config.log.every,
+        config.optimizer.learning_rate,
+        config.schedule.length,
+        device,
+    )
+    watchers = [log] if validation is None else [validation, log]
+    end = Loop(engine, plan, config.schedule, config.checkpoint, config.directory, watchers).run(start)
+    best = distributed.from_first(lambda: _kept(config.directory, validation))
     # model/ comes last: it says that the run is finished
     on_first(lambda: write_facts(config, prepared, plan, model, end, best))
     print_drawn(prepared)
@@ -84,53 +94,52 @@ def _train(config: RunConfig, settings: dict[str, Any], tasks: list[Task], devic
     return config.directory
 
 
-def _kept(config: RunConfig, validation: Validation | None) -> dict[str, Json] | None:
+def _kept(directory: Path, validation: Validation | None) -> dict[str, Json] | None:
     """The best validation, if its weights are there; else the model has the last ones, and that is told."""
     if validation is None or validation.best is None:
         return None
-    kept = kept_best(config.directory)
+    kept = kept_best(directory)
     if kept is None or kept["step"] != validation.best["step"]:
-        told = f"the weights of step {validation.best['step']}, the best, are not in {config.directory / BEST}"
+        told = f"the weights of step {validation.best['step']}, the best, are not in {directory / BEST}"
         print(f"{told}: model/ has the last ones", flush=True)
         return None
     return validation.best
 
 
-def with_precision(config: RunConfig, device: torch.device) -> RunConfig:
-    """``config`` with "auto" decided for the hardware of all ranks."""
-    if config.precision != "auto":
-        return config
+def known_precision(precision: Precision, device: torch.device) -> Precision:
+    """``precision``, with "auto" decided for the hardware of all ranks."""
+    if precision != "auto":
+        return precision
     fast = distributed.all_agree(distributed.multiplies_bf16(device), device)
-    return replace(config, precision="autocast_bf16" if fast else "fp32")
+    return "autocast_bf16" if fast else "fp32"
 
 
-def with_steps(config: RunConfig, prepared: Prepared) -> RunConfig:
-    """``config`` with epochs as steps: a function of the prepared rows, so that a run that goes on has as many.
+def in_steps(schedule: ScheduleSettings, batch: BatchSettings, prepared: Prepared) -> ScheduleSettings:
+    """``schedule`` with epochs as steps: a function of the prepared rows, so that a run that goes on has as many.
 
     What varies by epoch is counted as the prepared rows are.
     """
-    schedule, batch = config.schedule, config.batch
     if schedule.epochs is None:
-        return config
+        return schedule
     plan = Plan(lambda _: prepared.data, prepared.mixture, batch.tokens, batch.micro_batches, batch.window)
     steps = plan.count(schedule.epochs)
     if not distributed.rank():
         few = "; few: raise schedule: epochs, or lower batch: tokens and micro_batches" if steps < _FEW_STEPS else ""
         print(f"{schedule.epochs:g} epochs are {steps} steps{few}", flush=True)
-    return replace(config, schedule=replace(schedule, steps=steps))
+    return replace(schedule, steps=steps)
 
 
-def _finished(config: RunConfig) -> Path:
+def _finished(directory: Path) -> Path:
     if not distributed.rank():
-        print(f"{config.directory}: the run is finished; give it another name under run: to train again", flush=True)
-    return config.directory
+        print(f"{directory}: the run is finished; give it another name under run: to train again", flush=True)
+    return directory
 
 
 def build_model(config: RunConfig, tokenizer: PreTrainedTokenizerFast, method: Method | None = None) -> Seq2Seq:
     """The model as training starts with it, what is frozen frozen, and what is added added."""
     torch.manual_seed(config.seed)
     if config.model.source is not None:
-        with told_at(config, "model.from"):
+        with told_at(config.where, "model.from"):
             check_no_adapter(config.model.source)
             model = load_pretrained(config.model.source, config.model.revision, dropout=config.model.dropout)
     else:
@@ -138,7 +147,7 @@ def build_model(config: RunConfig, tokenizer: PreTrainedTokenizerFast, method: M
     if config.freeze is not None:
         freeze_parts(model, config.freeze, config.where)
     torch.manual_seed(config.seed)
-    with told_at(config, "peft"):
+    with told_at(config.where, "peft"):
         adapted(model, method)
     if not distributed.rank() and (method is not None or config.freeze is not None):
         trained, whole = counts(model)

@@ -30,7 +30,7 @@ from t2t.data.cache import encode_split
 from t2t.data.encode import Encoded, Encoder
 from t2t.engine import distributed
 from t2t.engine.checkpoint import Position
-from t2t.engine.deepspeed import Engine
+from t2t.engine.deepspeed import TrainingEngine
 from t2t.engine.disk import whole_folder
 from t2t.engine.preflight import on_first
 from t2t.engine.schedule import progress
@@ -112,7 +112,9 @@ def validated(config: RunConfig, prepared: Prepared) -> Validated:
     for index, task in enumerate(prepared.tasks):
         own: list[Encoded] = []
         if task.token_task is None and SPLIT in task.splits():
-            own = encode_split(encoder, task, SPLIT, task_index=index, limit=most, folder=cache_folder(config))
+            own = encode_split(
+                encoder, task, SPLIT, task_index=index, limit=most, folder=cache_folder(config.directory)
+            )
         if own:
             tasks.append(task)
             rows.append(own)
@@ -133,7 +135,9 @@ class Validation(Quiet):
 
     name = "validation"
 
-    def __init__(self, engine: Engine, config: RunConfig, prepared: Prepared, method: Method | None = None) -> None:
+    def __init__(
+        self, engine: TrainingEngine, config: RunConfig, prepared: Prepared, method: Method | None = None
+    ) -> None:
         assert config.validate is not None
         self.engine, self.config, self.settings, self.prepared = engine, config, config.validate, prepared
         self.data = on_first(lambda: validated(config, prepared))
@@ -322,7 +326,7 @@ def _micro_batches(rows: Sequence[Encoded], tokens: int) -> Step:
 
 
 @contextmanager
-def _training_undisturbed(engine: Engine) -> Iterator[None]:
+def _training_undisturbed(engine: TrainingEngine) -> Iterator[None]:
     """Evaluation mode, and afterwards the random state as it was."""
     devices = [engine.device] if engine.device.type == "cuda" else []
     engine.engine.eval()

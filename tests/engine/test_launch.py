@@ -19,7 +19,7 @@ from t2t.commands.generate import generate_run
 from t2t.config.run import load_run
 from t2t.evaluation.evaluate import evaluate_run
 from t2t.report import write_report
-from t2t.training.train import with_precision
+from t2t.training.train import known_precision
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -152,7 +152,7 @@ def test_a_run_that_is_killed_when_it_saves_its_model_is_finished_by_the_next_st
     assert [(run / name).exists() for name in ("facts.json", "data.json", "model.tmp", "model")] == [True] * 3 + [False]
     facts = (run / "facts.json").read_text()
     (run / "model.tmp" / "half").write_text("")
-    stop = "import t2t.training.train as t; t.Engine = lambda *_: os._exit(7)"
+    stop = "import t2t.training.train as t; t.TrainingEngine = lambda *_: os._exit(7)"
     assert launch(folder, command=(sys.executable, "-c", code.format(stop))).returncode == 7
     assert not (run / "model.tmp").exists()
     done = launch(folder, command=(sys.executable, "-c", code.format("pass")))
@@ -239,6 +239,6 @@ def test_auto_precision_is_what_the_hardware_does_fast(
 ) -> None:
     monkeypatch.setattr("t2t.engine.distributed.multiplies_bf16", lambda device: fast)
     config = load_run(make(tmp_path) / "run.yaml", ["precision=auto"])
-    assert with_precision(config, torch.device("cpu")).precision == precision
+    assert known_precision(config.precision, torch.device("cpu")) == precision
     asked = load_run(tmp_path / "run.yaml", ["precision=bf16"])
-    assert with_precision(asked, torch.device("cpu")) is asked
+    assert known_precision(asked.precision, torch.device("cpu")) == "bf16"

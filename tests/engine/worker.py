@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import deepspeed
 import numpy as np
@@ -20,8 +21,9 @@ from t2t.data.batch import Step
 from t2t.data.encode import Encoded
 from t2t.engine import checkpoint, distributed
 from t2t.engine.checkpoint import Position
-from t2t.engine.deepspeed import Engine
+from t2t.engine.deepspeed import TrainingEngine
 from t2t.engine.deepspeed_file import read_deepspeed
+from t2t.engine.log import Log
 from t2t.engine.loop import Loop, NotFinite, Terminated
 from t2t.model.backbone import build_from_scratch
 
@@ -62,12 +64,17 @@ def config(folder: Path, *overrides: str) -> RunConfig:
     return load_run(file, overrides)
 
 
-def engine(run: RunConfig, device: torch.device) -> Engine:
+def engine(run: RunConfig, device: torch.device) -> TrainingEngine:
     model = build_from_scratch(run.model.shape, VOCABULARY, run.seed)
-    return Engine(model, run, read_deepspeed(run.deepspeed, run), [0.75, 0.25], device)
+    return TrainingEngine(model, run, read_deepspeed(run.deepspeed, run), [0.75, 0.25], device)
 
 
-def weights(trained: Engine) -> list[float] | None:
+def loop_of(made: TrainingEngine, plan: Any, run: RunConfig, place: Path) -> Loop:
+    log = Log(place / "metrics.csv", run.log.every, run.optimizer.learning_rate, run.schedule.length, made.device)
+    return Loop(made, plan, run.schedule, run.checkpoint, place, [log])
+
+
+def weights(trained: TrainingEngine) -> list[float] | None:
     whole = trained.weights_for_use()
     return None if whole is None else torch.cat([part.flatten() for part in whole.values()]).tolist()
 
@@ -162,13 +169,13 @@ def exploding(folder: Path, device: torch.device) -> dict[str, list[object]]:
         place.mkdir(exist_ok=True)
         forward = made.model.module.lm_head.forward
 
-        def explode(made: Engine = made, forward: Callable[..., torch.Tensor] = forward) -> None:
+        def explode(made: TrainingEngine = made, forward: Callable[..., torch.Tensor] = forward) -> None:
             made.model.module.lm_head.forward = lambda hidden: Exploding.apply(forward(hidden))  # type: ignore[method-assign]
 
         said = ""
         try:
             plan = Endless(1, explode, before=lambda made=made, kept=kept: kept.append(weights(made)))
-            Loop(made, plan, run, place).run(Position())  # type: ignore[arg-type]
+            loop_of(made, plan, run, place).run(Position())
         except NotFinite as error:
             said = str(error)
         raised = int(distributed.total(torch.tensor([float(bool(said))])))
@@ -204,7 +211,7 @@ def looped(folder: Path, device: torch.device) -> dict[str, object]:
         run, place = config(folder, "checkpoint.every=4", *overrides), folder / name
         place.mkdir(exist_ok=True)
         made = engine(run, device)
-        made_loop = Loop(made, plan, run, place)  # type: ignore[arg-type]
+        made_loop = loop_of(made, plan, run, place)
         return made_loop, place
 
     by_steps, place = loop("steps", Endless(), "schedule.steps=6")

@@ -10,7 +10,7 @@ from t2t.errors import DataError, TemplateError
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader, compile_expression
 from t2t.tasks.fields.refer import RecordWithFields
-from t2t.tasks.fields.registry import ADAPTERS, Arguments, SideFile
+from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, SideFile
 from t2t.tasks.record import RawRecord
 
 
@@ -85,5 +85,7 @@ def _step(value: Json, base: Path, where: str, files: list[SideFile]) -> Reader:
     if not isinstance(value, dict) or len(value) != 1:
         raise TemplateError(where, f"{value!r} is no field", "write a JMESPath expression or one {adapter: arguments}")
     [(name, given)] = value.items()
-    arguments = Arguments(name, given, base, where, files, lambda inner: compile_field(inner, base, where, files))
+    arguments = AdapterArguments(
+        name, given, base, where, files, lambda inner: compile_field(inner, base, where, files)
+    )
     return ADAPTERS.get(name, where, TemplateError)(arguments)

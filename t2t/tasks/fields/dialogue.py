@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader, describe
-from t2t.tasks.fields.registry import ADAPTERS, Arguments, need_object, need_objects, need_text
+from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, need_object, need_objects, need_text
 
 
 @ADAPTERS.register("turns")
-def turns(arguments: Arguments) -> Reader:
+def turns(arguments: AdapterArguments) -> Reader:
     """``turns: {of: EXPRESSION, speaker: speaker, text: text, between: " "}``: a list of turns as "speaker: text ...".
 
     ``speakers: [user, system]`` names the speakers by turns where the turns do not say who speaks.
@@ -31,7 +31,7 @@ def turns(arguments: Arguments) -> Reader:
 
 
 @ADAPTERS.register("state")
-def state(arguments: Arguments) -> Reader:
+def state(arguments: AdapterArguments) -> Reader:
     """``state: {of: EXPRESSION, hide: [], ignore: [], drop: [""]}``: nested objects as [{"slot", "value"}, ...].
 
     The slot is the path of keys, joined by spaces ("hotel price range" is {hotel: {price range: ...}}), without the

@@ -6,7 +6,7 @@ import re
 
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader, describe
-from t2t.tasks.fields.registry import ADAPTERS, Arguments, need_text
+from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, need_text
 
 _TOKENISED = re.compile(r"__start_(\w+?)__ (.*?) __end_\1__(?: |$)")
 _RAW = re.compile(r"([^\[\],]+)\[([^\]]*)\](?:, *|$)")
@@ -16,7 +16,7 @@ _LOST_SPACE = {"customerrating": "customer rating"}
 
 
 @ADAPTERS.register("meaning_representation")
-def meaning_representation(arguments: Arguments) -> Reader:
+def meaning_representation(arguments: AdapterArguments) -> Reader:
     """``meaning_representation: EXPRESSION``: ``name[Blue Spice], priceRange[£20-25]`` or its tokenised form as
     ``[{"slot": "name", "value": "Blue Spice"}, {"slot": "price range", "value": "£20-25"}]``; both give the same."""
     read = arguments.value()
@@ -45,7 +45,7 @@ def _words(slot: str) -> str:
 
 
 @ADAPTERS.register("detokenize")
-def detokenize(arguments: Arguments) -> Reader:
+def detokenize(arguments: AdapterArguments) -> Reader:
     """``detokenize: EXPRESSION``: tokenised English as it is written, without a tail of ``<eos>|||...``."""
     read = arguments.value()
     arguments.finish()

@@ -9,14 +9,14 @@ from typing import Any
 from t2t.linear.leaves import ONE_PIECE
 from t2t.structures import Json, Span
 from t2t.tasks.expressions import Mismatch, Reader, describe
-from t2t.tasks.fields.registry import ADAPTERS, Arguments, need_text, need_texts
+from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, need_text, need_texts
 
 # Not \S: tokens may hold no-break and ideographic spaces.
 TOKEN = re.compile(r"[^ \t\r\n]+")
 
 
 @ADAPTERS.register("tokens")
-def tokens(arguments: Arguments) -> Reader:
+def tokens(arguments: AdapterArguments) -> Reader:
     """``tokens: EXPRESSION``: the tokens of a raw line as {"text", "start", "end"}; split at spaces and tabs only."""
     read = arguments.value()
     arguments.finish()
@@ -27,7 +27,7 @@ def tokens(arguments: Arguments) -> Reader:
 
 
 @ADAPTERS.register("span")
-def span(arguments: Arguments) -> Reader:
+def span(arguments: AdapterArguments) -> Reader:
     """``span: {of: EXPRESSION, in: EXPRESSION}``: {"text", "start"} objects (one, or a list) as Spans; null stays null.
 
     ``in`` names the text that they stand in: where given, a span whose text does not stand at its start loses its
@@ -62,7 +62,7 @@ def _span(item: Json, source: str | None) -> Span | None:
 
 
 @ADAPTERS.register("tagged")
-def tagged(arguments: Arguments) -> Reader:
+def tagged(arguments: AdapterArguments) -> Reader:
     """``tagged: {of: EXPRESSION, tags: [e1, e2]}``: a text with ``<e1>...</e1>`` as {"text", "e1", "e2"}.
 
     ``text`` is the text without the tags, each tag's name a Span in it. Every tag must stand there once.

@@ -9,13 +9,13 @@ from t2t.linear.scope import kind_of
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader
 from t2t.tasks.fields.compile import compile_field
-from t2t.tasks.fields.registry import ADAPTERS, Arguments, need_object
+from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, need_object
 
 _MOST_CHOICES = 1024  # lists that one record's alternatives may make: ten items with two values each
 
 
 @ADAPTERS.register("map")
-def mapped(arguments: Arguments) -> Reader:
+def mapped(arguments: AdapterArguments) -> Reader:
     """``map: {NAME: FIELD, ...}``: each item of a list as an object of fields that are read from the item.
 
     A FIELD is what stands under a template's ``fields:``: an expression, an adapter, or a chain. Arguments of events
@@ -46,7 +46,7 @@ def mapped(arguments: Arguments) -> Reader:
 
 
 @ADAPTERS.register("unfold")
-def unfold(arguments: Arguments) -> Reader:
+def unfold(arguments: AdapterArguments) -> Reader:
     """``unfold: {of: EXPRESSION, names: [NAME, ...]}``: objects inside objects as one list of flat items.
 
     Each level but the last gives its keys a NAME, the last NAME is for what stands inside; where that is a list, each
@@ -69,7 +69,7 @@ def unfold(arguments: Arguments) -> Reader:
 
 
 @ADAPTERS.register("alternatives")
-def alternatives(arguments: Arguments) -> Reader:
+def alternatives(arguments: AdapterArguments) -> Reader:
     """``alternatives: {of: LIST, in: NAME}``: all lists of items that several acceptable values stand for.
 
     An item whose NAME holds a list stands for as many items as that has values: ``[{slot: area, value: [centre, city

@@ -9,11 +9,11 @@ from typing import Any
 from t2t.structures import Json, Span
 from t2t.tasks.expressions import Mismatch, Reader, compile_expression
 from t2t.tasks.fields.marking import in_pieces, line_of
-from t2t.tasks.fields.registry import ADAPTERS, Arguments, need_text
+from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, need_text
 
 
 @ADAPTERS.register("offsets")
-def offsets(arguments: Arguments) -> Reader:
+def offsets(arguments: AdapterArguments) -> Reader:
     """``offsets: {of: EXPRESSION, in: EXPRESSION, start: start, end: end, type: type}``: mentions from left to right.
 
     ``of`` gives a list; ``start``, ``end`` and ``type`` are expressions read from each item. Offsets count characters
@@ -112,7 +112,7 @@ def _agrees(counting: Counting, text: str, start: int, end: int, surface: str) -
     return text[first:last] == surface
 
 
-def _finder(arguments: Arguments) -> Callable[[Json], Cut]:
+def _finder(arguments: AdapterArguments) -> Callable[[Json], Cut]:
     """What gives, for a record, the spans between two offsets."""
     read_text, read_tokens = arguments.expression("in"), arguments.expression("tokens")
     glue = arguments.text("join", " ")

@@ -8,12 +8,12 @@ from typing import Any
 from t2t.errors import DataError
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader, compile_expression, describe
-from t2t.tasks.fields.registry import ADAPTERS, Arguments, SideFile, need_object, need_text, need_texts
+from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, SideFile, need_object, need_text, need_texts
 from t2t.tasks.json_text import parse_json
 
 
 @ADAPTERS.register("get")
-def get(arguments: Arguments) -> Reader:
+def get(arguments: AdapterArguments) -> Reader:
     """``get: EXPRESSION``: the value of a JMESPath expression."""
     read = arguments.needed("of")
     arguments.finish()
@@ -21,7 +21,7 @@ def get(arguments: Arguments) -> Reader:
 
 
 @ADAPTERS.register("split")
-def split(arguments: Arguments) -> Reader:
+def split(arguments: AdapterArguments) -> Reader:
     """``split: EXPRESSION`` or ``split: {of: EXPRESSION, by: SEPARATOR, strip: false}``: the parts of a text.
 
     Without ``by`` its words. The empty text has no parts. With ``strip`` parts lose the spaces around them, and what is
@@ -41,7 +41,7 @@ def split(arguments: Arguments) -> Reader:
 
 
 @ADAPTERS.register("one_hot")
-def one_hot(arguments: Arguments) -> Reader:
+def one_hot(arguments: AdapterArguments) -> Reader:
     """``one_hot: [NAME, ...]``: of the fields of these names, the list of those that hold true, 1, "1", "true" or
     "yes"."""
     names = arguments.texts("of", [])
@@ -77,7 +77,7 @@ def _is_on(name: str, value: Json) -> bool:
 
 
 @ADAPTERS.register("join")
-def join(arguments: Arguments) -> Reader:
+def join(arguments: AdapterArguments) -> Reader:
     """``join: EXPRESSION`` or ``join: {of: EXPRESSION, with: " "}``: a list of texts as one text."""
     read, glue = arguments.value(), arguments.text("with", " ")
     arguments.finish()
@@ -85,7 +85,7 @@ def join(arguments: Arguments) -> Reader:
 
 
 @ADAPTERS.register("json")
-def from_json(arguments: Arguments) -> Reader:
+def from_json(arguments: AdapterArguments) -> Reader:
     """``json: EXPRESSION``: the value of a text that holds JSON."""
     read = arguments.value()
     arguments.finish()
@@ -100,7 +100,7 @@ def from_json(arguments: Arguments) -> Reader:
 
 
 @ADAPTERS.register("items")
-def items(arguments: Arguments) -> Reader:
+def items(arguments: AdapterArguments) -> Reader:
     """``items: {of: EXPRESSION, key: key, value: value, each: false}``: an object as a list of {key, value} objects.
 
     With ``each`` every element of a value that is a list makes an object of its own; a text or number stands for a list
@@ -128,7 +128,7 @@ def _list(value: Json) -> list[Json]:
 
 
 @ADAPTERS.register("lookup")
-def lookup(arguments: Arguments) -> Reader:
+def lookup(arguments: AdapterArguments) -> Reader:
     """``lookup: {of: EXPRESSION, in: FILE.json or {key: value, ...} or [value, ...]}``: what an object has for a text,
     or a list for a place (from 0).
 
@@ -177,7 +177,7 @@ def _entry(wanted: Json, known: dict[str, Json]) -> Json:
 
 
 @ADAPTERS.register("drop_last")
-def drop_last(arguments: Arguments) -> Reader:
+def drop_last(arguments: AdapterArguments) -> Reader:
     """``drop_last: EXPRESSION``: each text of a list without its last character.
 
     Weibo's tokens carry a digit there.
@@ -188,7 +188,7 @@ def drop_last(arguments: Arguments) -> Reader:
 
 
 @ADAPTERS.register("replace")
-def replace(arguments: Arguments) -> Reader:
+def replace(arguments: AdapterArguments) -> Reader:
     """``replace: {of: EXPRESSION, put: {OLD: NEW, ...}}``: a text with NEW for every OLD, pair after pair."""
     read, put = arguments.value(), arguments.mapping("put")
     arguments.finish()
@@ -205,7 +205,7 @@ def replace(arguments: Arguments) -> Reader:
 
 
 @ADAPTERS.register("one_of")
-def one_of(arguments: Arguments) -> Reader:
+def one_of(arguments: AdapterArguments) -> Reader:
     """``one_of: {of: EXPRESSION, in: FILE.json or [...], at: EXPRESSION}``: true if a value stands in a list.
 
     ``at`` names the list inside the file. For ``where:`` of a source.

@@ -8,7 +8,7 @@ from typing import Any
 
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader, describe
-from t2t.tasks.fields.registry import ADAPTERS, Arguments, need_objects
+from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, need_objects
 
 
 class RecordWithFields(dict[str, Any]):
@@ -24,7 +24,7 @@ Item = Callable[[Json, Mentions], dict[str, Any]]
 
 
 @ADAPTERS.register("refer")
-def refer(arguments: Arguments) -> Reader:
+def refer(arguments: AdapterArguments) -> Reader:
     """``refer: {of: EXPRESSION, to: FIELD, at: {NAME: EXPRESSION}, fields: {NAME: FIELD}}``: items with the mentions
     that they refer to.
 
@@ -46,7 +46,7 @@ def refer(arguments: Arguments) -> Reader:
     return apply
 
 
-def _item(arguments: Arguments, at: Mapping[str, Json], fields: Mapping[str, Json]) -> Item:
+def _item(arguments: AdapterArguments, at: Mapping[str, Json], fields: Mapping[str, Json]) -> Item:
     ends = {str(name): arguments.compile(text) for name, text in at.items()}
     inner = {str(name): given for name, given in fields.items() if isinstance(given, dict) and "at" in given}
     plain = {str(name): arguments.compile(given) for name, given in fields.items() if name not in inner}
@@ -65,7 +65,7 @@ def _item(arguments: Arguments, at: Mapping[str, Json], fields: Mapping[str, Jso
     return read
 
 
-def _inner(arguments: Arguments, name: str, given: Mapping[str, Json]) -> Callable[[Json, Mentions], list[Json]]:
+def _inner(arguments: AdapterArguments, name: str, given: Mapping[str, Json]) -> Callable[[Json, Mentions], list[Json]]:
     if unknown := given.keys() - {"of", "at", "fields"}:
         raise arguments.wrong(f"{name}: has the key {min(unknown)!r}", "write {of: EXPRESSION, at: {..}, fields: {..}}")
     read, item = arguments.compile(given.get("of", name)), _item(arguments, given["at"], given.get("fields") or {})

@@ -16,7 +16,7 @@ from t2t.tasks.json_text import read_document
 
 # Given its arguments, an adapter is a pure function of the record's data (or, in a chain, of what came before);
 # it raises Mismatch for a value that it cannot take.
-Adapter: TypeAlias = Callable[["Arguments"], Reader]
+Adapter: TypeAlias = Callable[["AdapterArguments"], Reader]
 ADAPTERS: Registry[Adapter] = Registry("adapter", "t2t.adapters")
 
 
@@ -36,7 +36,7 @@ class SideFile:
         return file_digest(find_file(self.name, self.base, self.where).path)
 
 
-class Arguments:
+class AdapterArguments:
     """The arguments of one adapter in a template: ``{name: {key: value, ...}}``, or the value of ``of`` alone.
 
     ``files`` gets each file that the adapter reads beside the data, since what is in it decides what the task yields;

@@ -11,7 +11,7 @@ from t2t.linear.leaves import ONE_PIECE
 from t2t.structures import Json, Span
 from t2t.tasks.expressions import Mismatch, Reader, describe
 from t2t.tasks.fields.marking import TOKEN, Line, line_of
-from t2t.tasks.fields.registry import ADAPTERS, Arguments, SideFile, need_text, need_texts
+from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, SideFile, need_text, need_texts
 
 _PIECES = ("BD", "ID", "BH", "IH")  # marks that schemes for discontinuous mentions add to BIO
 _OUTSIDE = "O"
@@ -22,7 +22,7 @@ _BEFORE, _BEHIND = re.compile(rf"([{_MARKS}])[-_](.+)"), re.compile(rf"(.+)[-_](
 
 
 @ADAPTERS.register("bio")
-def bio(arguments: Arguments) -> Reader:
+def bio(arguments: AdapterArguments) -> Reader:
     """``bio: {tokens: EXPRESSION, tags: EXPRESSION, text: EXPRESSION, join: " ", scheme: auto, repair: conlleval}``:
     mentions.
 
@@ -57,7 +57,7 @@ def bio(arguments: Arguments) -> Reader:
     return apply
 
 
-def _names(arguments: Arguments) -> Callable[[Json], list[Json]] | None:
+def _names(arguments: AdapterArguments) -> Callable[[Json], list[Json]] | None:
     """What gives the names of tags that are numbers."""
     given = arguments.table_or_file("names")
     if given is None:
