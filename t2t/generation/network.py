@@ -1,4 +1,30 @@
-"""A grammar as a network of states joined by spelled bytes (Thompson 1968), of the size of the grammar."""
+"""A grammar as a network of states joined by spelled bytes (Thompson 1968), of the size of the grammar.
+
+Every kind of grammar becomes states between the one where it begins (``at``) and the one where it ends. A literal is a
+chain of its bytes; alternatives begin at one state and end by free edges in one; a repetition has a free edge back::
+
+    Repeat(item, between):   at --> again ==item==> last --> end
+                                      ^--between------'
+
+The large one is a copy: any piece of a source, spelled as the vocabulary spells it. It has a state before each unit (a
+character with its combining marks) of the source, may begin at any of them and end at any later one, so it is of the
+size of the source and not of the number of its pieces, which is quadratic. For the source ``ab c``::
+
+    at --a--> 1 --b--> 2 --" "--> . --c--> 4      at has the first edges of all units: a piece begins anywhere
+              |        |                   |      but at a blank
+              v        v                   v
+             end      end                 end     and ends anywhere but behind a blank, whose state (.) is no end
+
+What a vocabulary lacks splits these states. ``n`` for ``ñ`` is grounded by more than the exact text, ``<unk>`` stands
+for any few characters; how many of both a piece may hold is what grounding still finds. So a unit has one state for
+each way in which the piece was said so far (``_Heard``: exactly or not, how many wildcards, whether something of it is
+certain), a handful at most, and mostly one. A number behind a copy (``ab#2``) counts exact places: it may follow where
+all was said exactly; which numbers there are depends on the piece and is looked up when it is asked for (``places``).
+
+Places that are taken (an item stands there already) are no new grammar: pieces that begin at one of them go through
+states of their own as long as they could end where it ends, where they do not reach ``end``, and join the others
+behind it.
+"""
 
 from __future__ import annotations
 
