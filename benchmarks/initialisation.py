@@ -15,12 +15,12 @@ from itertools import islice
 
 import torch
 
-from t2t.config.run import OptimizerSettings
 from t2t.data.batch import Plan, Step
 from t2t.data.collate import collate
 from t2t.data.encode import Encoded, Encoder
 from t2t.engine.loss import TrainingModel
-from t2t.engine.optimizer import RoleScaledAdamW
+from t2t.engine.optimizer import ModelOptimizer
+from t2t.engine.optimizers.adamw import AdamW
 from t2t.model.backbone import T5_IDS, build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
 from t2t.tasks.mixture import Mixture
@@ -53,8 +53,8 @@ def data(examples: int) -> tuple[int, list[list[Encoded]]]:
 def curve(init: str, seed: int, vocabulary: int, steps: Iterator[Step], updates: int, bf16: bool) -> list[float]:
     """The mean loss of each EVERY updates, in nats a target token."""
     model = build_from_scratch({**SHAPE, "gated": True, "tied": True, "init": init}, vocabulary, seed)
-    settings = OptimizerSettings(learning_rate=2e-2, betas=(0.9, 0.99))
-    optimizer = RoleScaledAdamW(model, settings)
+    settings = AdamW(learning_rate=2e-2, betas=(0.9, 0.99))
+    optimizer = ModelOptimizer(model, settings)
     losses: list[float] = []
     for number, step in enumerate(islice(steps, updates)):
         for micro_batch in step.micro_batches:

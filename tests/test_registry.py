@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from t2t import registry
-from t2t.errors import InputError
+from t2t.config.optimizer import OPTIMIZERS, read_optimizer
+from t2t.errors import InputError, RunFileError
 from t2t.model.peft.base import METHODS
 from t2t.registry import Registry
 
@@ -64,3 +65,25 @@ def test_a_method_of_others_is_one_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
         assert method.method == "head_only"
     finally:
         METHODS._items.pop("head_only", None)
+
+
+def test_an_optimizer_of_others_is_one_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "signs_of_a_test.py").write_text(
+        "from typing import Literal\n"
+        "from t2t.config.optimizer import OptimizerSettings\n"
+        "from t2t.config.settings import Share, settings\n"
+        "@settings\n"
+        "class Signs(OptimizerSettings):\n"
+        "    name: Literal['signs'] = 'signs'\n"
+        "    memory: Share = 0.5\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    point = EntryPoint("signs", "signs_of_a_test:Signs", "t2t.optimizers")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == "t2t.optimizers" else [])
+    try:
+        found = read_optimizer({"name": "signs", "memory": 0.25, "learning_rate": 0.5}, lambda key: key)
+        assert (found.name, found.learning_rate, found.memory) == ("signs", 0.5, 0.25)  # type: ignore[attr-defined]
+        with pytest.raises(RunFileError, match=r"optimizer\.memory: memory: 2 is not less than 1"):
+            read_optimizer({"name": "signs", "memory": 2}, lambda key: key)
+    finally:
+        OPTIMIZERS._items.pop("signs", None)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
+from t2t.config.optimizer import OptimizerSettings, read_optimizer
 from t2t.config.settings import NotNegative, Positive, PositiveFloat, Share, as_data, settings
 from t2t.config.yaml_file import write_yaml
 
@@ -89,19 +90,6 @@ class Lengths:
 
     prompt: Positive = 512
     target: Positive = 256
-
-
-@settings
-class OptimizerSettings:
-    """AdamW. ``scale: rms`` multiplies the rate by the root mean square of the parameters. ``clip`` 0: no clipping."""
-
-    name: Literal["adamw"] = "adamw"
-    learning_rate: PositiveFloat = 2.0e-2
-    scale: Literal["rms", "none"] = "rms"
-    betas: tuple[Share, Share] = (0.9, 0.999)
-    eps: PositiveFloat = 1.0e-8
-    weight_decay: NotNegative = 0.0
-    clip: NotNegative = 1.0
 
 
 @settings
@@ -240,7 +228,7 @@ class RunFile:
     freeze: FreezeSettings | None = None
     peft: dict[str, Any] | None = None
     lengths: Lengths = Lengths()
-    optimizer: OptimizerSettings = OptimizerSettings()
+    optimizer: OptimizerSettings = field(default_factory=lambda: read_optimizer({}, str))
     schedule: ScheduleSettings
     batch: BatchSettings = BatchSettings()
     precision: Precision = "fp32"

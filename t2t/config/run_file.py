@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from t2t.config.mistakes import first_mistake
+from t2t.config.optimizer import read_optimizer
 from t2t.config.run import RunFile
 from t2t.config.run_choices import check_choices, filled_in
 from t2t.config.settings import keys_at, read_settings
@@ -21,7 +23,6 @@ from t2t.registry import did_you_mean
 T = TypeVar("T")
 
 _ALSO_KNOWN_AS = {
-    "adafactor": "DeepSpeed partitions matrices flat, so Adafactor could not factor them; use adamw with scale: rms",
     "fp16": "fp16 overflows in the feed-forward layers of a T5 (66246 > 65504); use bf16 or fp32",
     "float16": "fp16 overflows in the feed-forward layers of a T5 (66246 > 65504); use bf16 or fp32",
 }
@@ -43,7 +44,9 @@ def read_run_file(path: Path, overrides: Sequence[str]) -> tuple[RunFile, Callab
         print(line, file=sys.stderr, flush=True)
     where = _place_finder(path, lines, set_by)
     try:
-        parsed = read_settings(RunFile, filled_in(data))
+        filled = dict(filled_in(data))
+        optimizer = filled.pop("optimizer", {})
+        parsed = replace(read_settings(RunFile, filled), optimizer=read_optimizer(optimizer, where))
     except UnicodeEncodeError as error:
         odd = repr(error.object[error.start : error.end])
         place = next((f"--set {one}" for one in overrides if error.object[error.start] in one), str(path))

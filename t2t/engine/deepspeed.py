@@ -17,7 +17,7 @@ from t2t.data.batch import Step
 from t2t.data.collate import collate
 from t2t.engine import distributed
 from t2t.engine.loss import TrainingModel, divisor, weigher
-from t2t.engine.optimizer import RoleScaledAdamW
+from t2t.engine.optimizer import ModelOptimizer
 from t2t.engine.schedule import factor
 from t2t.model.seq2seq import Seq2Seq
 
@@ -41,7 +41,7 @@ class TrainingEngine:
         model.for_training(device)
         # DeepSpeed rounds the whole model to bf16; what is not trained has no fp32 master to come back from.
         self._frozen = {} if config.precision != "bf16" else _frozen(model)
-        self.optimizer = RoleScaledAdamW(model, config.optimizer, device)
+        self.optimizer = ModelOptimizer(model, config.optimizer, device)
         wrapped = TrainingModel(model, config.loss.label_smoothing, config.precision == "autocast_bf16")
         self.engine, *_ = deepspeed.initialize(model=wrapped, optimizer=self.optimizer.torch, config=dict(settings))
         self.optimizer.torch.state.clear()  # at ZeRO 0 in bf16 DeepSpeed has made an update of nothing

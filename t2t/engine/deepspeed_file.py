@@ -16,7 +16,7 @@ from typing import Any
 from t2t.config.library import shipped
 from t2t.config.run import RunConfig
 from t2t.engine.deepspeed_keys import KeySetting, sections, whole_zero
-from t2t.errors import DeepSpeedFileError
+from t2t.errors import DeepSpeedFileError, RunFileError
 from t2t.registry import did_you_mean
 from t2t.regular_files import read_regular
 
@@ -78,6 +78,9 @@ def read_deepspeed(path: Path, config: RunConfig) -> dict[str, Any]:
         raise _error(
             path, text, "zero_optimization", f"DeepSpeed takes these settings not together ({found})", "change one"
         )
+    if (reason := config.optimizer.refused(int(zero.get("stage", 0)))) is not None:
+        found = f"optimizer.name: {reason} ({path} has stage {zero['stage']})"
+        raise RunFileError(config.where("optimizer.name"), found, "use a DeepSpeed file of stage 0, or adamw")
     return _resolved(data, zero, config.directory, config.optimizer.clip, config.precision == "bf16")
 
 

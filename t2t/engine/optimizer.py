@@ -1,7 +1,9 @@
-"""AdamW with a learning rate for each role of parameters, scaled by their size."""
+"""An optimiser with a learning rate for each role of parameters, scaled by their size."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 from statistics import fmean
 from typing import Any
@@ -9,44 +11,54 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
-from t2t.config.run import OptimizerSettings
-from t2t.model.seq2seq import Seq2Seq
+from t2t.config.optimizer import OptimizerSettings
+from t2t.model.seq2seq import Seat, Seq2Seq
 
 SMALLEST_RMS = 1e-3  # as in Adafactor (Shazeer & Stern 2018), so that zero parameters can leave zero
+_PARTS = {"shared": "embedding", "lm_head": "head"}  # roles that are parts of the model of their own
+_SPARED = frozenset({"shared", "norm", "relative_bias"})
 
 
-class RoleScaledAdamW:
-    """torch's AdamW, one parameter group a role, each group's rate = factor x base rate x mean RMS of its matrices.
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Weights of one role that are updated alike. ``factor``: of the rate."""
 
-    Adafactor's relative step in a form that survives ZeRO, where matrices are cut flat: only whole-group scalars are
-    needed. With ``scale: none`` every group has the base rate. ``device`` is where the ranks' sums are added up.
+    role: int
+    factor: float
+    decays: bool
+    parameters: list[nn.Parameter]
+
+
+class ModelOptimizer:
+    """torch's optimiser of a model: one parameter group a role, or more where its weights are updated differently.
+
+    A group's rate = schedule x base rate x its own factor (``rates``, ``layer_decay``) x, where the settings are
+    relative, the mean RMS of its role's matrices: Adafactor's relative step in a form that survives ZeRO, where
+    matrices are cut flat, since only scalars of whole roles are needed.
+    Weights decay, but norms, biases and embeddings do not: to shrink them regularises nothing. ``device`` is where the
+    ranks' sums are added up.
     """
 
-    def __init__(
-        self,
-        model: Seq2Seq,
-        settings: OptimizerSettings,
-        device: torch.device | str = "cpu",
-    ) -> None:
+    def __init__(self, model: Seq2Seq, settings: OptimizerSettings, device: torch.device | str = "cpu") -> None:
         self.settings, self.device = settings, device
-        self.roles = [
-            [parameter for _, parameter in named if parameter.requires_grad] for named in model.roles().values()
+        trained = [[(name, one) for name, one in named if one.requires_grad] for named in model.roles().values()]
+        named_roles = [named for named in trained if named]
+        self.roles = [[one for _, one in named] for named in named_roles]
+        self.groups = [
+            group for role, named in enumerate(named_roles) for group in _parted(role, named, model, settings)
         ]
-        self.roles = [role for role in self.roles if role]
-        self.torch = torch.optim.AdamW(
-            [{"params": role} for role in self.roles],
-            lr=0.0,  # set before each update; one that DeepSpeed makes to fill the state is to change nothing
-            betas=settings.betas,
-            eps=settings.eps,
-            weight_decay=settings.weight_decay,
-            fused=True,
+        self.torch = settings.make(
+            [
+                {"params": group.parameters, "weight_decay": settings.weight_decay if group.decays else 0.0}
+                for group in self.groups
+            ]
         )
 
     def set_rates(self, param_groups: list[dict[str, Any]], factor: float) -> None:
         """Write each group's rate for the coming step; every rank must call it."""
-        scales = self.mean_rms() if self.settings.scale == "rms" else [1.0] * len(self.roles)
-        for group, scale in zip(param_groups, scales, strict=True):
-            group["lr"] = factor * self.settings.learning_rate * scale
+        scales = self.mean_rms() if self.settings.relative else [1.0] * len(self.roles)
+        for given, group in zip(param_groups, self.groups, strict=True):
+            given["lr"] = factor * self.settings.learning_rate * scales[group.role] * group.factor
 
     def mean_rms(self) -> list[float]:
         """The mean over a role's parameters of their root mean square, at least SMALLEST_RMS, for each role."""
@@ -55,6 +67,36 @@ class RoleScaledAdamW:
         sizes = torch.tensor([float(getattr(parameter, "ds_numel", parameter.numel())) for parameter in flat])
         rms = (squares.cpu() / sizes).sqrt().clamp_min(SMALLEST_RMS).tolist()
         return [fmean(islice(values, len(role))) for values in [iter(rms)] for role in self.roles]
+
+
+def _parted(
+    role: int, named: Sequence[tuple[str, nn.Parameter]], model: Seq2Seq, settings: OptimizerSettings
+) -> list[_Group]:
+    """A role's weights by how they are updated, in the order of their first."""
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, parameter in named:
+        seat = model.seat(name)
+        # Without decay there is nothing to spare: what is one group stays one.
+        decays = bool(settings.weight_decay) and seat.role not in _SPARED and not name.endswith(".bias")
+        groups.setdefault((factor_of(seat, model, settings), decays), []).append(parameter)
+    return [_Group(role, factor, decays, found) for (factor, decays), found in groups.items()]
+
+
+def factor_of(seat: Seat, model: Seq2Seq, settings: OptimizerSettings) -> float:
+    """Of the rate of a weight: that of its part, times that of its role, times the decay of the blocks above it."""
+    part = _PARTS.get(seat.role, seat.stack)
+    found = settings.rates.get(part, 1.0) if part is not None else 1.0  # type: ignore[call-overload]
+    if seat.role not in _PARTS:
+        found *= settings.rates.get(seat.role, 1.0)  # type: ignore[call-overload]
+    return float(found * settings.layer_decay ** _blocks_above(seat, model))
+
+
+def _blocks_above(seat: Seat, model: Seq2Seq) -> int:
+    if seat.role == "shared":
+        return max(model.depth("encoder"), model.depth("decoder"))
+    if seat.stack is None or seat.block is None:
+        return 0
+    return model.depth(seat.stack) - 1 - seat.block
 
 
 def _squares(parameters: list[nn.Parameter], device: torch.device | str) -> Tensor:

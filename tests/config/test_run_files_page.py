@@ -6,8 +6,10 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from t2t.config.optimizer import OPTIMIZERS, OptimizerSettings
 from t2t.config.run import DEFAULT_VOCABULARY, RunFile
 from t2t.config.settings import keys_at, section_at
 
@@ -21,8 +23,10 @@ def keys(form: type, before: str = "") -> Iterator[tuple[str, str]]:
         inner = section_at(form, key)
         if inner is not None:
             yield from keys(inner, f"{before}{key}.")
-        if inner is None or field.default is MISSING or field.default is None:
-            yield f"{before}{key}", "" if field.default is MISSING else written(field.default)
+        made = field.default_factory is not MISSING and inner is None
+        default = field.default_factory() if made else field.default  # type: ignore[misc]
+        if inner is None or default is MISSING or default is None:
+            yield f"{before}{key}", "" if default is MISSING else written(default)
 
 
 def written(default: Any) -> str:
@@ -33,9 +37,16 @@ def written(default: Any) -> str:
 
 
 def test_every_key_stands_there_with_its_default() -> None:
-    known = dict(keys(RunFile)) | {"allow_unverified": "false"}
-    del known["model"], known["schedule"]  # their keys say what is needed
+    known = dict(keys(RunFile)) | dict(keys(OPTIMIZERS.get("adamw", ""), "optimizer.")) | {"allow_unverified": "false"}
+    del known["model"], known["schedule"], known["optimizer"]  # their keys say what is needed
     assert ROWS.keys() - known.keys() == set()
     assert known.keys() - ROWS.keys() == set()
     assert {key: ROWS[key] for key in known if ROWS[key] != known[key]} == {}
     assert f"without it {DEFAULT_VOCABULARY:,}" in PAGE
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS.names())
+def test_each_optimizer_stands_there_with_its_own_settings(name: str) -> None:
+    common = dict(keys(OptimizerSettings))
+    own = [f"`{key}` {default}" for key, default in keys(OPTIMIZERS.get(name, "")) if key not in common]
+    assert f"| **{name}** | {', '.join(own)} | " in PAGE

@@ -59,6 +59,23 @@ def test_losses_gradients_and_weights_are_those_of_one_unit_on_one_process(
     assert got["weights"] == pytest.approx(reference["weights"], abs=2e-5)
 
 
+@pytest.mark.parametrize("name", ["sgd zero0", "sgd zero2", "sgd zero3", "parted adamw zero1", "parted adamw zero3"])
+def test_other_optimizers_and_rates_by_part_do_not_depend_on_stage_and_processes(
+    results: dict[int, dict[str, Any]], name: str
+) -> None:
+    reference, got = results[1][f"{name[:-1]}1"], results[2][name]
+    assert got["losses"] == pytest.approx(reference["losses"], rel=1e-5)
+    assert got["weights"] == pytest.approx(reference["weights"], abs=2e-5)
+    assert got["weights"] != pytest.approx(results[1]["zero2 micro-batches1"]["weights"], abs=1e-4)
+
+
+def test_adafactor_trains_alike_on_two_processes(results: dict[int, dict[str, Any]]) -> None:
+    one, two = results[1]["adafactor"], results[2]["adafactor"]
+    assert two["losses"] == pytest.approx(one["losses"], rel=1e-5)
+    assert two["weights"] == pytest.approx(one["weights"], abs=2e-5)
+    assert one["losses"][-1] < one["losses"][0]
+
+
 def test_training_changes_the_loss(results: dict[int, dict[str, Any]]) -> None:
     losses = results[1]["zero2 micro-batches1"]["losses"]
     assert len({round(loss, 3) for loss in losses}) == len(losses)

@@ -254,6 +254,14 @@ def main(out: Path, offload: bool) -> None:
     for stage in (0, 3):
         run = config(out.parent, f"deepspeed=ds_configs/zero{stage}.json", "model.from_scratch.tied=false")
         results[f"zero{stage} untied"] = trained(run, device, 2)
+    more = ("optimizer={name: sgd, rates: {embedding: 0.1}, layer_decay: 0.5, weight_decay: 0.1}",
+            "optimizer={weight_decay: 0.1, rates: {decoder: 0.5, norm: 0}}")  # fmt: skip
+    for stage in range(4):
+        for name, settings in zip(("sgd", "parted adamw"), more, strict=True):
+            run = config(out.parent, f"deepspeed=ds_configs/zero{stage}.json", settings)
+            results[f"{name} zero{stage}"] = trained(run, device, 3)
+    factored = config(out.parent, "deepspeed=ds_configs/zero0.json", "optimizer.name=adafactor")
+    results["adafactor"] = trained(factored, device, 3)
     for norm in ("examples", "tasks"):
         results[norm] = trained(config(out.parent, f"loss.norm={norm}"), device, 3)
     for precision in ("bf16", "autocast_bf16"):

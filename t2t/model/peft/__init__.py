@@ -11,18 +11,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from t2t.config.mistakes import first_mistake
-from t2t.config.settings import as_data, keys_at, read_settings
-from t2t.errors import InputError, RunFileError
+from t2t.config.sections import read_named
+from t2t.config.settings import as_data
+from t2t.errors import InputError
 from t2t.model.peft import added, low_rank, scales, subsets  # noqa: F401  (their methods register)
 from t2t.model.peft.base import METHODS, Method, counts, freeze
 from t2t.model.seq2seq import Seq2Seq
-from t2t.registry import did_you_mean
 
 __all__ = ["Method", "adapted", "check_no_adapter", "counts", "freeze", "load_adapter", "read_method", "save_adapter"]
 
@@ -36,20 +34,8 @@ def read_method(data: Mapping[str, Any] | None, where: Callable[[str], str]) -> 
     """
     if data is None:
         return None
-    name = data.get("method")
-    if not isinstance(name, str):
-        found = "peft has no method:"
-        raise RunFileError(where("peft"), found, f"name one: {', '.join(METHODS.names())}")
-    form = METHODS.get(name, where("peft.method"), RunFileError)
-    try:
-        return read_settings(form, data)
-    except ValidationError as error:
-        first = first_mistake(error, data)
-        place = where(".".join(["peft", *map(str, first.path)]))
-        if first.kind == "extra_forbidden":
-            known = did_you_mean(first.key, keys_at(form, []))
-            raise RunFileError(place, f"unknown key {first.key!r} of {name}", known) from None
-        raise RunFileError(place, f"{first.key}: {first.found}", "correct it") from None
+    method: Method = read_named(METHODS, data, "peft", "method", where)
+    return method
 
 
 def adapted(model: Seq2Seq, method: Method | None) -> Seq2Seq:
