@@ -76,7 +76,15 @@ def _generate_for_file(arguments: argparse.Namespace) -> int:
         found = "--input is missing" if arguments.input is None else "--types and --set go with --config"
         raise RunFileError("t2t generate --model", found, "write --model DIR --task NAME --input FILE")
     keep = [name for name in (arguments.keep or "").split(",") if name]
-    answer_file(arguments.model, arguments.task, arguments.input, arguments.output, fields=arguments.field, keep=keep)
+    answer_file(
+        arguments.model,
+        arguments.task,
+        arguments.input,
+        arguments.output,
+        form=arguments.format,
+        fields=arguments.field,
+        keep=keep,
+    )
     return 0
 
 
@@ -178,10 +186,12 @@ def build_parser() -> argparse.ArgumentParser:
     generate.add_argument("--task", metavar="NAME", help="one of the model's tasks; not needed where it has one")
     input_help = "jsonl, json, csv, tsv, parquet, or lines of text; - is standard input"
     generate.add_argument("--input", metavar="FILE", help=input_help)
+    forms = ("jsonl", "json", "csv", "tsv", "parquet", "lines")
+    generate.add_argument("--format", choices=forms, help="of the input, where its ending does not say it")
     output_help = "jsonl, or parquet by its ending; default: standard output"
     generate.add_argument("--output", type=Path, metavar="FILE", help=output_help)
     generate.add_argument("--field", action="append", default=[], metavar="F=COLUMN", help="the column that a field is")
-    generate.add_argument("--keep", metavar="A,B", help="columns of the input that stand in the output too")
+    generate.add_argument("--keep", metavar="A,B", help="columns of the input that the output has too")
     generate.add_argument("--types", metavar="A,B", help="ask for types of your own, of tasks with types: sampled")
     _run_arguments(add("evaluate", _evaluate, "score the predictions and print a table"))
     _run_arguments(add("report", _report, "write the HTML report of a run"))

@@ -12,30 +12,39 @@ from tqdm import tqdm
 from t2t.errors import DataError
 from t2t.serving.inputs import renaming
 from t2t.serving.model import load
-from t2t.serving.outputs import Rejects, writing
+from t2t.serving.outputs import COLUMNS, Rejects, writing
 from t2t.structures import Json
 from t2t.tasks.bad_records import BadRecords
 
 
 def answer_file(
-    model: Path, task: str | None, name: str, out: Path | None, *, fields: Sequence[str] = (), keep: Sequence[str] = ()
+    model: Path,
+    task: str | None,
+    name: str,
+    out: Path | None,
+    *,
+    form: str | None = None,
+    fields: Sequence[str] = (),
+    keep: Sequence[str] = (),
 ) -> int:
     """Answer the records of a file and give how many there were.
 
-    ``out``: JSON lines or Parquet by its ending; None: standard output. ``fields``: FIELD=COLUMN pairs. ``keep``:
-    columns of the input that stand in the output too. Bad records are told on standard error, and stand in
+    ``form``: of the file, one of inputs.FORMATS; None: by its ending. ``out``: JSON lines or Parquet by its ending;
+    None: standard output. ``fields``: FIELD=COLUMN pairs. ``keep``: columns of the input that stand in the output too,
+    as ``input_NAME`` where the output has a NAME of its own. Bad records are told on standard error, and stand in
     OUT.bad.jsonl. DataError, and no output, where all of them are bad.
     """
     names = renaming(fields)
     loaded = load(model)
+    kept_as = {key: f"input_{key}" if key in COLUMNS else key for key in keep}
     answered = 0
     with writing(out) as write, tqdm(desc="generate", unit=" records", disable=out is None) as bar:
         rejects = Rejects(None if out is None else out.with_name(f"{out.name}.bad.jsonl"))
         with closing(rejects):
-            for found, data in loaded.answer_file(task, name, names, BadRecords("skip", rejects)):
+            for found, data in loaded.answer_file(task, name, names, BadRecords("skip", rejects), form):
                 if not answered:
                     _tell_missing(keep, data)
-                kept: dict[str, Json] = {key: data.get(key) for key in keep}
+                kept: dict[str, Json] = {kept_as[key]: data.get(key) for key in keep}
                 write({**found.to_json(), **kept})
                 answered += 1
                 bar.update()
@@ -43,6 +52,8 @@ def answer_file(
             first = rejects.first
             found_ = f"{first.found}; none of {rejects.count} records could be answered"
             raise DataError(first.where, found_, first.todo)
+    if not answered:
+        print(f"t2t: {'standard input' if name == '-' else name} holds no record", file=sys.stderr)
     return answered
 
 

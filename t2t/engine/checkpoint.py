@@ -79,6 +79,11 @@ def save(engine: Any, folder: Path, position: Position, keep: int) -> Path:
     return whole
 
 
+def any_there(folder: Path) -> bool:
+    """True if a checkpoint was ever completed, whole or damaged since."""
+    return bool(_completed(folder))
+
+
 def newest(folder: Path, say: Callable[[str], object] = lambda line: None) -> Saved | None:
     """The newest whole checkpoint; None if none was ever completed. ``say`` gets a line for each newer damaged one.
 

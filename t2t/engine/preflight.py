@@ -12,7 +12,7 @@ from t2t.config.run_file import spell_out
 from t2t.config.yaml_file import read_scalar, read_yaml
 from t2t.data.counts import Counts
 from t2t.engine import distributed
-from t2t.engine.checkpoint import newest
+from t2t.engine.checkpoint import any_there, newest
 from t2t.engine.trained_on import check_unchanged
 from t2t.errors import RunDirectoryError, RunFileError
 from t2t.model.sayable import Vocabulary, check_words, refusal
@@ -44,7 +44,7 @@ def on_first(action: Callable[[], T]) -> T:
 
 
 def check_directory(config: RunConfig) -> None:
-    """Refuse a run directory that holds another run. The same settings resume."""
+    """Refuse a run directory that holds another run. The same settings resume; others too where nothing is trained."""
     file = config.directory / "run.yaml"
     if not file.exists():
         left = config.directory / "run.yaml.tmp"  # of a start that was killed
@@ -53,6 +53,8 @@ def check_directory(config: RunConfig) -> None:
             raise RunDirectoryError(
                 str(config.directory), found, "choose another name under run:, or remove the folder"
             )
+        return
+    if not any_there(config.directory / "checkpoints") and not (config.directory / "model").exists():
         return
     try:
         old = _settings(_written(file))
@@ -81,12 +83,13 @@ def write_run_file(config: RunConfig) -> None:
     """run.yaml of a run that begins or goes on. What has changed since is told, and stands at its head for good."""
     path, saved = config.directory / "run.yaml", newest(config.directory / "checkpoints")
     history: list[str] = []
-    if path.is_file():
+    if path.is_file() and saved is not None:
         history = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# ")]
         new = read_scalar(config.to_yaml(), str(path))
         for key, (one, other) in changes(_settings(_written(path)), _settings(new)).items():
-            at = 0 if saved is None else saved.position.step
-            history.append(f"# from step {at} on: {key} is {json.dumps(other)}, it was {json.dumps(one)}")
+            history.append(
+                f"# from step {saved.position.step} on: {key} is {json.dumps(other)}, it was {json.dumps(one)}"
+            )
             print(f"{path}: {history[-1].removeprefix('# ')}", flush=True)
     part = path.with_name("run.yaml.tmp")
     part.write_text("".join(f"{line}\n" for line in history) + config.to_yaml(), encoding="utf-8")

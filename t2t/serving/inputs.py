@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from t2t.errors import RunFileError
+from t2t.authoring.new.encodings import encoding_of, first_bytes
+from t2t.authoring.new.formats import look_at
+from t2t.errors import DataError, InputError, RunFileError
 from t2t.structures import Example, Json
 from t2t.tasks.bad_records import BadRecords
-from t2t.tasks.files import decode
+from t2t.tasks.files import decode, find_file
 from t2t.tasks.json_text import parse_json
 from t2t.tasks.kept import Answerer
 from t2t.tasks.record import RawRecord
 from t2t.tasks.sources import build_source
+from t2t.terminal import shown
 
-_FORMATS = {
+FORMATS = ("jsonl", "json", "csv", "tsv", "parquet", "lines")
+_BY_ENDING = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet",
 }  # fmt: skip
+_STDIN = "standard input"
+_TABLES = frozenset({"csv", "tsv"})
 
 
 def renaming(pairs: Iterable[str]) -> dict[str, str]:
@@ -34,30 +43,81 @@ def renaming(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def read_records(
-    name: str, answerer: Answerer, bad: BadRecords, stdin: Iterable[str | bytes] | None = None
+    name: str,
+    answerer: Answerer,
+    bad: BadRecords,
+    form: str | None = None,
+    stdin: Iterable[str | bytes] | None = None,
 ) -> Iterator[RawRecord]:
-    """The records of a file, by its ending, or of standard input (``-``), streamed.
+    """The records of a file, or of standard input (``-``), streamed.
 
-    A line that is no JSON object is a text alone, for a task that reads one; empty lines say nothing. Ids are those of
-    the records, else their numbers from 1. DataError where the file is missing or broken as a whole; what is wrong with
-    one record is bad.
+    ``form``: one of FORMATS; None: by the file's ending, and of standard input lines, which are JSON objects or texts.
+    Encoding, and how a table is separated, are told from the content, as ``t2t new`` does. A line that is no JSON
+    object is a text alone, for a task that reads one; empty lines say nothing. Ids are those of the records, else the
+    number of the line, or in json, tables and Parquet of the record, from 1. DataError where the file is missing or
+    broken as a whole; what is wrong with one record is bad.
     """
-    if name == "-":
+    if name == "-" and form is None:
         given: Any = getattr(sys.stdin, "buffer", sys.stdin)  # bytes, so that what is no text costs one record
-        return _numbered(_lines(given if stdin is None else stdin, answerer, bad))
-    suffix = Path(name.removesuffix(".gz")).suffix.lower()
-    if suffix in _FORMATS:
-        source = build_source({"format": _FORMATS[suffix], "train": name}, Path.cwd(), name)
-    else:
-        field = _text_field(answerer)
-        source = build_source({"format": "parallel", "train": {field: name}}, Path.cwd(), name)
-        return _numbered(raw for raw in source.records("train", bad) if raw.data[field].strip())
-    return _numbered(source.records("train", bad))
+        return _by_line(_lines(given if stdin is None else stdin, answerer, bad))
+    if name == "-":
+        return _spooled(answerer, bad, form)
+    form = form or _BY_ENDING.get(Path(name.removesuffix(".gz")).suffix.lower(), "lines")
+    if form == "lines":
+        return _texts(name, answerer, bad)
+    spec = _spec(name, form)
+    _tell_encoding(name, spec)
+    records = build_source({**spec, "train": name}, Path.cwd(), name).records("train", bad)
+    return _by_line(records) if form == "jsonl" else _numbered(records)
+
+
+def _spooled(answerer: Answerer, bad: BadRecords, form: str | None) -> Iterator[RawRecord]:
+    """Standard input as a file, for forms that are not read line by line."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / _STDIN
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield from read_records(str(path), answerer, bad, form)
+
+
+def _texts(name: str, answerer: Answerer, bad: BadRecords) -> Iterator[RawRecord]:
+    field = _text_field(answerer)
+    spec = {"format": "parallel", "train": {field: name}, **_encoding(name)}
+    _tell_encoding(name, spec)
+    records = build_source(spec, Path.cwd(), name).records("train", bad)
+    return _by_line(raw for raw in records if raw.data[field].strip())
+
+
+def _spec(name: str, form: str) -> dict[str, Any]:
+    """The source of a file in a form that is known, with what only its content tells."""
+    if form == "parquet":
+        return {"format": form}
+    try:
+        found = look_at(find_file(name, Path.cwd(), name)).spec
+    except DataError:
+        found = {}  # who reads it says what is wrong
+    same = found.get("format") == form or {found.get("format"), form} <= _TABLES
+    return found if same else {"format": form, **_encoding(name)}
+
+
+def _encoding(name: str) -> dict[str, str]:
+    found = encoding_of(first_bytes(find_file(name, Path.cwd(), name)))
+    return {} if found == "utf-8" else {"encoding": found}
+
+
+def _tell_encoding(name: str, spec: Mapping[str, Any]) -> None:
+    if "encoding" in spec:
+        print(f"t2t: {shown(name)} is read as {spec['encoding']}", file=sys.stderr)
 
 
 def given_records(inputs: Iterable[str | Mapping[str, Json]], answerer: Answerer) -> Iterator[RawRecord]:
-    """Texts, or records with fields, that Python hands over."""
+    """Texts, or records with fields, that Python hands over. InputError for anything else."""
+    if isinstance(inputs, str | Mapping) or not isinstance(inputs, Iterable):
+        found = "it is one input, not a list of them" if isinstance(inputs, str | Mapping) else f"it is {inputs!r}"
+        raise InputError("inputs", found, "give a list of texts or of records")
     for number, one in enumerate(inputs, 1):
+        if not isinstance(one, str | Mapping):
+            raise InputError(f"input {number}", f"{one!r} is neither a text nor a record", "give a str or a mapping")
         data = {_text_field(answerer): one} if isinstance(one, str) else dict(one)
         yield _with_id(RawRecord(f"input {number}", "", data), number)
 
@@ -69,6 +129,9 @@ def as_examples(
 
     def use(raw: RawRecord) -> tuple[Example, dict[str, Json]]:
         renamed = {fields[key]: raw.data[key] for key in fields if key in raw.data}
+        if missing := [key for key, field in fields.items() if field in answerer.needed and key not in raw.data]:
+            found = f"it has no {missing[0]!r} (it has {', '.join(map(str, raw.data))})"
+            raise DataError(raw.where, found, "correct --field FIELD=COLUMN, or say --format")
         data: dict[str, Any] = {**raw.data, **renamed}
         return answerer.example(replace(raw, data=data), renamed), raw.data
 
@@ -86,8 +149,9 @@ def _text_field(answerer: Answerer) -> str:
 def _lines(stream: Iterable[str | bytes], answerer: Answerer, bad: BadRecords) -> Iterator[RawRecord]:
     def use(numbered: tuple[int, str | bytes]) -> RawRecord | None:
         number, line = numbered
-        where = f"standard input:{number}"
+        where = f"{_STDIN}:{number}"
         text = (decode(line, "utf-8", where) if isinstance(line, bytes) else line).rstrip("\r\n")
+        text = text.removeprefix("\ufeff") if number == 1 else text
         return RawRecord(where, "", _data(text, where, answerer)) if text.strip() else None
 
     return bad.each(enumerate(stream, 1), use)
@@ -95,10 +159,21 @@ def _lines(stream: Iterable[str | bytes], answerer: Answerer, bad: BadRecords) -
 
 def _data(text: str, where: str, answerer: Answerer) -> dict[str, Json]:
     if text.lstrip().startswith("{"):
-        value = parse_json(text, where)
+        try:
+            value = parse_json(text, where)
+        except DataError as error:
+            raise DataError(where, error.found, f"{error.todo}, or say --format lines if it is a text") from None
         if isinstance(value, dict):
             return value
+    if text.strip() == "[" or re.match(r"\s*\[\s*\{", text):
+        raise DataError(where, "a list of JSON begins there", "say --format json, or --format lines if it is a text")
     return {_text_field(answerer): text}
+
+
+def _by_line(records: Iterable[RawRecord]) -> Iterator[RawRecord]:
+    """Numbered by their lines, so that neither empty lines nor bad records shift what follows."""
+    for raw in records:
+        yield _with_id(raw, int(raw.where.rpartition(":")[2]))
 
 
 def _numbered(records: Iterable[RawRecord]) -> Iterator[RawRecord]:

@@ -66,7 +66,7 @@ class Model:
         ``task``: one of ``tasks``; None where there is only one. Gold is neither read nor asked for.
 
         Raises:
-            InputError: the model has no such task.
+            InputError: the model has no such task, or ``inputs`` is no list of texts and records.
             DataError: an input lacks a field, or does not fit.
         """
         answerer = self._kept.get(task)
@@ -74,14 +74,15 @@ class Model:
         return [found for found, _ in self._answers(answerer, examples, BadRecords())]
 
     def answer_file(
-        self, task: str | None, name: str, fields: Mapping[str, str], bad: BadRecords
+        self, task: str | None, name: str, fields: Mapping[str, str], bad: BadRecords, form: str | None = None
     ) -> Iterator[tuple[Answer, dict[str, Json]]]:
         """The answer and the data of each record of a file (or ``-``), streamed; what cannot be used goes to ``bad``.
 
-        ``fields``: columns and the fields that they are.
+        ``fields``: columns and the fields that they are. ``form``: of the file (inputs.FORMATS), by default by its
+        ending.
         """
         answerer = self._kept.get(task)
-        records = read_records(name, answerer, bad)
+        records = read_records(name, answerer, bad, form)
         return self._answers(answerer, as_examples(records, answerer, fields, bad), bad)
 
     def _answers(

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from t2t.errors import DataError
+from t2t.errors import DataError, RunFileError
 from t2t.json_lines import json_line
 from t2t.structures import Json
 from t2t.terminal import shown
 
 _ROWS = 4096  # of a row group
 _TOLD = 5  # bad records that are told one by one
-_COLUMNS = ("id", "value", "issues", "score")
+COLUMNS = ("id", "value", "issues", "score")
 
 
 class Writer(Protocol):
@@ -36,6 +36,8 @@ def writing(path: Path | None) -> Iterator[Writer]:
     if path is None:
         yield _line_writer(sys.stdout, flush=True)
         return
+    if path.is_dir():
+        raise RunFileError("--output", f"{path} is a folder", "name a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
@@ -72,7 +74,7 @@ def _parquet(path: Path) -> Iterator[Writer]:
     def flush() -> None:
         nonlocal writer
         if writer is None:
-            names = rows[0] if rows else _COLUMNS
+            names = rows[0] if rows else COLUMNS
             types = {name: pa.float64() if name == "score" else pa.string() for name in names}
             writer = ParquetWriter(path, pa.schema(types.items()))
         writer.write_table(pa.Table.from_pylist(rows, schema=writer.schema))
@@ -95,7 +97,8 @@ def _cell(key: str, value: Json) -> Json:
 
 
 class Rejects:
-    """Bad records beside the answers: where each stands, what was found and what to do. None: they are only told.
+    """Bad records beside the answers: where each stands, what was found and what to do. None: they are only told, what
+    several have once.
 
     The file of an earlier run is removed; there is one again from the first bad record on.
     """
@@ -104,6 +107,7 @@ class Rejects:
         self.path = path
         self.first: DataError | None = None
         self.count = 0
+        self._told: set[tuple[str, str]] = set()
         self._file: TextIO | None = None
         if path is not None:
             path.unlink(missing_ok=True)
@@ -111,7 +115,8 @@ class Rejects:
     def __call__(self, error: DataError) -> None:
         self.first = self.first or error
         self.count += 1
-        if self.count <= _TOLD:
+        if self.count <= _TOLD and (error.found, error.todo) not in self._told:
+            self._told.add((error.found, error.todo))
             print(f"t2t: {shown(str(error))}", file=sys.stderr)
         if self.path is not None:
             self._file = self._file or self.path.open("w", encoding="utf-8", newline="\n")

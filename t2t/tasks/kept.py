@@ -222,8 +222,10 @@ class Answerer:
             found = raw.data[name]
         if found is None:
             has = ", ".join(map(str, raw.data)) or "nothing"
-            todo = f"add it, or say which field it is: --field {name}=FIELD"
-            raise DataError(raw.where, f"the record has no {name!r}, which {self.task.name} reads (it has {has})", todo)
+            is_null = name in raw.data
+            found_ = f"{name!r} is null" if is_null else f"the record has no {name!r} (it has {has})"
+            todo = "give it a value" if is_null else f"add it, or say which field it is: --field {name}=FIELD"
+            raise DataError(raw.where, f"{found_}, which {self.task.name} reads", todo)
         return found
 
 

@@ -32,7 +32,7 @@ from t2t.tasks.task import Task
 from t2t.training.epochs import data_by_epoch
 from t2t.training.folder import print_drawn, start_directory, write_facts, write_model
 from t2t.training.preparation import Prepared, prepare, told_at
-from t2t.training.validation import BEST, Validation, kept_best
+from t2t.training.validation import BEST, Validation, check_validation, kept_best
 
 _FEW_STEPS = 100  # updates, after which a pretrained T5 has hardly moved
 
@@ -54,6 +54,7 @@ def train(config: RunConfig, device: torch.device) -> Path:
             raise RunFileError(
                 config.where_of_task(entry), found, "pin it by a commit in the template, or give --allow-unverified"
             )
+    check_validation(config, tasks)
     check_directory(config)
     if (config.directory / "model").is_dir():
         return _finished(config.directory)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -103,6 +103,22 @@ class Validated:
     rows: list[list[Encoded]]
 
 
+def check_validation(config: RunConfig, tasks: Sequence[Task]) -> None:
+    """RunFileError where nothing could be validated, or ``best:`` names what no validation has: told before anything is
+    encoded."""
+    if config.validate is None:
+        return
+    with_split = [task for task in tasks if task.token_task is None and SPLIT in task.splits()]
+    if not with_split:
+        raise _nothing_to_validate(config.where)
+    Judge.of(config, with_split)
+
+
+def _nothing_to_validate(where: Callable[[str], str]) -> RunFileError:
+    found = f"no task has a split {SPLIT!r} with examples to validate on"
+    return RunFileError(where("validate"), found, "name one under source: in a template, or leave it out")
+
+
 def validated(config: RunConfig, prepared: Prepared) -> Validated:
     """The first examples of each valid split. A task without one is passed over with a line; RunFileError for all."""
     assert config.validate is not None
@@ -121,8 +137,7 @@ def validated(config: RunConfig, prepared: Prepared) -> Validated:
         elif not distributed.rank():
             print(f"{task.name} has no example in a split {SPLIT!r}: it is not validated", flush=True)
     if not tasks:
-        found = f"no task has a split {SPLIT!r} with examples to validate on"
-        raise RunFileError(config.where("validate"), found, "name one under source: in a template, or leave it out")
+        raise _nothing_to_validate(config.where)
     return Validated(tasks, rows)
 
 

@@ -135,6 +135,13 @@ def test_a_tokenizer_trained_here_says_everything(tmp_path: Path, monkeypatch: p
     assert made.encoder.counts["demo/copy"].targets == (1, 0, 0)
 
 
+def trained(directory: Path) -> None:
+    """A checkpoint of step 0, as far as it is looked at."""
+    step = directory / "checkpoints" / "step00000000"
+    step.mkdir(parents=True)
+    (step / "complete.json").write_text('{"world_size": 1, "position": {}, "files": {}}')
+
+
 def test_a_directory_of_another_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     old = config(tmp_path)
@@ -142,6 +149,8 @@ def test_a_directory_of_another_run_is_refused(tmp_path: Path, monkeypatch: pyte
     old.directory.mkdir(parents=True)
     (old.directory / "run.yaml").write_text(old.to_yaml())
     check_directory(old)
+    check_directory(config(tmp_path, "seed=2"))  # nothing was trained
+    trained(old.directory)
     check_directory(config(tmp_path, "generate.limit=3"))
     with pytest.raises(RunDirectoryError, match=r"holds another run \(it differs in seed\); choose another name"):
         check_directory(config(tmp_path, "seed=2"))
@@ -158,6 +167,7 @@ def test_how_a_run_goes_on_may_change_and_stands_in_its_file(
     first = config(tmp_path)
     first.directory.mkdir(parents=True)
     write_run_file(first)
+    trained(first.directory)
     assert capsys.readouterr().out == ""
     changed = ["optimizer.learning_rate=0.005", "schedule.steps=77", "checkpoint.every=5", "log.every=3"]
     lower = config(tmp_path, *changed)

@@ -115,7 +115,8 @@ def test_standard_input_and_another_name_for_a_column(
     expected = [one.to_json() for one in t2t.load(model)("atlas/ner_en", TEXTS[:2])]
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{TEXTS[0]}\n\n" + json.dumps({"text": TEXTS[1]}) + "\n"))
     assert run(model, "--task", "atlas/ner_en", "--input", "-") == 0
-    same([json.loads(line) for line in capsys.readouterr().out.splitlines()], expected)
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    same(found, [expected[0], {**expected[1], "id": "3"}])
     (tmp_path / "a.jsonl").write_text(json.dumps({"content": TEXTS[0], "n": 7}) + "\n")
     more = ("--field", "text=content", "--keep", "n,content")
     assert run(model, "--task", "atlas/ner_en", "--input", str(tmp_path / "a.jsonl"), *more) == 0
@@ -126,14 +127,90 @@ def test_standard_input_and_another_name_for_a_column(
 def test_bad_records_lose_nothing_of_the_rest(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, last = (json.dumps({"text": text}) for text in TEXTS[:2])
     rows = [first, "{broken", json.dumps({"txt": 1}), json.dumps({"text": 5}), last]
+    rows += ['{"text": "é"}'] * 9  # so that one broken line is no sign of another encoding
     (tmp_path / "a.jsonl").write_bytes("\n".join(rows).encode() + b'\n{"text": "caf\xe9"}\n')
     out = tmp_path / "out.jsonl"
     assert run(model, "--task", "atlas/ner_en", "--input", str(tmp_path / "a.jsonl"), "--output", str(out)) == 0
     expected = [one.to_json()["value"] for one in t2t.load(model)("atlas/ner_en", TEXTS[:2])]
-    assert [line["value"] for line in lines(out)] == expected
+    assert [line["value"] for line in lines(out)[:2]] == expected
+    assert [line["id"] for line in lines(out)] == ["1", "5", *map(str, range(6, 15))]
     rejects = lines(tmp_path / "out.jsonl.bad.jsonl")
-    assert [one["where"].rpartition(":")[2] for one in rejects] == ["2", "3", "4", "6"]
+    assert [one["where"].rpartition(":")[2] for one in rejects] == ["2", "3", "4", "15"]
     assert "4 records were set aside" in capsys.readouterr().err
+
+
+def piped(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+def test_tables_come_by_standard_input_and_are_read_as_they_are(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = [one.to_json() for one in t2t.load(model)("atlas/ner_en", [TEXTS[0], "café Oslo"])]
+    table = f"n;content\n7;{TEXTS[0]}\n8;café Oslo\n".encode("cp1252")
+    (tmp_path / "a.csv").write_bytes(table)
+    more = ("--task", "atlas/ner_en", "--field", "text=content", "--keep", "n,id")
+    wanted = [{**one, "n": n, "input_id": None} for one, n in zip(expected, ("7", "8"), strict=True)]
+    for given in (("--input", str(tmp_path / "a.csv")), ("--input", "-", "--format", "csv")):
+        piped(monkeypatch, table)
+        assert run(model, *more, *given) == 0
+        told = capsys.readouterr()
+        same([json.loads(line) for line in told.out.splitlines()], wanted)
+        assert "is read as cp1252" in told.err
+    piped(monkeypatch, json.dumps([{"text": TEXTS[0]}]).encode())
+    assert run(model, "--task", "atlas/ner_en", "--input", "-", "--format", "json") == 0
+    same([json.loads(line) for line in capsys.readouterr().out.splitlines()], expected[:1])
+    piped(monkeypatch, b"\xef\xbb\xbf" + TEXTS[0].encode())  # a byte order mark is no text
+    assert run(model, "--task", "atlas/ner_en", "--input", "-") == 0
+    same([json.loads(line) for line in capsys.readouterr().out.splitlines()], expected[:1])
+
+
+@pytest.mark.parametrize(
+    ("data", "more", "message"),
+    [
+        (b"n,content\n7,x\n", ("--field", "text=content"), "has no 'content' (it has text); correct --field"),
+        (b'[{"text": "x"}]\n', (), "a list of JSON begins there; say --format json"),
+        (b"{x\n", (), "or say --format lines if it is a text"),
+        (b'{"text": null}\n', (), "'text' is null, which atlas/ner_en reads; give it a value"),
+    ],
+)
+def test_what_stands_on_standard_input_is_told(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: bytes,
+    more: tuple[str, ...], message: str,
+) -> None:  # fmt: skip
+    piped(monkeypatch, data)
+    assert run(model, "--task", "atlas/ner_en", "--input", "-", *more) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_no_record_and_a_folder_as_output_are_told(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    piped(monkeypatch, b"\n")
+    assert run(model, "--task", "atlas/ner_en", "--input", "-") == 0
+    assert "standard input holds no record" in capsys.readouterr().err
+    (tmp_path / "a.txt").write_text(TEXTS[0])
+    more = ("--input", str(tmp_path / "a.txt"), "--output", str(tmp_path))
+    assert run(model, "--task", "atlas/ner_en", *more) == 2
+    assert "is a folder; name a file" in capsys.readouterr().err
+
+
+def test_columns_of_the_answer_are_not_overwritten(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f'text,score,value\n"{TEXTS[0]}",high,mine\n')
+    for out in ("out.jsonl", "out.parquet"):
+        more = ("--input", str(tmp_path / "a.csv"), "--keep", "score,value", "--output", str(tmp_path / out))
+        assert run(model, "--task", "atlas/ner_en", *more) == 0
+    (line,), (row,) = lines(tmp_path / "out.jsonl"), pq.read_table(tmp_path / "out.parquet").to_pylist()
+    for found in (line, row):
+        assert (found["input_score"], found["input_value"]) == ("high", "mine")
+        assert isinstance(found["score"], float)
+    assert json.loads(row["value"]) == line["value"]
+
+
+@pytest.mark.parametrize("given", ["one text", {"text": "x"}, None, 3, ["x", 3], [None]])
+def test_inputs_are_a_list_of_texts_or_records(model: Path, given: Any) -> None:
+    with pytest.raises(InputError, match=r"give a (list of texts or of records|str or a mapping)"):
+        t2t.load(model)("atlas/ner_en", given)
 
 
 def test_where_no_record_can_be_answered_the_first_error_is_told(
@@ -185,12 +262,12 @@ def test_empty_lines_and_bytes_that_are_no_text(
     out = tmp_path / "out.jsonl"
     assert run(model, "--task", "atlas/ner_en", "--input", str(tmp_path / "a.txt"), "--output", str(out)) == 0
     expected = [one.to_json() for one in t2t.load(model)("atlas/ner_en", TEXTS[:2])]
-    same(lines(out), expected)
+    same(lines(out), [expected[0], {**expected[1], "id": "4"}])  # the number of its line
     piped = f"{TEXTS[0]}\n".encode() + b"caf\xe9\n" + f"{TEXTS[1]}\n".encode()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(piped)))
     assert run(model, "--task", "atlas/ner_en", "--input", "-") == 0
     told = capsys.readouterr()
-    same([json.loads(line) for line in told.out.splitlines()], expected)
+    same([json.loads(line) for line in told.out.splitlines()], [expected[0], {**expected[1], "id": "3"}])
     assert "standard input:2: no utf-8 text" in told.err
 
 

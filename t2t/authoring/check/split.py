@@ -61,6 +61,8 @@ def examine(
         if vocabulary is not None:
             _judge(task, vocabulary, findings)
     except (DataError, VocabularyError) as error:
+        if not findings.n and not findings.bad.count:
+            raise  # nothing could be read: there is nothing to show
         findings.errors.add(error)
     findings.ceilings = missed(metrics, ceiling.values())
     for name, value, best in findings.ceilings:
