@@ -21,6 +21,8 @@ NEW_RATE, NEW_WARMUP = 2.0e-2, 100
 # What T5 is fine-tuned with (Raffel et al. 2020): Adafactor's 1e-3 is relative too, without a warm-up.
 PRETRAINED_RATE, PRETRAINED_WARMUP, PRETRAINED_DROPOUT = 1.0e-3, 0, 0.1
 NEW_SGD_RATE = 1.0e-1
+# A prompt is found by large steps (Lester et al. 2021: 0.3), keys and values by smaller ones.
+PEFT_RATES = {"prompt": 0.3, "prefix": 1.0e-2}
 PEFT_RATE, PEFT_SCALE = 1.0e-3, "none"  # what is added begins at zero: a rate relative to its size would be none
 
 
@@ -32,7 +34,8 @@ def filled_in(data: Mapping[Any, Any]) -> Mapping[Any, Any]:
     pretrained = _below(data, "model").get("from") is not None
     rate: dict[str, Any] = {"learning_rate": PRETRAINED_RATE if pretrained else NEW_RATE}
     if data.get("peft") is not None:
-        rate = {"learning_rate": PEFT_RATE, "scale": PEFT_SCALE}
+        method = _below(data, "peft").get("method")
+        rate = {"learning_rate": PEFT_RATES.get(str(method), PEFT_RATE), "scale": PEFT_SCALE}
     if (name := _below(data, "optimizer").get("name", "adamw")) != "adamw":
         rate = {"learning_rate": NEW_SGD_RATE} if name == "sgd" else {"learning_rate": rate["learning_rate"]}
     more: dict[str, dict[str, Any]] = {

@@ -157,6 +157,10 @@ class Seq2Seq(ABC):
         """Choose, in place, the kernels that train fastest there; weights and their names stay."""
 
     @abstractmethod
+    def with_masks(self) -> None:
+        """Have every attention be told what it may see, in place: some kernels know of themselves what is causal."""
+
+    @abstractmethod
     def encode(self, input_bs: Tensor, mask_bs: Tensor) -> Tensor:
         """States [b, s, d] of prompts; ``mask_bs`` is 0 where there is padding."""
 

@@ -85,9 +85,10 @@ def write_model(
     if best is not None:
         weights = best_weights(config.directory, int(best["step"])) or weights
     fresh = model.copy_with(weights, lambda made: adapted(made, method))
-    if method is not None and method.merges:
+    if method is not None and method.portable:
         with whole_folder(config.directory / "adapter") as folder:
             method.save(fresh, folder, config.model.source)
+    if method is not None and method.merges:
         method.merge(fresh)
     with whole_folder(config.directory / "model") as folder:
         if method is not None and not method.merges:

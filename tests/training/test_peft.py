@@ -10,10 +10,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from t2t.commands.generate import generate
 from t2t.config.run import GenerateSettings, Lengths, load_run
 from t2t.errors import RunFileError
+from t2t.evaluation.evaluate import evaluate
 from t2t.model.backbone import load_pretrained
 from t2t.serving.loading import load_generator
+from t2t.tasks.task import load_task
 from tests.models import logits
 from tests.places import ROOT
 from tests.training.test_validation import RUN, make, start
@@ -62,6 +65,26 @@ def test_two_ranks_at_stage_3_have_the_curve_of_one_at_stage_0(lora: Path, tmp_p
     assert all(torch.allclose(ours[name], theirs[name], atol=1e-3) for name in theirs)
 
 
+@pytest.mark.parametrize("method", ["prompt", "prefix"])
+def test_learned_prompts_train_alike_at_stage_3_and_answer_as_they_were_validated(tmp_path: Path, method: str) -> None:
+    peft = f"peft: {{method: {method}, length: 4}}"
+    one = run_with(tmp_path / "one", peft, "best.metric=loss")
+    assert curve(one)[-1] < curve(one)[0]
+    command = ("-m", "deepspeed.launcher.runner", str(ROOT / "launch.sh"))
+    two = run_with(tmp_path / "two", peft, "deepspeed=ds_configs/zero3.json", "validate.by=loss", command=command)
+    assert curve(two) == pytest.approx(curve(one), rel=1e-3)
+    ours, theirs = (load_file(run / "model" / "adapter.safetensors") for run in (two, one))
+    assert all(torch.allclose(ours[name], theirs[name], atol=2e-2) for name in theirs)
+    task = load_task(str(tmp_path / "one" / "task_templates" / "demo" / "colour.yaml"))
+    settings = GenerateSettings(splits=("valid",), limit=30, constrain=False)
+    generate(one, [task], settings, Lengths(prompt=32, target=16))
+    (row, *_) = evaluate(one, [task], ["valid"], limit=30)
+    best = json.loads((one / "facts.json").read_text())["best_step"]
+    (validated,) = [found for found in map(json.loads, (one / "validation.jsonl").read_text().splitlines())
+                    if found["step"] == best]  # fmt: skip
+    assert row.value == validated["mean"]
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_what_is_frozen_is_bit_identical_afterwards(tmp_path: Path, precision: str) -> None:
     frozen = "freeze: {parts: [embedding, encoder]}"
@@ -77,10 +100,6 @@ def test_what_is_frozen_is_bit_identical_afterwards(tmp_path: Path, precision: s
 def test_what_does_not_merge_answers_as_it_was_validated(tmp_path: Path) -> None:
     run = run_with(tmp_path / "a", "peft: {method: bitfit}", "optimizer.learning_rate=0.05", "best.metric=loss")
     assert json.loads((run / "model" / "adapter.json").read_text()) == {"method": "bitfit"}
-    from t2t.commands.generate import generate
-    from t2t.evaluation.evaluate import evaluate
-    from t2t.tasks.task import load_task
-
     task = load_task(str(tmp_path / "a" / "task_templates" / "demo" / "colour.yaml"))
     generate(run, [task], GenerateSettings(splits=("valid",), limit=30, constrain=False), Lengths(prompt=32, target=16))
     (row, *_) = evaluate(run, [task], ["valid"], limit=30)

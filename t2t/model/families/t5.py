@@ -14,6 +14,7 @@ from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import (
     DynamicCache,
     EncoderDecoderCache,
@@ -156,20 +157,28 @@ class T5(Seq2Seq):
 
     def for_training(self, device: torch.device) -> None:
         if device.type == "cpu":
-            t5 = self._t5
-            for part in (t5, t5.encoder, t5.decoder):  # transformers 5.17 leaves the two stacks as they are
-                part.set_attn_implementation("eager")  # on CPUs 1.3 times as fast as sdpa, which builds a mask anew
+            self.with_masks()  # on CPUs 1.3 times as fast as sdpa, which builds a mask anew
         fuse_kernels(self.module)
 
+    def with_masks(self) -> None:
+        for part in (self._t5, self._t5.encoder, self._t5.decoder):  # transformers 5.17 leaves the stacks as they are
+            part.set_attn_implementation("eager")
+
     def encode(self, input_bs: Tensor, mask_bs: Tensor) -> Tensor:
-        hidden_bsd: Tensor = self._t5.encoder(input_ids=input_bs, attention_mask=mask_bs)[0]
+        prompt = getattr(self._t5, "soft_prompt", None)
+        if prompt is None:
+            given = {"input_ids": input_bs, "attention_mask": mask_bs}
+        else:
+            embedded_bsd = prompt(self._t5.encoder.embed_tokens(input_bs))
+            given = {"inputs_embeds": embedded_bsd, "attention_mask": _as_wide(mask_bs, embedded_bsd)}
+        hidden_bsd: Tensor = self._t5.encoder(**given)[0]
         return hidden_bsd
 
     def decode(self, input_bt: Tensor, hidden_bsd: Tensor, mask_bs: Tensor) -> Tensor:
         states_btd: Tensor = self._t5.decoder(
             input_ids=input_bt,
             encoder_hidden_states=hidden_bsd,
-            encoder_attention_mask=mask_bs,
+            encoder_attention_mask=_as_wide(mask_bs, hidden_bsd),
             use_cache=False,
         )[0]
         return states_btd
@@ -186,11 +195,17 @@ class T5(Seq2Seq):
         states_b1d = self._t5.decoder(
             input_ids=last_b[:, None],
             encoder_hidden_states=hidden_bsd,
-            encoder_attention_mask=mask_bs,
+            encoder_attention_mask=_as_wide(mask_bs, hidden_bsd),
             past_key_values=cache.kept,
             use_cache=True,
         )[0]
         return self.logits(states_b1d[:, -1]).float()
+
+
+def _as_wide(mask_bs: Tensor, states_bsd: Tensor) -> Tensor:
+    """The mask of a prompt with what stands in front of it (a learned one), which is always seen."""
+    more = states_bsd.shape[1] - mask_bs.shape[1]
+    return functional.pad(mask_bs, (more, 0), value=1) if more else mask_bs
 
 
 class _Cache:

@@ -18,7 +18,7 @@ from torch import Tensor
 from t2t.config.sections import read_named
 from t2t.config.settings import as_data
 from t2t.errors import InputError
-from t2t.model.peft import added, low_rank, scales, subsets  # noqa: F401  (their methods register)
+from t2t.model.peft import added, low_rank, prefix, prompts, scales, subsets  # noqa: F401  (their methods register)
 from t2t.model.peft.base import METHODS, Method, counts, freeze
 from t2t.model.seq2seq import Seq2Seq
 

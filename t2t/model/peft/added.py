@@ -26,6 +26,10 @@ class _Added:
     __slots__ = ()
 
     @property
+    def portable(self) -> bool:
+        return False
+
+    @property
     def merges(self) -> bool:
         return False
 

@@ -15,7 +15,8 @@ from t2t.registry import Registry
 class Method(Protocol):
     """Settings of a method, and what they do.
 
-    ``merges``: what it trains can be written into the weights of a plain T5.
+    ``merges``: what it trains can be written into the weights of a plain T5. ``portable``: ``save`` writes it, so that
+    others can put it on the same base.
     """
 
     @property
@@ -23,6 +24,9 @@ class Method(Protocol):
 
     @property
     def merges(self) -> bool: ...
+
+    @property
+    def portable(self) -> bool: ...
 
     def formula(self, model: Seq2Seq) -> int:
         """How many parameters it trains in a plain ``model``, by what its paper says."""

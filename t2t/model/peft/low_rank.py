@@ -1,5 +1,6 @@
-"""LoRA (Hu et al. 2021), with rank-stabilised scaling (rsLoRA, Kalajdzievski 2023) and weight decomposition (DoRA, Liu
-et al. 2024) as options, by the peft library."""
+"""LoRA (Hu et al. 2021), by the peft library, with rank-stabilised scaling (rsLoRA, Kalajdzievski 2023), weight
+decomposition (DoRA, Liu et al. 2024) and a start from the largest singular values (PiSSA, Meng et al. 2024) as
+options."""
 
 from __future__ import annotations
 
@@ -28,6 +29,11 @@ class LoRA(LibraryMethod):
     targets: Annotated[tuple[Target, ...], Field(min_length=1)] = ("q", "v")
     rslora: bool = False
     dora: bool = False
+    init: Literal["zero", "pissa"] = "zero"
+
+    @property
+    def portable(self) -> bool:
+        return self.init == "zero"  # the residual that it stands on is nobody's base
 
     def formula(self, model: Seq2Seq) -> int:
         """r (in + out) for each target; DoRA has a magnitude for each output too."""
@@ -48,5 +54,6 @@ class LoRA(LibraryMethod):
             target_modules=list(self.targets),
             use_rslora=self.rslora,
             use_dora=self.dora,
+            init_lora_weights=True if self.init == "zero" else "pissa",
             task_type="SEQ_2_SEQ_LM",
         )

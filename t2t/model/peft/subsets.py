@@ -22,6 +22,10 @@ class LayerNorm:
     method: Literal["layernorm"] = "layernorm"
 
     @property
+    def portable(self) -> bool:
+        return True
+
+    @property
     def merges(self) -> bool:
         return True
 
