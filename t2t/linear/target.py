@@ -15,7 +15,6 @@ from t2t.linear.leaves import Choice, Label, Labels, Number, SpanOf, Text
 from t2t.linear.node import INVALID, Node, Place
 from t2t.linear.parsed import Parsed
 from t2t.linear.python_node import PythonNode
-from t2t.linear.quick import UNSURE, quick_writer
 from t2t.linear.scope import Scope, Where, kind_of
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Value
@@ -62,7 +61,6 @@ class Target:
         self.nodes = dict(_walk(self.root))
         for node in self.nodes.values():
             node.check()
-        self._quick = quick_writer(self.root)
 
     def gold(self, fields: Fields, where: str) -> Value:
         """The gold value of a record, in normal form. DataError if the record does not hold one."""
@@ -84,11 +82,6 @@ class Target:
 
     def render(self, value: Value, fields: Fields, where: str = "value") -> str:
         """The target string of a value. DataError if it is not a value of this tree."""
-        if self._quick is not None:
-            try:
-                return self._quick(value)
-            except UNSURE:
-                pass  # the tree says what is wrong
         return self.root.render(value, Scope(fields, where))
 
     def parse(self, text: str, fields: Fields, where: str = "output") -> Parsed:
