@@ -8,7 +8,6 @@ is, and code that a template names is not kept.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
@@ -21,9 +20,6 @@ from t2t.config.settings import read_settings
 from t2t.config.template import FewShot, PromptVariant, Shorten, Template, Types
 from t2t.config.window import WindowSettings
 from t2t.errors import DataError, InputError
-from t2t.linear.inline import Inline
-from t2t.linear.leaves import Choice
-from t2t.linear.python_node import PythonNode
 from t2t.linear.scope import Expression
 from t2t.registry import did_you_mean
 from t2t.structures import Example, Json
@@ -42,13 +38,9 @@ _SETS = ("label", "labels")
 
 def keep(tasks: Sequence[Task], lengths: Lengths, version: str) -> str:
     """The content of ``tasks.json`` for the tasks that have outputs and name no code."""
-    kept = [_kept(task) for task in tasks if task.token_task is None and not _names_code(task)]
+    kept = [_kept(task) for task in tasks if task.token_task is None and not task.target.code_digests]
     content = {"form": FORM, "t2t": version, "lengths": asdict(lengths), "tasks": kept}
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
-
-
-def _names_code(task: Task) -> bool:
-    return any(isinstance(node, PythonNode) for node in task.target.nodes.values())
 
 
 def _kept(task: Task) -> dict[str, Json]:
@@ -232,14 +224,5 @@ def _needed(task: Task) -> tuple[str, ...]:
     lists = [spec["each"] for name, spec in task.template.lists.items() if name in task.prompts[0].names]
     shown = [name for name in task.prompts[0].names if name not in task.template.lists]
     types = task.types.placeholder if task.types is not None else None
-    choices = [node.options_expression for node in task.target.nodes.values() if isinstance(node, Choice)]
-    copied = [node.field for node in task.target.nodes.values() if isinstance(node, Inline)]
-    roots = [_root(Expression(text, task.name)) for text in lists] + [_root(one) for one in choices]
-    names = [*shown, *roots, *sorted(task.target.span_fields), *copied]
+    names = [*shown, *(Expression(text, task.name).root for text in lists), *task.target.reads]
     return tuple(dict.fromkeys(name for name in names if name != types))
-
-
-def _root(expression: Expression) -> str:
-    """The field at which an expression begins."""
-    found = re.search(r"[^\W\d]\w*", expression.text)
-    return found[0] if found else expression.text
