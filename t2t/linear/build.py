@@ -37,3 +37,8 @@ def node_keys(spec: Mapping[str, Json]) -> list[str]:
 def closed_keys(spec: Mapping[str, Json]) -> list[str]:
     """The keys of a description that hold a closed set of labels."""
     return [key for key in node_keys(spec) if NODES.get(key, key).closed]
+
+
+def closed_names() -> list[str]:
+    """The names of all known nodes whose key holds a closed set of labels."""
+    return [name for name in NODES.names() if NODES.get(name, name).closed]

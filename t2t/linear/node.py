@@ -72,7 +72,7 @@ class Node(ABC):
     keys: frozenset[str] = frozenset()
     constrainable = True  # False: no grammar says its texts, so that a target with such a node is decoded freely
     faithful = True  # False: outputs are compared with something else than the normal form of its gold (``reference``)
-    closed = False  # True: what the key of its name holds is a closed set of labels
+    closed = False  # True: the key of its name holds a closed set, a list of labels or a mapping of labels to words
     many = False  # True: a value is a list
     ordered = False  # True: a list whose order is for the gold to say
     span_field: str | None = None  # the field in which the value, a span, stands

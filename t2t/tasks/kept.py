@@ -20,6 +20,7 @@ from t2t.config.settings import read_settings
 from t2t.config.template import FewShot, PromptVariant, Shorten, Template, Types
 from t2t.config.window import WindowSettings
 from t2t.errors import DataError, InputError
+from t2t.linear.build import closed_names
 from t2t.linear.scope import Expression
 from t2t.registry import did_you_mean
 from t2t.structures import Example, Json
@@ -33,7 +34,7 @@ FILE = "tasks.json"
 FORM = 1  # rises when older programs could not read the file
 _SOLVED = 64  # examples that stand in for the training split in prompts with exemplars
 _MOST_BYTES = 1 << 27
-_SETS = ("label", "labels")
+_SETS = ("label", "labels")  # where label sets stand in a file that does not say it
 
 
 def keep(tasks: Sequence[Task], lengths: Lengths, version: str) -> str:
@@ -44,7 +45,7 @@ def keep(tasks: Sequence[Task], lengths: Lengths, version: str) -> str:
 
 
 def _kept(task: Task) -> dict[str, Json]:
-    template = task.template
+    template, sets = task.template, closed_names()
     return {
         "task": task.name,
         "version": task.version,
@@ -58,16 +59,18 @@ def _kept(task: Task) -> dict[str, Json]:
         "types": None if template.types is None else asdict(template.types),
         "few_shot": None if template.few_shot is None else asdict(template.few_shot),
         "solved": [list(pair) for pair in islice(task.solved(), _SOLVED)],
-        "target": _plain(task.target_spec),
+        "target": _plain(task.target_spec, sets),
+        "sets": sets,
         "metrics": list(template.metrics),
     }
 
 
-def _plain(spec: Json) -> Json:
-    """A target as JSON has it: mappings of labels are lists of pairs, whose keys may be numbers and switches."""
+def _plain(spec: Json, sets: Collection[str]) -> Json:
+    """A target as JSON has it: mappings of labels, under the keys ``sets``, are lists of pairs, whose keys may be
+    numbers and switches."""
     if not isinstance(spec, Mapping):
         return spec
-    return {key: _pairs(value) if key in _SETS else _plain(value) for key, value in spec.items()}
+    return {key: _pairs(value) if key in sets else _plain(value, sets) for key, value in spec.items()}
 
 
 def _pairs(labels: Json) -> list[list[Json]]:
@@ -75,11 +78,11 @@ def _pairs(labels: Json) -> list[list[Json]]:
     return [list(pair) for pair in given]
 
 
-def _filled(spec: Json) -> Json:
+def _filled(spec: Json, sets: Collection[str]) -> Json:
     """The target again."""
     if not isinstance(spec, Mapping):
         return spec
-    return {key: dict(inner) if key in _SETS else _filled(inner) for key, inner in spec.items()}
+    return {key: dict(inner) if key in sets else _filled(inner, sets) for key, inner in spec.items()}
 
 
 class KeptTasks:
@@ -153,7 +156,7 @@ def _task(spec: Mapping[str, Json], path: Path) -> Task:
         replace_mentions=None,
         window=None if spec["window"] is None else WindowSettings(**spec["window"]),
         token_task=None,
-        target=_filled(spec["target"]),
+        target=_filled(spec["target"], spec.get("sets", _SETS)),
         references=None,
         metrics=tuple(spec["metrics"]),
         path=path,
