@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 ROOT = Path(__file__).resolve().parents[1]
-NODES = {"Text", "Label", "Choice", "Number", "SpanOf", "Record", "Each", "Inline", "PythonNode", "Node"}
+NODES = {"Text", "Label", "Choice", "Number", "SpanOf", "Record", "Each", "Inline", "PythonNode", "Code", "Node"}
 # What should be done in one place, and how a place that does it looks.
 WAYS = {
     "files written whole": ("rename(", "replace(path", ".replace(whole"),

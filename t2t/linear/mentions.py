@@ -7,10 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import accumulate
 
-from t2t.linear.branches import Each, Record
-from t2t.linear.inline import Inline
-from t2t.linear.leaves import SpanOf
-from t2t.linear.node import Node
+from t2t.linear.node import INVALID, Node
 from t2t.structures import Span, Value
 
 Place = tuple[int, int]
@@ -20,9 +17,8 @@ Keys = tuple[str, ...]
 def outside_lists(root: Node) -> dict[Keys, Node]:
     """The nodes of a target that no list holds, by the keys that lead to their values in a gold value."""
     found: dict[Keys, Node] = {(): root}
-    if isinstance(root, Record):
-        for name, child in root.fields.nodes.items():
-            found |= {(name, *keys): node for keys, node in outside_lists(child).items()}
+    for name, child in root.beside.items():
+        found |= {(name, *keys): node for keys, node in outside_lists(child).items()}
     return found
 
 
@@ -33,37 +29,29 @@ def value_at(value: Value, keys: Keys) -> Value:
     return value
 
 
-def lists_of_mentions(root: Node) -> dict[Keys, Each | Inline]:
+def lists_of_mentions(root: Node) -> dict[Keys, Node]:
     """The lists of a target whose items have exactly one span; only those that no list holds."""
     nodes = outside_lists(root).items()
-    return {keys: node for keys, node in nodes if isinstance(node, Each | Inline) and len(_span_names(node)) == 1}
+    return {keys: node for keys, node in nodes if node.many and len(node.span_names) == 1}
 
 
-def span_name(node: Each | Inline) -> str:
+def span_name(node: Node) -> str:
     """Which field of the items of a list of mentions is the span."""
-    return _span_names(node)[0]
-
-
-def _span_names(node: Each | Inline) -> list[str]:
-    return [name for name, child in node.fields.nodes.items() if isinstance(child, SpanOf)]
+    return node.span_names[0]
 
 
 def is_placed(node: Node) -> bool:
     """True for a span and for a list with one below it: their values say where they stand."""
-    return isinstance(node, SpanOf) or (isinstance(node, Each | Inline) and _holds_spans(node))
-
-
-def _holds_spans(node: Node) -> bool:
-    below = node.fields.nodes.values() if isinstance(node, Record | Each | Inline) else ()
-    return isinstance(node, SpanOf) or any(map(_holds_spans, below))
+    spans = any(below.span_field is not None for below in node.tree())
+    return node.span_field is not None or (node.many and spans)
 
 
 def without_places(node: Node, value: Value) -> Value:
     """A gold value without the spans, and the lists with spans, of its records: what two mentions can share."""
-    if isinstance(node, Record) and isinstance(value, dict):
-        nodes = node.fields.nodes
-        return {name: without_places(nodes[name], one) for name, one in value.items() if not is_placed(nodes[name])}
-    return value
+    if not node.beside or not isinstance(value, dict):
+        return value
+    nodes = node.beside
+    return {name: without_places(nodes[name], one) for name, one in value.items() if not is_placed(nodes[name])}
 
 
 def spans_in(node: Node, value: Value, field: str) -> Iterator[Span]:
@@ -80,18 +68,8 @@ def spans_in(node: Node, value: Value, field: str) -> Iterator[Span]:
 
 def with_spans(node: Node, value: Value, field: str, change: Callable[[Span], Span]) -> Value:
     """A gold value with each span of ``field`` changed, in lists inside lists too."""
-    if isinstance(value, Span):
-        return change(value) if isinstance(node, SpanOf) and node.field == field else value
-    if isinstance(node, Each | Inline) and isinstance(value, list):
-        return [_with_spans(node, item, field, change) for item in value]
-    return _with_spans(node, value, field, change) if isinstance(node, Record) else value
-
-
-def _with_spans(node: Record | Each | Inline, item: Value, field: str, change: Callable[[Span], Span]) -> Value:
-    if isinstance(item, dict):
-        return {name: with_spans(node.fields.nodes[name], value, field, change) for name, value in item.items()}
-    plain = node.plain if isinstance(node, Each) else None
-    return with_spans(node.fields.nodes[plain], item, field, change) if plain else item
+    changed = node.map_spans(value, field, change)
+    return None if changed is INVALID else changed
 
 
 def place_of(span: Span) -> Place | None:

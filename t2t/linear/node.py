@@ -1,19 +1,19 @@
-"""What every node of a target tree is: gold, render and parse side by side."""
+"""What every node of a target tree is: gold, render and parse side by side, and walks over a tree and its values."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, TypeAlias
 
 from t2t.errors import DataError, TemplateError
 from t2t.linear.alphabet import Alphabet
 from t2t.linear.grammar import Grammar, Literal, OneOf
 from t2t.linear.scope import Expression, Scope, Where, kind_of
 from t2t.registry import did_you_mean
-from t2t.structures import Json, Value
+from t2t.structures import Json, Span, Value
 from t2t.text import ESCAPE, fold, folds_to
 
 
@@ -63,10 +63,21 @@ def mark_between(spec: Mapping[str, Json], place: Place) -> str:
 
 
 class Node(ABC):
-    """One node. Subclasses say how a value that is not null is read, written and parsed."""
+    """One node. Subclasses say how a value that is not null is read, written and parsed.
+
+    What else is asked of a node has an answer here that does for a leaf; a node for which another one is true gives it
+    in its own class. Nothing outside asks for the class of a node.
+    """
 
     keys: frozenset[str] = frozenset()
     constrainable = True  # False: no grammar says its texts, so that a target with such a node is decoded freely
+    faithful = True  # False: outputs are compared with something else than the normal form of its gold (``reference``)
+    closed = False  # True: the key of its name holds a closed set, a list of labels or a mapping of labels to words
+    many = False  # True: a value is a list
+    ordered = False  # True: a list whose order is for the gold to say
+    span_field: str | None = None  # the field in which the value, a span, stands
+    says_places = False  # True: an output says which of several places of a mention is meant
+    counted = False  # True, set by a list: no two of its items may have this span on one place
 
     def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
         self.place = place
@@ -183,6 +194,74 @@ class Node(ABC):
     def could_be(self, folded: str) -> bool:
         """True if a value other than null could be written as the word whose folded form is given."""
 
+    @property
+    def children(self) -> Mapping[str, Node]:
+        """The nodes that it holds, by the names of its fields; where it is a list, those of each item."""
+        return {}
+
+    @property
+    def beside(self) -> Mapping[str, Node]:
+        """The children that stand side by side, once each in a value: those of a record, none of a list."""
+        return {} if self.many else self.children
+
+    @property
+    def span_names(self) -> list[str]:
+        """Which of the children are spans."""
+        return [name for name, child in self.children.items() if child.span_field is not None]
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The fields of the record that it reads, beside those of its gold, to render and to parse."""
+        return () if self.span_field is None else (self.span_field,)
+
+    def tree(self) -> Iterator[Node]:
+        """The node and all below it."""
+        yield self
+        for child in self.children.values():
+            yield from child.tree()
+
+    def held(self, value: Value) -> Iterator[tuple[Node, Value]]:
+        """The values right below one of this node, each with its node."""
+        yield from ()
+
+    def map_held(self, value: Value, change: Change) -> Value | Invalid:
+        """A value with those right below it changed. An item of a list goes with a field that turns INVALID; a field of
+        a record is null then."""
+        return value
+
+    def walk(self, value: Value) -> Iterator[tuple[Node, Value]]:
+        """A value of this node and all below it, each with its node."""
+        yield self, value
+        for child, inner in self.held(value):
+            yield from child.walk(inner)
+
+    def map_spans(self, value: Value, field: str, change: ChangeSpan) -> Value | Invalid:
+        """A value with all its spans of ``field`` changed; see ``map_held`` for those that turn INVALID."""
+        return self.map_held(value, lambda child, inner: child.map_spans(inner, field, change))
+
+    def labels(self) -> Mapping[Json, str]:
+        """The labels of a closed set with their words; empty for other nodes."""
+        return {}
+
+    def said(self, value: Value, scope: Scope) -> Iterator[str]:
+        """The words of a closed set, or the letters, that a value which is not null stands for, to be counted."""
+        yield from ()
+
+    def fixed_words(self) -> Iterator[tuple[str, str, str]]:
+        """What a vocabulary must be able to say for every record: what each is, the word, and the key that has it."""
+        if self.absent is not None:
+            yield "word", self.absent, "absent"
+
+    def code_digest(self) -> str | None:
+        """The sha256 (hex) of code that the template names; None where it names none."""
+        return None
+
     def words(self) -> list[str]:
         """The words of a closed set, for ``{node.labels}`` in a prompt; TemplateError for other nodes."""
-        raise TemplateError(self.place.line(), f"{self.place.name!r} has no labels", "use a label or labels node")
+        if not self.labels():
+            raise TemplateError(self.place.line(), f"{self.place.name!r} has no labels", "use a label or labels node")
+        return list(self.labels().values())
+
+
+Change: TypeAlias = "Callable[[Node, Value], Value | Invalid]"
+ChangeSpan: TypeAlias = "Callable[[Span], Span | Invalid]"

@@ -148,6 +148,12 @@ class Expression:
         if mistake is not None:
             raise TemplateError(where, f"{text!r}: {mistake[0]}", mistake[1])
 
+    @property
+    def root(self) -> str:
+        """The field at which it begins."""
+        found = PLAIN.search(self.text)
+        return found[0] if found else self.text
+
     def read(self, item: Json, where: str) -> Json:
         """The value in ``item``; a plain name must be there, other expressions give null where nothing fits."""
         if self.plain:

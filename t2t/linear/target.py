@@ -3,46 +3,17 @@ says which texts are possible."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
+import t2t.linear.nodes  # noqa: F401  (the nodes register)
 from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
-from t2t.linear.branches import Each, Record
-from t2t.linear.code import Code
+from t2t.linear.build import build
 from t2t.linear.grammar import Grammar
-from t2t.linear.inline import Inline
-from t2t.linear.leaves import Choice, Label, Labels, Number, SpanOf, Text
-from t2t.linear.node import INVALID, Node, Place
+from t2t.linear.node import INVALID, Place
 from t2t.linear.parsed import Parsed
-from t2t.linear.python_node import PythonNode
-from t2t.linear.quick import UNSURE, quick_writer
-from t2t.linear.scope import Scope, Where, kind_of
+from t2t.linear.scope import Scope, Where
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Value
 from t2t.structures import Record as Fields
-
-LEAVES: dict[str, type[Node]] = {
-    "text": Text, "label": Label, "labels": Labels, "choice": Choice, "number": Number, "span_of": SpanOf,
-    "code": Code, "python": PythonNode,
-}  # fmt: skip
-LISTS: dict[str, type[Each | Inline]] = {"each": Each, "inline": Inline}
-
-
-def _build(spec: Json, place: Place, alphabet: Alphabet) -> Node:
-    if not isinstance(spec, Mapping):
-        raise TemplateError(place.line(), f"a node is {kind_of(spec)}", "write it as a mapping, e.g. {span_of: text}")
-    kinds = [key for key in (*LEAVES, *LISTS) if key in spec]
-    if len(kinds) > 1:
-        raise TemplateError(place.line(), f"a node is both {kinds[0]} and {kinds[1]}", "keep one")
-    if not kinds and "as" in spec:
-        return Record(spec, place, alphabet, _build)
-    if not kinds:
-        known = [*LEAVES, *LISTS, "as"]
-        first = next(iter(spec), "")
-        raise TemplateError(place.line(), f"unknown node {first!r}", did_you_mean(str(first), known))
-    if kinds[0] in LISTS:
-        return LISTS[kinds[0]](spec, place, alphabet, _build)
-    return LEAVES[kinds[0]](spec, place, alphabet)
 
 
 class Target:
@@ -58,11 +29,10 @@ class Target:
 
     def __init__(self, spec: Json, where: Where) -> None:
         self.alphabet = Alphabet()
-        self.root = _build(spec, Place(None, (), "", 0, where), self.alphabet)
-        self.nodes = dict(_walk(self.root))
+        self.root = build(spec, Place(None, (), "", 0, where), self.alphabet)
+        self.nodes = {node.place.name: node for node in self.root.tree()}
         for node in self.nodes.values():
             node.check()
-        self._quick = quick_writer(self.root)
 
     def gold(self, fields: Fields, where: str) -> Value:
         """The gold value of a record, in normal form. DataError if the record does not hold one."""
@@ -79,16 +49,10 @@ class Target:
     @property
     def refers_as_it_is(self) -> bool:
         """True if the normal form of a gold is what outputs are compared with: no node rounds, looks up or reorders."""
-        nodes = self.nodes.values()
-        return not any(isinstance(node, Number | SpanOf) or (isinstance(node, Each) and node.sorted) for node in nodes)
+        return all(node.faithful for node in self.nodes.values())
 
     def render(self, value: Value, fields: Fields, where: str = "value") -> str:
         """The target string of a value. DataError if it is not a value of this tree."""
-        if self._quick is not None:
-            try:
-                return self._quick(value)
-            except UNSURE:
-                pass  # the tree says what is wrong
         return self.root.render(value, Scope(fields, where))
 
     def parse(self, text: str, fields: Fields, where: str = "output") -> Parsed:
@@ -117,11 +81,15 @@ class Target:
     @property
     def span_fields(self) -> set[str]:
         """The fields in which spans are looked up."""
-        return {node.field for node in self.nodes.values() if isinstance(node, SpanOf)}
+        return {node.span_field for node in self.nodes.values() if node.span_field is not None}
 
+    @property
+    def reads(self) -> list[str]:
+        """The fields of a record, sorted, that it reads to render and to parse."""
+        return sorted({field for node in self.nodes.values() for field in node.reads})
 
-def _walk(node: Node) -> Iterator[tuple[str, Node]]:
-    yield node.place.name, node
-    if isinstance(node, Record | Each | Inline):
-        for child in node.fields.nodes.values():
-            yield from _walk(child)
+    @property
+    def code_digests(self) -> list[str]:
+        """The sha256 (hex) of each piece of code that the template names, in the order of the tree."""
+        digests = [node.code_digest() for node in self.nodes.values()]
+        return [digest for digest in digests if digest is not None]

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from t2t.errors import TemplateError
-from t2t.linear.branches import Each, Record
-from t2t.linear.inline import Inline
-from t2t.linear.leaves import SpanOf
 from t2t.linear.node import INVALID, Invalid, Node
 from t2t.structures import Span, Value
 from t2t.text import is_accent, is_word_character
@@ -93,9 +90,8 @@ def _starts_inside(text: str, at: int) -> bool:
 
 def check_windows(root: Node, field: str, where: str) -> None:
     """TemplateError for a target whose windows cannot be joined: anything but spans of ``field`` and lists of them."""
-    nodes = root.fields.nodes.values() if isinstance(root, Record) else [root]
-    for node in nodes:
-        if isinstance(node, SpanOf) and node.field == field:
+    for node in root.beside.values() or [root]:
+        if node.span_field == field:
             if node.absent is None:
                 found = f"window: {node.place.name or 'the span'} may stand in another window"
                 raise TemplateError(where, found, "give it absent: WORD, e.g. absent: none")
@@ -108,24 +104,15 @@ def check_windows(root: Node, field: str, where: str) -> None:
 
 def _is_list_of_spans(node: Node, field: str) -> bool:
     """True for lists whose items have a span of ``field``; lists inside the items must be such lists too."""
-    if not isinstance(node, Each | Inline):
-        return False
-    inner = list(node.fields.nodes.values())
-    spans = [child for child in inner if isinstance(child, SpanOf) and child.field == field]
-    nested = [child for child in inner if isinstance(child, Record | Each | Inline)]
-    return bool(spans) and all(_is_list_of_spans(child, field) for child in nested)
+    spans = [child for child in node.children.values() if child.span_field == field]
+    nested = [child for child in node.children.values() if child.children]
+    return node.many and bool(spans) and all(_is_list_of_spans(child, field) for child in nested)
 
 
 def inside(node: Node, value: Value, field: str, window: Window) -> Value:
     """The part of a gold value that lies wholly in ``window``, with the places that it has there."""
-    if isinstance(node, Record) and isinstance(value, dict):
-        return {name: inside(child, value[name], field, window) for name, child in node.fields.nodes.items()}
-    if isinstance(node, Each | Inline) and isinstance(value, list):
-        return _map_items(node, value, field, lambda span: _moved_in(span, window))
-    if isinstance(value, Span):
-        moved = _moved_in(value, window)
-        return None if moved is INVALID else moved
-    return value
+    moved = node.map_spans(value, field, lambda span: _moved_in(span, window))
+    return None if moved is INVALID else moved
 
 
 def _moved_in(span: Span, window: Window) -> Span | Invalid:
@@ -143,33 +130,6 @@ def _moved_out(span: Span, window: Window) -> Span:
     return replace(span, start=span.start + window.start, end=span.end + window.start)
 
 
-Move = Callable[[Span], Span | Invalid]
-
-
-def _map_items(node: Each | Inline, items: list[Value], field: str, move: Move) -> list[Value]:
-    moved = [_map_spans(node, item, field, move) for item in items]
-    return [item for item in moved if item is not INVALID]
-
-
-def _map_spans(node: Each | Inline, item: Value, field: str, move: Move) -> Value | Invalid:
-    """An item with its spans of ``field`` moved, those of lists inside it too; INVALID if one of its own cannot be."""
-    if not isinstance(item, dict):
-        return move(item) if isinstance(item, Span) else item
-    moved: dict[str, Value] = {}
-    for name, value in item.items():
-        child = node.fields.nodes[name]
-        if isinstance(value, Span) and isinstance(child, SpanOf) and child.field == field:
-            span = move(value)
-            if span is INVALID:
-                return INVALID
-            moved[name] = span
-        elif isinstance(child, Each | Inline) and isinstance(value, list):
-            moved[name] = _map_items(child, value, field, move)
-        else:
-            moved[name] = value
-    return moved
-
-
 def join(node: Node, said: Sequence[Said], field: str) -> Value:
     """What all windows say together, with places in the whole text.
 
@@ -178,9 +138,9 @@ def join(node: Node, said: Sequence[Said], field: str) -> Value:
     say in the lists inside it (an event with its arguments). A mention at an edge is left out where another window says
     a longer one around it, which it was cut from.
     """
-    if isinstance(node, Record):
+    if node.beside:
         return _join_record(node, said, field)
-    if isinstance(node, Each | Inline):
+    if node.many:
         return _join_lists(node, [one for one in said if isinstance(one.value, list)], field)
     found = [(one, one.value) for one in said if isinstance(one.value, Span)]
     if not found:
@@ -189,9 +149,9 @@ def join(node: Node, said: Sequence[Said], field: str) -> Value:
     return _moved_out(span, best.window)
 
 
-def _join_record(node: Record, said: Sequence[Said], field: str) -> Value:
+def _join_record(node: Node, said: Sequence[Said], field: str) -> Value:
     joined: dict[str, Value] = {}
-    for name, child in node.fields.nodes.items():
+    for name, child in node.beside.items():
         parts = [
             Said(one.window, one.value[name], one.score)
             for one in said
@@ -202,21 +162,21 @@ def _join_record(node: Record, said: Sequence[Said], field: str) -> Value:
     return joined or None
 
 
-def _join_lists(node: Each | Inline, said: Sequence[Said], field: str) -> Value:
+def _join_lists(node: Node, said: Sequence[Said], field: str) -> Value:
     if not said:
         return None
     moved = [(one.window, _moved_items(node, one, field)) for one in said]
     return _merge(node, moved)
 
 
-def _moved_items(node: Each | Inline, one: Said, field: str) -> list[Value]:
-    items = one.value if isinstance(one.value, list) else []
-    return _map_items(node, items, field, lambda span: _moved_out(span, one.window))
+def _moved_items(node: Node, one: Said, field: str) -> list[Value]:
+    moved = node.map_spans(one.value, field, lambda span: _moved_out(span, one.window))
+    return moved if isinstance(moved, list) else []
 
 
-def _merge(node: Each | Inline, moved: Sequence[tuple[Window, list[Value]]], by_text: bool = False) -> list[Value]:
+def _merge(node: Node, moved: Sequence[tuple[Window, list[Value]]], by_text: bool = False) -> list[Value]:
     """Items of windows, with places in the whole text, as one list. ``by_text``: equal texts are the same mention."""
-    lists = {name: child for name, child in node.fields.nodes.items() if isinstance(child, Each | Inline)}
+    lists = {name: child for name, child in node.children.items() if child.children}
     longer = _Places(span for _, items in moved for item in items for span in _spans(item))
     found: dict[Hashable, list[tuple[Window, Value]]] = {}
     for window, items in moved:
@@ -234,7 +194,7 @@ def _without(item: Value, names: Collection[str]) -> Value:
     return {name: value for name, value in item.items() if name not in names} if isinstance(item, dict) else item
 
 
-def _merged(lists: Mapping[str, Each | Inline], parts: Sequence[tuple[Window, Value]]) -> Value:
+def _merged(lists: Mapping[str, Node], parts: Sequence[tuple[Window, Value]]) -> Value:
     """What several windows say of one item."""
     item = parts[0][1]
     if not lists or not isinstance(item, dict):
@@ -244,13 +204,8 @@ def _merged(lists: Mapping[str, Each | Inline], parts: Sequence[tuple[Window, Va
         inner = [(window, part[name]) for window, part in parts if isinstance(part, dict) and name in part]
         said = [(window, value) for window, value in inner if isinstance(value, list)]
         if said:
-            merged[name] = _merge(child, said, by_text=not _says_places(child))
+            merged[name] = _merge(child, said, by_text=not child.says_places)
     return merged
-
-
-def _says_places(node: Each | Inline) -> bool:
-    """True if outputs say which occurrence is meant; else two windows may find one argument in two places."""
-    return isinstance(node, Inline) or any(isinstance(c, SpanOf) and c.numbered for c in node.fields.nodes.values())
 
 
 class _Places:

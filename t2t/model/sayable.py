@@ -11,8 +11,6 @@ from typing import Literal
 from transformers import PreTrainedTokenizerFast
 
 from t2t.errors import VocabularyError
-from t2t.linear.branches import Each
-from t2t.linear.leaves import Label, Labels
 from t2t.linear.target import Target
 from t2t.model.tokenizer import decode_texts, encode_texts
 from t2t.text import fold, fold_character, is_accent, nfkc
@@ -104,12 +102,7 @@ def _fixed_words(target: Target) -> Iterator[tuple[str, str, str]]:
     """Marks, labels and reserved words of a tree, each with what it is and its line."""
     yield from (("mark", mark, target.root.place.line()) for mark in target.alphabet.marks)
     for node in target.nodes.values():
-        if isinstance(node, Label):
-            yield from (("label", words, node.place.line(node.key)) for words in node.words())
-        if node.absent is not None:
-            yield "word", node.absent, node.place.line("absent")
-        if isinstance(node, Each | Labels):
-            yield "word", node.empty, node.place.line("empty")
+        yield from ((what, word, node.place.line(key)) for what, word, key in node.fixed_words())
 
 
 def refusal(

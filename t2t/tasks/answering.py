@@ -8,12 +8,8 @@ from functools import cached_property
 
 from t2t.config.template import Template
 from t2t.errors import DataError, TemplateError
-from t2t.linear.branches import Each
 from t2t.linear.grammar import Grammar
-from t2t.linear.inline import Inline
-from t2t.linear.leaves import Label
 from t2t.linear.parsed import Parsed
-from t2t.linear.python_node import PythonNode
 from t2t.linear.scope import Expression
 from t2t.linear.target import Target
 from t2t.structures import Example, Json, Value
@@ -67,7 +63,7 @@ class Answering:
     def _check_metrics(self) -> None:
         """Where the whole target is a list, metrics read no list of another name."""
         root = self.target.root
-        if not isinstance(root, Each | Inline):
+        if not (root.many and root.children):
             return
         if not re.fullmatch(r"[\w.-]+", root.expression.text):
             return  # an expression gives the list no name
@@ -119,5 +115,5 @@ class Answering:
     def digests(self) -> list[Json]:
         """What the template's text does not say of its answers: label sets that were read, code that it names."""
         nodes = self.target.nodes.values()
-        sets = [node.words() for node in nodes if isinstance(node, Label)] if self.reads_sets else []
-        return [sets, [node.code_digest() for node in nodes if isinstance(node, PythonNode)]]
+        sets = [node.words() for node in nodes if node.labels()] if self.reads_sets else []
+        return [sets, self.target.code_digests]

@@ -8,7 +8,6 @@ is, and code that a template names is not kept.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
@@ -21,9 +20,7 @@ from t2t.config.settings import read_settings
 from t2t.config.template import FewShot, PromptVariant, Shorten, Template, Types
 from t2t.config.window import WindowSettings
 from t2t.errors import DataError, InputError
-from t2t.linear.inline import Inline
-from t2t.linear.leaves import Choice
-from t2t.linear.python_node import PythonNode
+from t2t.linear.build import closed_names
 from t2t.linear.scope import Expression
 from t2t.registry import did_you_mean
 from t2t.structures import Example, Json
@@ -37,22 +34,18 @@ FILE = "tasks.json"
 FORM = 1  # rises when older programs could not read the file
 _SOLVED = 64  # examples that stand in for the training split in prompts with exemplars
 _MOST_BYTES = 1 << 27
-_SETS = ("label", "labels")
+_SETS = ("label", "labels")  # where label sets stand in a file that does not say it
 
 
 def keep(tasks: Sequence[Task], lengths: Lengths, version: str) -> str:
     """The content of ``tasks.json`` for the tasks that have outputs and name no code."""
-    kept = [_kept(task) for task in tasks if task.token_task is None and not _names_code(task)]
+    kept = [_kept(task) for task in tasks if task.token_task is None and not task.target.code_digests]
     content = {"form": FORM, "t2t": version, "lengths": asdict(lengths), "tasks": kept}
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
-def _names_code(task: Task) -> bool:
-    return any(isinstance(node, PythonNode) for node in task.target.nodes.values())
-
-
 def _kept(task: Task) -> dict[str, Json]:
-    template = task.template
+    template, sets = task.template, closed_names()
     return {
         "task": task.name,
         "version": task.version,
@@ -66,16 +59,18 @@ def _kept(task: Task) -> dict[str, Json]:
         "types": None if template.types is None else asdict(template.types),
         "few_shot": None if template.few_shot is None else asdict(template.few_shot),
         "solved": [list(pair) for pair in islice(task.solved(), _SOLVED)],
-        "target": _plain(task.target_spec),
+        "target": _plain(task.target_spec, sets),
+        "sets": sets,
         "metrics": list(template.metrics),
     }
 
 
-def _plain(spec: Json) -> Json:
-    """A target as JSON has it: mappings of labels are lists of pairs, whose keys may be numbers and switches."""
+def _plain(spec: Json, sets: Collection[str]) -> Json:
+    """A target as JSON has it: mappings of labels, under the keys ``sets``, are lists of pairs, whose keys may be
+    numbers and switches."""
     if not isinstance(spec, Mapping):
         return spec
-    return {key: _pairs(value) if key in _SETS else _plain(value) for key, value in spec.items()}
+    return {key: _pairs(value) if key in sets else _plain(value, sets) for key, value in spec.items()}
 
 
 def _pairs(labels: Json) -> list[list[Json]]:
@@ -83,11 +78,11 @@ def _pairs(labels: Json) -> list[list[Json]]:
     return [list(pair) for pair in given]
 
 
-def _filled(spec: Json) -> Json:
+def _filled(spec: Json, sets: Collection[str]) -> Json:
     """The target again."""
     if not isinstance(spec, Mapping):
         return spec
-    return {key: dict(inner) if key in _SETS else _filled(inner) for key, inner in spec.items()}
+    return {key: dict(inner) if key in sets else _filled(inner, sets) for key, inner in spec.items()}
 
 
 class KeptTasks:
@@ -161,7 +156,7 @@ def _task(spec: Mapping[str, Json], path: Path) -> Task:
         replace_mentions=None,
         window=None if spec["window"] is None else WindowSettings(**spec["window"]),
         token_task=None,
-        target=_filled(spec["target"]),
+        target=_filled(spec["target"], spec.get("sets", _SETS)),
         references=None,
         metrics=tuple(spec["metrics"]),
         path=path,
@@ -234,14 +229,5 @@ def _needed(task: Task) -> tuple[str, ...]:
     lists = [spec["each"] for name, spec in task.template.lists.items() if name in task.prompts[0].names]
     shown = [name for name in task.prompts[0].names if name not in task.template.lists]
     types = task.types.placeholder if task.types is not None else None
-    choices = [node.options_expression for node in task.target.nodes.values() if isinstance(node, Choice)]
-    copied = [node.field for node in task.target.nodes.values() if isinstance(node, Inline)]
-    roots = [_root(Expression(text, task.name)) for text in lists] + [_root(one) for one in choices]
-    names = [*shown, *roots, *sorted(task.target.span_fields), *copied]
+    names = [*shown, *(Expression(text, task.name).root for text in lists), *task.target.reads]
     return tuple(dict.fromkeys(name for name in names if name != types))
-
-
-def _root(expression: Expression) -> str:
-    """The field at which an expression begins."""
-    found = re.search(r"[^\W\d]\w*", expression.text)
-    return found[0] if found else expression.text

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from t2t.errors import DataError, TemplateError
-from t2t.linear.leaves import SeenLabels
+from t2t.linear.build import closed_keys
+from t2t.linear.nodes.labels import SeenLabels
 from t2t.linear.scope import Expression, Where, kind_of
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Record
@@ -71,8 +72,8 @@ def _open_sets(spec: Json, path: KeyPath, steps: tuple[str, ...]) -> Iterator[tu
     if not isinstance(spec, Mapping):
         return
     gold = spec.get("gold", spec.get("each", "@" if "as" in spec else (path[-1] if path else "@")))
-    for key in ("label", "labels"):
-        given = spec.get(key)
+    for key in closed_keys(spec):
+        given = spec[key]
         if isinstance(given, Mapping) and "from" in given and given.keys() <= _KEYS:
             yield (*path, key), (*steps, str(gold)), given
     fields = spec.get("fields")

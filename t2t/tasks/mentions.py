@@ -11,9 +11,6 @@ from typing import TypeAlias
 from t2t.config.mentions import MentionSettings
 from t2t.draws import random_of
 from t2t.errors import TemplateError
-from t2t.linear.branches import Each, Record
-from t2t.linear.inline import Inline
-from t2t.linear.leaves import SpanOf
 from t2t.linear.mentions import (
     Keys,
     Place,
@@ -30,7 +27,6 @@ from t2t.linear.mentions import (
     without_places,
 )
 from t2t.linear.node import Node
-from t2t.linear.python_node import PythonNode
 from t2t.linear.target import Target
 from t2t.registry import did_you_mean
 from t2t.structures import Example, Span, Value
@@ -62,14 +58,12 @@ class Mentions:
         self.name = name
         self._read = pool
         self._keys, self.list = _the_list(settings, target, where)
-        for name_, python in target.nodes.items():
-            if isinstance(python, PythonNode):
-                found = f"replace_mentions: nobody can move mentions in the Python node {name_!r}"
+        for path, node in target.nodes.items():
+            if node.code_digest() is not None:
+                found = f"replace_mentions: nobody can move mentions in the Python node {path!r}"
                 raise TemplateError(where, found, "leave replace_mentions: out")
         self._span = span_name(self.list)
-        node = self.list.fields.nodes[self._span]
-        assert isinstance(node, SpanOf)
-        self.field = node.field
+        self.field = str(self.list.children[self._span].span_field)
         for leaf in _of_the_record(target.root):
             if leaf.expression.text in (self.field, f"@.{self.field}", f'"{self.field}"'):
                 found = f"replace_mentions: exchanges mentions in {self.field!r}, the gold of {leaf.place.name!r} too"
@@ -78,7 +72,7 @@ class Mentions:
 
     def _shared(self, where: str) -> list[tuple[Node, Keys, bool]]:
         """What makes two mentions one kind: the node, where its value stands, and if that is in the item."""
-        items = {name: (node, (name,), True) for name, node in self.list.fields.nodes.items()}
+        items = {name: (node, (name,), True) for name, node in self.list.children.items()}
         if self.settings.alike is None:
             return [one for one in items.values() if not is_placed(one[0])]
         whole = {".".join(keys): (node, keys, False) for keys, node in outside_lists(self.target.root).items() if keys}
@@ -145,14 +139,14 @@ class Mentions:
 
 def _of_the_record(node: Node) -> Iterator[Node]:
     """The nodes of a target that hold no others and read their gold from the fields of the record itself."""
-    if isinstance(node, Record):
-        for child in node.fields.nodes.values() if node.expression.text == "@" else ():
-            yield from _of_the_record(child)
-    elif not isinstance(node, Each | Inline):
+    if not node.children:
         yield node
+    elif node.expression.text == "@":
+        for child in node.beside.values():
+            yield from _of_the_record(child)
 
 
-def _the_list(settings: MentionSettings, target: Target, where: str) -> tuple[Keys, Each | Inline]:
+def _the_list(settings: MentionSettings, target: Target, where: str) -> tuple[Keys, Node]:
     lists = {".".join(keys): (keys, node) for keys, node in lists_of_mentions(target.root).items()}
     if settings.list is None and len(lists) == 1:
         return next(iter(lists.values()))

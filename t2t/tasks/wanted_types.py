@@ -8,7 +8,7 @@ from typing import Any
 from t2t.config.template import Types
 from t2t.draws import chance_of
 from t2t.errors import RunFileError, TemplateError
-from t2t.linear.leaves import Label, Labels
+from t2t.linear.build import closed_keys
 from t2t.linear.target import Target
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Value
@@ -23,8 +23,7 @@ class WantedTypes:
     """
 
     def __init__(self, settings: Types, target: Target, name: str, where: str) -> None:
-        labels = {path: node for path, node in target.nodes.items() if isinstance(node, Label)}
-        single = [path for path, node in labels.items() if not isinstance(node, Labels) and path]
+        single = [path for path, node in target.nodes.items() if node.labels() and not node.many and path]
         path = settings.node or (single[0] if len(single) == 1 else None)
         if path is None or path not in single:
             todo = did_you_mean(path, single) if path and single else "write types: {node: PATH} of a label node"
@@ -32,8 +31,8 @@ class WantedTypes:
         self.settings = settings
         self.task = name
         self.path = path
-        self.node = labels[path]
-        self.words: Mapping[Json, str] = self.node.set.words
+        self.node = target.nodes[path]
+        self.words: Mapping[Json, str] = self.node.labels()
 
     @property
     def placeholder(self) -> str:
@@ -71,7 +70,7 @@ class WantedTypes:
 def with_set(spec: Json, path: Sequence[str | int], labels: dict[Json, str]) -> dict[str, Any]:
     """A target whose label node at ``path`` has another closed set."""
     if not path:
-        return {**spec, "label": labels}
+        return {**spec, **dict.fromkeys(closed_keys(spec), labels)}
     return {**spec, path[0]: with_set(spec[path[0]], path[1:], labels)}
 
 

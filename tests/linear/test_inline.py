@@ -161,7 +161,7 @@ def test_a_value_that_stands_elsewhere_is_not_written() -> None:
         ("{inline: text, gold: m, as: '[ {t} ]', fields: {t: {span_of: other}}}", "exactly one field {span_of: text}"),
         ("{inline: text, gold: m, as: '[ {t} ]', fields: {t: {span_of: text, repeat: number}}}", "without repeat:"),
         ("{inline: 3, gold: m, as: '[ {t} ]', fields: {t: {span_of: text}}}", "write inline: FIELD"),
-        ("{inline: text, each: m, as: '[ {t} ]', fields: {t: {span_of: text}}}", "a node is both each and inline"),
+        ("{inline: text, each: m, as: '[ {t} ]', fields: {t: {span_of: text}}}", "a node is both inline and each"),
     ],
 )
 def test_law_5_refused(spec: str, message: str) -> None:

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from t2t.errors import DataError
 from t2t.linear.parsed import Parsed, from_json, to_json
-from t2t.linear.quick import UNSURE, quick_writer
-from t2t.linear.scope import Scope
 from t2t.linear.target import Target
 from t2t.structures import Json, Span
 
@@ -97,28 +95,10 @@ def test_law_1_parse_inverts_render(tree: Target, values: st.SearchStrategy[Json
     holds()
 
 
-@pytest.mark.parametrize(("tree", "values"), CASES[:4])
-def test_quick_rendering_gives_what_the_tree_gives(tree: Target, values: st.SearchStrategy[Json]) -> None:
-    writer = quick_writer(tree.root)
-    assert writer is not None
-
-    @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-    @given(values)
-    def holds(value: Json) -> None:
-        assert writer(value) == tree.root.render(value, Scope(FIELDS, "value"))
-
-    holds()
-
-
 @pytest.mark.parametrize("value", [None, 3, "x", {}, [{"trigger": "a"}], [{"trigger": 1, "type": "per", "args": []}]])
-def test_what_quick_rendering_is_unsure_of_the_tree_refuses(value: Json) -> None:
-    writer = quick_writer(EVENTS.root)
-    assert writer is not None
-    with pytest.raises(UNSURE):
-        writer(value)
+def test_what_is_no_value_of_the_tree_is_refused(value: Json) -> None:
     with pytest.raises(DataError):
         EVENTS.render(value, FIELDS)
-    assert quick_writer(LEAVES.root) is None is quick_writer(SPANS.root)
 
 
 @st.composite

@@ -12,6 +12,8 @@ import pytest
 from t2t.config.library import TEMPLATES, template_files
 from t2t.config.run import Lengths
 from t2t.errors import DataError, InputError
+from t2t.linear.build import NODES
+from t2t.linear.nodes.labels import Label
 from t2t.tasks.kept import FILE, KeptTasks, keep
 from t2t.tasks.record import RawRecord
 from t2t.tasks.sources import data_dir
@@ -80,18 +82,37 @@ def test_records_without_gold_in_the_form_of_the_training_data_or_plain(tmp_path
         assert answerer.task.prompt(example) == "find dog, per in: Bo ran"
         assert answerer.task.parse("Bo = dog", example).value[0]["text"].start == 0
     with pytest.raises(
-        DataError, match=r"a:1: the record has no 'text', which demo/task reads \(it has txt\); .* --field text=FIELD"
+        DataError, match=r"a:1: the record has no 'text' \(it has txt\), which demo/task reads; .* --field text=FIELD"
     ):
         answerer.example(RawRecord("a:1", "1", {"txt": "Bo"}))
 
 
-def test_labels_that_are_numbers_and_switches_come_back(tmp_path: Path) -> None:
-    task = make(
-        tmp_path, 'prompt: "{text}"\ntarget: {label: {0: no, 1: yes}, gold: label}\n', {"text": "x", "label": 1}
-    )
-    answerer = kept(tmp_path, task).get(None)
+class Tag(Label):
+    """A label by the name that a package of others gives it."""
+
+    keys = frozenset({"tag"})
+    key = "tag"
+
+
+@pytest.mark.parametrize("key", ["label", "tag"])
+def test_labels_that_are_numbers_and_switches_come_back(
+    tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(NODES._items, "tag", Tag)
+    template = f'prompt: "{{text}}"\ntarget: {{{key}: {{0: no, 1: yes}}, gold: label}}\n'
+    answerer = kept(tmp_path, make(tmp_path, template, {"text": "x", "label": 1})).get(None)
     example = answerer.example(RawRecord("a:1", "1", {"text": "x"}))
-    assert answerer.task.parse("yes", example).value == 1
+    found = answerer.task.parse("yes", example).value
+    assert (found, type(found)) == (1, int)
+
+
+def test_a_file_that_does_not_say_where_its_label_sets_stand_is_read(tmp_path: Path) -> None:
+    task = make(tmp_path, 'prompt: "{text}"\ntarget: {label: {0: no}, gold: label}\n', {"text": "x", "label": 0})
+    content = json.loads(keep([task], Lengths(prompt=64, target=32), "0.1.0"))
+    assert content["tasks"][0].pop("sets") == ["label", "labels"]
+    (tmp_path / FILE).write_text(json.dumps(content))
+    answerer = KeptTasks(tmp_path).get(None)
+    assert answerer.task.parse("no", answerer.example(RawRecord("a:1", "1", {"text": "x"}))).value == 0
 
 
 def test_solved_examples_are_kept(tmp_path: Path) -> None:

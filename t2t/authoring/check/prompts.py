@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from t2t.config.library import metric_names
 from t2t.draws import digest_of
-from t2t.linear.branches import Each, Record
 from t2t.linear.node import Node
 from t2t.tasks.task import Task
 
@@ -31,16 +30,15 @@ def static_notes(task: Task) -> Iterator[str]:
         name, given = next(iter(spec.items())) if isinstance(spec, dict) else (spec, None)
         path = given.get("of", "") if isinstance(given, dict) else ""
         ordered = not isinstance(given, dict) or given.get("ordered", True)
-        if name in ("accuracy", "exact_match") and ordered and isinstance(_node_at(task, str(path)), Each):
+        if name in ("accuracy", "exact_match") and ordered and _is_ordered(task, str(path)):
             yield f"{name} compares a list with its order; ordered: false compares it in any order"
 
 
 def _asked(node: Node) -> Iterator[Node]:
     """The nodes that read gold from the record itself: the root, or the fields of a record."""
-    if isinstance(node, Record):
-        for child in node.fields.nodes.values():
-            yield from _asked(child)
-    elif node.expression.text != "@":
+    for child in node.beside.values():
+        yield from _asked(child)
+    if not node.beside and node.expression.text != "@":
         yield node
 
 
@@ -50,8 +48,10 @@ def _list_of(task: Task, name: str) -> str | None:
     return next(iter(_NAME.findall(each)), None) if isinstance(each, str) else None
 
 
-def _node_at(task: Task, path: str) -> Node | None:
-    return task.target.root if path in ("", "@") else task.target.nodes.get(path)
+def _is_ordered(task: Task, path: str) -> bool:
+    """True if the target has a list at ``path`` whose order is the gold's own."""
+    node = task.target.root if path in ("", "@") else task.target.nodes.get(path)
+    return node is not None and node.ordered
 
 
 class Answers:

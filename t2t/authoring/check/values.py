@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from t2t.linear.branches import Each, Record
-from t2t.linear.inline import Inline
-from t2t.linear.leaves import Choice, Label, Labels
 from t2t.linear.node import Node
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Example, Span, Value
@@ -51,32 +48,15 @@ def compatible(value: Value) -> Value:
 
 def labels(node: Node, value: Value, example: Example) -> Iterator[tuple[str, str]]:
     """The path and the words of each label in a value; of a choice by letter, the letter."""
-    if value is None:
-        return
-    if isinstance(node, Labels) and isinstance(value, list):
-        yield from ((node.place.name, node.set.words[item]) for item in value)
-    elif isinstance(node, Label):
-        yield node.place.name, node.set.words[value]
-    elif isinstance(node, Choice) and node.by == "letter":
-        yield node.place.name, node.write(value, Scope(example.fields, example.where))
-    elif isinstance(node, Record) and isinstance(value, dict):
-        for name, child in node.fields.nodes.items():
-            yield from labels(child, value.get(name), example)
-    elif isinstance(node, Each | Inline) and isinstance(value, list):
-        plain = node.plain if isinstance(node, Each) else None
-        for item in value:
-            record = {plain: item} if plain else item
-            for name, child in node.fields.nodes.items():
-                yield from labels(child, record.get(name) if isinstance(record, dict) else None, example)
+    scope = Scope(example.fields, example.where)
+    for one, inner in node.walk(value):
+        if inner is not None:
+            yield from ((one.place.name, words) for words in one.said(inner, scope))
 
 
 def closed_sets(node: Node) -> Iterator[tuple[str, list[str]]]:
     """The path and all words of each closed set of a tree."""
-    if isinstance(node, Label):
-        yield node.place.name, node.words()
-    elif isinstance(node, Record | Each | Inline):
-        for child in node.fields.nodes.values():
-            yield from closed_sets(child)
+    yield from ((one.place.name, one.words()) for one in node.tree() if one.labels())
 
 
 def count_kinds(found: dict[str, Counter[str]], fields: Fields) -> None:

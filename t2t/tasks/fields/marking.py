@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from t2t.linear.leaves import ONE_PIECE
+from t2t.linear.nodes.span import ONE_PIECE
 from t2t.structures import Json, Span
 from t2t.tasks.expressions import Mismatch, Reader, describe
 from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, need_text, need_texts

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from t2t.linear.leaves import ONE_PIECE
+from t2t.linear.nodes.span import ONE_PIECE
 from t2t.structures import Json, Span
 from t2t.tasks.expressions import Mismatch, Reader, describe
 from t2t.tasks.fields.marking import TOKEN, Line, line_of

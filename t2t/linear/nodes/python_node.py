@@ -12,6 +12,7 @@ from typing import Protocol
 
 from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
+from t2t.linear.build import NODES
 from t2t.linear.node import INVALID, Invalid, Node, Place
 from t2t.linear.scope import Scope
 from t2t.structures import Json, Record, Value
@@ -34,6 +35,7 @@ class Leaf(Protocol):
         """The value of any text; ValueError for one that says nothing."""
 
 
+@NODES.register("python")
 class PythonNode(Node):
     """``python: module:Class``: what a ``Leaf`` makes of a value. Read only where Python is trusted."""
 

@@ -1,112 +1,23 @@
-"""The branches of a target tree: record and each."""
+"""The each node: a list of records, or of plain items."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 
 from t2t.errors import TemplateError, UnreachableGold
 from t2t.linear.alphabet import Alphabet
-from t2t.linear.grammar import Grammar, Literal, OneOf, Repeat, Sequence
+from t2t.linear.build import NODES
+from t2t.linear.grammar import Grammar, Literal, OneOf, Repeat
 from t2t.linear.grounding import Cursor
-from t2t.linear.leaves import SpanOf
-from t2t.linear.node import INVALID, Invalid, Node, Place, mark_between, one_of
-from t2t.linear.pattern import compile_pattern
+from t2t.linear.node import INVALID, Invalid, Place, mark_between, one_of
+from t2t.linear.nodes.record import Fields, ItemList
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Json, Span, Value
 from t2t.text import fold, folds_to
 
-Build = Callable[[Json, Place, Alphabet], Node]
 
-
-class Fields:
-    """A pattern and its nodes: how one record is written in a line and read back."""
-
-    def __init__(self, spec: Mapping[str, Json], place: Place, level: int, alphabet: Alphabet, build: Build) -> None:
-        as_, fields = spec.get("as"), spec.get("fields")
-        if not isinstance(as_, str):
-            raise TemplateError(place.line(), "as: is missing", 'say how a record is written, e.g. "{text} = {type}"')
-        if not isinstance(fields, Mapping):
-            raise TemplateError(place.line(), "fields: is missing", "say which node each field of as: is")
-        self.pattern = compile_pattern(as_, alphabet, level, place.line("as"))
-        for name in self.pattern.names:
-            if name not in fields:
-                raise TemplateError(place.line("as"), f"as names {{{name}}}, which fields: does not have", "add it")
-        for name in fields:
-            if name not in self.pattern.names:
-                found = f"field {name!r} does not stand in as:"
-                raise TemplateError(place.line("fields", name), found, f"add {{{name}}} to as:")
-        self.nodes = {name: build(fields[name], place.child(name, level + 1), alphabet) for name in self.pattern.names}
-        marks = tuple(mark.replace("%", "%%") for mark in self.pattern.marks)
-        self.form = replace(self.pattern, marks=marks).join(["%s"] * len(self.nodes))
-
-    def gold(self, item: Json, scope: Scope) -> dict[str, Value]:
-        return {name: node.gold(item, scope) for name, node in self.nodes.items()}
-
-    def reference(self, item: Json, scope: Scope) -> dict[str, Value]:
-        return {name: node.reference(item, scope) for name, node in self.nodes.items()}
-
-    def write(self, value: Mapping[str, Value], scope: Scope) -> str:
-        return self.form % tuple([node.render(value.get(name), scope) for name, node in self.nodes.items()])
-
-    def read(self, text: str, name: str, scope: Scope) -> dict[str, Value] | Invalid:
-        """The fields that could be read; INVALID if the text does not have the form of the pattern."""
-        chunks, wrong = self.pattern.split(text)
-        if wrong:
-            scope.report(wrong, name, text)
-            return INVALID
-        values: dict[str, Value] = {}
-        for (key, node), chunk in zip(self.nodes.items(), chunks, strict=True):
-            value = node.parse(chunk, scope)
-            if value is not INVALID:
-                values[key] = value
-        return values
-
-    def grammar(self, scope: Scope) -> Grammar:
-        parts = self.pattern.weave([node.grammar(scope) for node in self.nodes.values()], Literal)
-        spaced = [part for pair in zip(parts, [Literal(" ")] * len(parts), strict=True) for part in pair]
-        return Sequence(tuple(spaced[:-1]))
-
-    def could_be(self, folded: str) -> bool:
-        node = next(iter(self.nodes.values()))
-        return self.pattern.bare and (node.could_be(folded) or folded == _folded(node.absent))
-
-
-def _folded(word: str | None) -> str | None:
-    return None if word is None else fold(word)
-
-
-class Record(Node):
-    """Several fields side by side. A field that cannot be parsed is left out of the value, the others stay."""
-
-    keys = frozenset({"as", "fields"})
-
-    def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet, build: Build) -> None:
-        super().__init__({"gold": "@", **spec}, place, alphabet)
-        self.fields = Fields(spec, place, place.level, alphabet, build)
-
-    def normal(self, raw: Json, scope: Scope) -> Value:
-        return self.fields.gold(raw, scope)
-
-    def raw(self, raw: Json, scope: Scope) -> Value:
-        return self.fields.reference(raw, scope)
-
-    def write(self, value: Value, scope: Scope) -> str:
-        if not isinstance(value, dict):
-            raise self.data_error(scope, f"is {kind_of(value)}", "a record node wants a mapping")
-        return self.fields.write(value, scope)
-
-    def read(self, text: str, scope: Scope) -> Value | Invalid:
-        return self.fields.read(text, self.place.name, scope)
-
-    def shape(self, scope: Scope) -> Grammar:
-        return self.fields.grammar(scope)
-
-    def could_be(self, folded: str) -> bool:
-        return self.fields.could_be(folded)
-
-
-class Each(Node):
+@NODES.register("each")
+class Each(ItemList):
     """A list of records, or of plain items if the only field reads ``@``.
 
     ``reuse: true`` lets two items stand on one place of the source (relation and event arguments); without it a list
@@ -114,8 +25,9 @@ class Each(Node):
     """
 
     keys = frozenset({"each", "as", "fields", "between", "empty", "reuse", "order"})
+    ordered = True
 
-    def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet, build: Build) -> None:
+    def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
         if not isinstance(spec["each"], str):
             raise TemplateError(place.line("each"), "each names no field", "write each: FIELD")
         super().__init__({"gold": spec["each"], **spec}, place, alphabet)
@@ -124,23 +36,24 @@ class Each(Node):
         self._empty_folded = fold(self.empty)
         self.reuse = one_of(spec.get("reuse", False), ("true", "false"), place, "reuse") == "true"
         self.sorted = one_of(spec.get("order", "given"), ("source", "given"), place, "order") == "source"
-        self.fields = Fields(spec, place, place.level + 1, alphabet, build)
+        self.faithful = not self.sorted
+        self.fields = Fields(spec, place, place.level + 1, alphabet)
+        self.says_places = any(self.fields.nodes[name].says_places for name in self.span_names)
         self.plain = self._plain_field()
         self.once = self._mention_field()
         # The grammar knows of the items' own mentions alone, so it counts them where no other mention stands below.
-        self.counts = self.once is not None and sum(isinstance(node, SpanOf) for node in below(self)) == 1
-        if self.counts and isinstance(span := self.fields.nodes[self.once or ""], SpanOf):
-            span.counted = True
+        self.counts = self.once is not None and sum(node.span_field is not None for node in self.tree()) == 1
+        if self.once is not None:
+            self.fields.nodes[self.once].counted = self.counts
 
     def _plain_field(self) -> str | None:
         """The name of the only field if items are plain, else None."""
         (name, node), *others = self.fields.nodes.items()
-        return name if not others and node.expression.text == "@" and not isinstance(node, Record) else None
+        return name if not others and node.expression.text == "@" and not node.beside else None
 
     def _mention_field(self) -> str | None:
         """Where items are mentions, with one span each, and none may stand on the place of another: its name."""
-        spans = [name for name, node in self.fields.nodes.items() if isinstance(node, SpanOf)]
-        return spans[0] if len(spans) == 1 and not self.reuse else None
+        return self.span_names[0] if len(self.span_names) == 1 and not self.reuse else None
 
     def normal(self, raw: Json, scope: Scope) -> Value:
         if not isinstance(raw, list):
@@ -239,13 +152,9 @@ class Each(Node):
             found = f"empty: {self.empty!r} is also a possible item"
             raise TemplateError(self.place.line("empty"), found, "choose another word")
 
-
-def below(node: Node) -> Iterator[Node]:
-    """All nodes under ``node``, those of lists inside too."""
-    fields = getattr(node, "fields", None)  # of records and lists, and of what is marked in a text
-    for inner in fields.nodes.values() if isinstance(fields, Fields) else ():
-        yield inner
-        yield from below(inner)
+    def fixed_words(self) -> Iterator[tuple[str, str, str]]:
+        yield from super().fixed_words()
+        yield "word", self.empty, "empty"
 
 
 def _once(golds: list[dict[str, Value]], name: str) -> list[dict[str, Value]]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from t2t.linear.alphabet import Alphabet
-from t2t.linear.leaves import Text
+from t2t.linear.build import NODES
 from t2t.linear.node import Place
+from t2t.linear.nodes.text import Text
 from t2t.linear.scope import Scope
 from t2t.structures import Json, Value
 
 
+@NODES.register("code")
 class Code(Text):
     """Text in which line breaks, tabs and runs of spaces stand as they are, not as escapes.
 

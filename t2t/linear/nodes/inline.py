@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from t2t.errors import TemplateError
 from t2t.linear.alignment import align
 from t2t.linear.alphabet import Alphabet
-from t2t.linear.branches import Build, Fields
+from t2t.linear.build import NODES
 from t2t.linear.grounding import Cursor, ground
-from t2t.linear.leaves import SpanOf
-from t2t.linear.node import INVALID, Invalid, Node, Place
+from t2t.linear.node import INVALID, Invalid, Place
+from t2t.linear.nodes.record import Fields, ItemList
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Json, Span, Value
 from t2t.text import EMPTY
@@ -25,7 +25,8 @@ class _Piece:
     record: dict[str, Value] | None = None
 
 
-class Inline(Node):
+@NODES.register("inline")
+class Inline(ItemList):
     """``inline: FIELD``: the text of FIELD with each span written out in its place, as ``as`` says.
 
     The value is a list of records from left to right, one field of which is ``{span_of: FIELD}``. White space outside
@@ -35,13 +36,14 @@ class Inline(Node):
 
     keys = frozenset({"inline", "as", "fields"})
     constrainable = False
+    says_places = True
 
-    def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet, build: Build) -> None:
+    def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
         super().__init__(spec, place, alphabet)
         if not isinstance(spec["inline"], str):
             raise TemplateError(place.line("inline"), "inline names no field", "write inline: FIELD")
         self.field: str = spec["inline"]
-        self.fields = Fields(spec, place, place.level, alphabet, build)
+        self.fields = Fields(spec, place, place.level, alphabet)
         self.span = self._span_name()
         self.opens, self.closes = self.fields.pattern.marks[0], self.fields.pattern.marks[-1]
         if not self.opens or not self.closes or self.opens == self.closes:
@@ -49,9 +51,9 @@ class Inline(Node):
             raise TemplateError(place.line("as"), found, 'write e.g. "[ {text} = {type} ]"')
 
     def _span_name(self) -> str:
-        spans = [name for name, node in self.fields.nodes.items() if isinstance(node, SpanOf)]
+        spans = self.span_names
         node = self.fields.nodes[spans[0]] if len(spans) == 1 else None
-        if not isinstance(node, SpanOf) or node.field != self.field or node.numbered or node.absent is not None:
+        if node is None or node.span_field != self.field or node.says_places or node.absent is not None:
             todo = f"give it exactly one field {{span_of: {self.field}}}, without repeat: or absent:"
             raise TemplateError(self.place.line("fields"), "an inline node has no place for its spans", todo)
         return spans[0]
