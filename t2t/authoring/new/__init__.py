@@ -8,6 +8,7 @@ from pathlib import Path
 from t2t.authoring.check import check
 from t2t.authoring.new.columns import look
 from t2t.authoring.new.families import propose, why_not
+from t2t.authoring.new.gaps import find_gaps, leave_out, prefer, without_gaps
 from t2t.authoring.new.labels import with_labels
 from t2t.authoring.new.left_out import left_out
 from t2t.authoring.new.places import check_place, place_for
@@ -37,7 +38,12 @@ def new(names: Sequence[str], out: Path | None = None) -> tuple[str, int]:
     found = find_source(names)
     table = look(found)
     found = parted(found, table)
-    proposal = propose(table)
+    proposal, gaps = propose(table), find_gaps(table)
+    if (whole := without_gaps(found, table, gaps)) is not None:
+        other = propose(whole)
+        if other is not None and prefer(table, proposal, whole, other, gaps):
+            leave_out(other, gaps)
+            proposal, table = other, whole
     if proposal is None:
         raise DataError(names[0], *why_not(table))
     path, renamed = place_for(out, proposal.family, found.stem)

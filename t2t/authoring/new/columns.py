@@ -13,7 +13,7 @@ from typing import Any
 from t2t.authoring.new.names import names_beside
 from t2t.authoring.new.sources import Found
 from t2t.errors import DataError
-from t2t.linear.scope import PLAIN, kind_of
+from t2t.linear.scope import PLAIN, Expression, kind_of
 from t2t.structures import Json
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.fields.tags import SCHEMES
@@ -50,6 +50,7 @@ class Column:
     fractions: bool = False
     tags: int = 0
     holes: int = 0
+    blanks: int = 0  # texts without a character
 
     @property
     def name(self) -> str:
@@ -119,11 +120,12 @@ class Column:
 
     def _add_text(self, text: str) -> None:
         self.texts += 1
+        self.blanks += not text.strip()
         self.characters += len(text)
         self.chinese += len(_CHINESE.findall(text))
         if _NUMBER.fullmatch(text):
             self.numbers += 1
-            self.fractions = self.fractions or "." in text
+            self.fractions = self.fractions or not float(text).is_integer()
         if _TAGS.fullmatch(text.strip()):
             self.tags += 1
             self.items = _counted(self.items, text.split())
@@ -172,19 +174,22 @@ class Table:
         return ["en", "zh"] if len(sides) > 1 else "zh" if self.chinese else "en"
 
 
-def look(found: Found) -> Table:
-    """Read all files. DataError if they hold no record."""
+def look(found: Found, where: str | None = None) -> Table:
+    """Read all files; ``where``: the records alone for which an expression holds. DataError if they hold no record."""
+    kept = None if where is None else Expression(where, "new")
     table = Table()
     source = build_source(found.named_from(Path.cwd()), Path.cwd(), found.told)
     bad = BadRecords("skip")
     for split in found.splits:
         for record in source.records(split, bad):
+            if kept is not None and not kept.read(record.data, "record"):
+                continue
             _add(table, record.data)
             table.n += split == "train"
             table.total += 1
     table.bad = bad.count
     table.names = names_beside(Path(found.told.partition("!")[0]).resolve())
-    if not table.n:
+    if not table.n and kept is None:
         raise DataError(found.told, "no record could be read", "is this the right file?")
     return table
 

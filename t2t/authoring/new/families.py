@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from t2t.authoring.new.beside import with_what_stands_beside
 from t2t.authoring.new.columns import Table
+from t2t.authoring.new.ends import events_with_places, linked_objects
 from t2t.authoring.new.exchanges import conversation, instruction, preference
 from t2t.authoring.new.keyed import (
     events,
@@ -39,8 +40,10 @@ RULES: tuple[Rule, ...] = (
     conversation,
     preference,
     standoff_events,
+    events_with_places,
     events,
     wanted_type,
+    linked_objects,
     marked_spans,
     slots_by_name,
     types_above,

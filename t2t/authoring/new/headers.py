@@ -13,14 +13,17 @@ _CJK = re.compile(r"[\u3400-\u9fff\u3040-\u30ff]")
 def is_header(first: list[str], rest: list[list[str]]) -> bool:
     """True unless the first line looks like the rest.
 
-    It does where a cell is empty, stands twice, is a number above numbers, or is one of the few values of its column.
+    It does where no cell is filled, one stands twice, is a number above numbers, or one of the few values of its
+    column. An empty cell says nothing: it is the name of an index, or of a column that is not used.
     It does not where a word stands above numbers, or a new value above a closed set; else a name is a short phrase, a
     single word or less than half as long as what stands below, and ends as no sentence does.
     """
     if not rest:
         return True
-    columns = [[row[index] for row in rest if len(row) > index] for index in range(len(first))]
-    if len(set(first)) < len(first) or not all(cell.strip() for cell in first):
+    named = [index for index, cell in enumerate(first) if cell.strip()]
+    columns = [[row[index] for row in rest if len(row) > index] for index in named]
+    first = [first[index] for index in named]
+    if not first or len(set(first)) < len(first):
         return False
     if any(cell in column for cell, column in zip(first, columns, strict=True)):
         return False

@@ -23,9 +23,9 @@ from t2t.tasks.fields.offsets import counting_of
 _MOST_KEYS = 200
 _SLOTS = ("slots", "slot", "parameters", "params", "frame", "槽位")
 _WANTED = ("prompt", "type", "entity_type", "label", "query", "schema")
-_ROLE = ("role", "argument_role", "type", "label", "name")
-_ARGUMENTS = ("arguments", "args", "argument_list", "roles")
-_TRIGGER = ("trigger", "trigger_word", "anchor")
+ROLE = ("role", "argument_role", "type", "label", "name")
+ARGUMENTS = ("arguments", "args", "argument_list", "roles")
+TRIGGER = ("trigger", "trigger_word", "anchor")
 _TRIPLE = (
     ("head", "subject", "subj", "sub", "s", "h", "[0]"),
     ("relation", "predicate", "type", "label", "p", "r", "rel", "[1]"),
@@ -90,7 +90,8 @@ def surfaces(table: Table) -> Proposal | None:
         for items in find_items(table.raw) if source.tokens is None else ():
             keys = keys_of(items)
             texts = [text for text, own in zip(source.texts, items.of_records, strict=True) for _ in own]
-            said = next((key for key in keys if _stands_in(items.read(key), texts)), None)
+            inside = [key for key in keys if _stands_in(items.read(key), texts)]
+            said = by_name(inside, _SAID) or max(inside, key=lambda key: len({*items.read(key)}), default=None)
             kind = _kind(items, keys, said)
             if said is None or kind is None or _has_more(items, keys, (said, kind), texts):
                 continue
@@ -105,6 +106,9 @@ def surfaces(table: Table) -> Proposal | None:
 def _stands_in(said: Sequence[Json], texts: Sequence[str]) -> bool:
     fits = [is_text(one) and one in text for one, text in zip(said, texts, strict=True)]
     return bool(fits) and sum(fits) * 10 >= len(fits) * 9
+
+
+_SAID = ("value", "text", "word", "surface", "mention", "term")
 
 
 def _kind(items: Items, keys: Sequence[str], said: str | None) -> str | None:
@@ -235,11 +239,11 @@ def events(table: Table) -> Proposal | None:
         for items in find_items(table.raw) if source.tokens is None else ():
             keys = _keys_of_objects(items)
             trigger = next(
-                (f"{k}.text" if isinstance(items.all[0].get(k), dict) else k for k in keys if k.lower() in _TRIGGER),
+                (f"{k}.text" if isinstance(items.all[0].get(k), dict) else k for k in keys if k.lower() in TRIGGER),
                 None,
             )
-            listed = next((k for k in keys if k.lower() in _ARGUMENTS and _is_list(items, k)), None)
-            by_role = next((k for k in keys if k.lower() in _ARGUMENTS and _are_by_role(items, k)), None)
+            listed = next((k for k in keys if k.lower() in ARGUMENTS and _is_list(items, k)), None)
+            by_role = next((k for k in keys if k.lower() in ARGUMENTS and _are_by_role(items, k)), None)
             kind = by_name(
                 [k for k in keys if items.has(name_of(k), is_text)], ("event_type", "type", "label", "class")
             )
@@ -250,7 +254,7 @@ def events(table: Table) -> Proposal | None:
                 return _event(source, items.path, trigger, kind, unfold)
             arguments = Items("", tuple([one for event in own for one in event[listed]] for own in items.of_records))
             inner = keys_of(arguments) if arguments.all else ["role", "text"]
-            role = by_name(inner, _ROLE)
+            role = by_name(inner, ROLE)
             said = next(
                 (k for k in inner if k != role and last_name(k) in ("argument", "text", "word", "value", "entity")),
                 None,
@@ -284,9 +288,10 @@ def _event(source: Source, path: str, trigger: str, kind: str, args: Json) -> Pr
     return event_proposal(source, fields)
 
 
-def event_proposal(source: Source, fields: dict[str, Json]) -> Proposal:
-    """Events with triggers, types and arguments by role."""
-    inner = {"role": {"label": FROM_DATA}, "text": {"span_of": source.field}}
+def event_proposal(source: Source, fields: dict[str, Json], numbered: bool = False) -> Proposal:
+    """Events with triggers, types and arguments by role; ``numbered``: a text that stands there again says which."""
+    span: dict[str, Json] = {"span_of": source.field} | ({"repeat": "number"} if numbered else {})
+    inner = {"role": {"label": FROM_DATA}, "text": span}
     args: Json = {
         "each": "args",
         "as": "{role} = {text}",
@@ -295,7 +300,7 @@ def event_proposal(source: Source, fields: dict[str, Json]) -> Proposal:
         "empty": "none",
         "reuse": True,
     }
-    of_event = {"trigger": {"span_of": source.field}, "type": {"label": FROM_DATA}, "args": args}
+    of_event = {"trigger": span, "type": {"label": FROM_DATA}, "args": args}
     target: dict[str, Json] = {"each": "events", "as": "{trigger} @ {type} @ {args}", "fields": of_event}
     target |= {"between": " ; ", "empty": "nothing", "reuse": True}
     over = {"over": "events", "trigger": "trigger", "type": "type", "args": "args", "role": "role", "text": "text"}

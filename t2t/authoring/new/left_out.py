@@ -40,11 +40,16 @@ def left_out(table: Table, proposal: Proposal) -> tuple[list[str], int]:
 
 def unread(table: Table, proposal: Proposal) -> list[str]:
     """The keys of the records that the template does not read."""
+    keys = dict.fromkeys(key for record in table.raw for key in record)
+    return [key for key in keys if not stands_in(key, proposal) and key not in proposal.reads]
+
+
+def stands_in(key: str, proposal: Proposal) -> bool:
+    """True if a key, or an expression, stands in what the template reads."""
     said = " ".join(
         _texts([proposal.fields, proposal.source_fields, proposal.group_by, proposal.explode, proposal.where])
     )
-    keys = dict.fromkeys(key for record in table.raw for key in record)
-    return [key for key in keys if not _stands_in(key, said) and key not in proposal.reads]
+    return _stands_in(key, said)
 
 
 def _stands_in(key: str, said: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch
 from t2t.tasks.fields.offsets import ALL_COUNTINGS, Counting, counting_of
 
-_START = (
+START = (
     "start",
     "start_offset",
     "startoffset",
@@ -26,14 +27,14 @@ _START = (
     "offset",
     "b",
 )
-_END = ("end", "end_offset", "endoffset", "stop", "end_char", "end_idx", "end_index", "to", "e")
+END = ("end", "end_offset", "endoffset", "stop", "end_char", "end_idx", "end_index", "exclusive_end", "to", "e")
 _PLACE = ("span", "offset", "offsets", "position", "pos", "indices", "place", "loc")
 _LENGTH = ("length", "len")
 _TYPE = ("type", "label", "labels", "entity_type", "entity_group", "category", "tag", "class", "entity", "polarity",
          "sentiment", "kind", "role", "name", "ner", "属性", "类型", "标签")  # fmt: skip
 _SURFACE = ("text", "surface", "word", "mention", "span", "value", "entity", "name", "term", "phrase", "token", "文本")
 _ID = ("id", "entity_id", "eid", "uid", "key")
-_HEAD = (
+HEAD = (
     "head",
     "from_id",
     "from",
@@ -48,8 +49,8 @@ _HEAD = (
     "subject_id",
     "主体",
 )
-_TAIL = ("tail", "to_id", "to", "object", "obj", "target", "arg2", "tail_id", "e2", "t", "object_id", "客体")
-_RELATION = ("type", "label", "labels", "relation", "predicate", "rel", "relation_type", "name", "r", "关系")
+TAIL = ("tail", "to_id", "to", "object", "obj", "target", "arg2", "tail_id", "e2", "t", "object_id", "客体")
+RELATION = ("type", "label", "labels", "relation", "predicate", "rel", "relation_type", "name", "r", "关系")
 _KINDS_OF_ITEMS = {"relation", "relations", "rel", "entity", "labels"}  # what an item is, not what it says
 _LIKING = ("polarity", "sentiment", "opinion", "情感")
 
@@ -112,12 +113,13 @@ def marked(table: Table) -> tuple[Source, Marked] | None:
     lists = find_items(table.raw)
     for source in sources(table):
         for items in lists:
-            if found := _marked(items, source):
+            if found := marked_in(items, source):
                 return source, found
     return None
 
 
-def _marked(items: Items, source: Source) -> Marked | None:
+def marked_in(items: Items, source: Source) -> Marked | None:
+    """The items as mentions in a text; None where they are none."""
     for start_key in _start_keys(items):
         kept = items.where(start_key.partition(".")[0]) if "." in start_key or not start_key.startswith("[") else items
         keys = keys_of(kept)
@@ -131,14 +133,14 @@ def _marked(items: Items, source: Source) -> Marked | None:
 def _start_keys(items: Items) -> list[str]:
     """The keys that some items have and that may hold the start: a list may hold relations beside mentions."""
     keys = dict.fromkeys(key for item in items.all if isinstance(item, dict) for key in item)
-    return [key for key in keys if key.lower() in (*_START, *_PLACE, "value")] or ["[0]"]
+    return [key for key in keys if key.lower() in (*START, *_PLACE, "value")] or ["[0]"]
 
 
 def _places(items: Items, keys: list[str]) -> Iterator[tuple[str, str]]:
     """Pairs of expressions that give whole numbers and may be start and end."""
     for place in [key for key in keys if last_name(key) in _PLACE and key.endswith("[0]")]:
         yield place, f"{place.removesuffix('[0]')}[1]"
-    start, end = by_name(keys, _START), by_name(keys, _END)
+    start, end = by_name(keys, START), by_name(keys, END)
     if start and end:
         texts = items.has(start, lambda value: isinstance(value, str) and value.isdecimal())
         yield (f"to_number({start})", f"to_number({end})") if texts else (start, end)
@@ -237,6 +239,7 @@ def _surface(items: Items, keys: list[str], source: Source) -> str | None:
 
 def _type(items: Items, keys: list[str], taken: Sequence[str | None]) -> str | None:
     left = [key for key in keys if key not in taken and items.has(key, is_text)]
+    left = [key for key in left if not {*items.read(key)} <= _KINDS_OF_ITEMS]
     several = [key for key in left if len(set(items.read(key))) > 1]  # the same word everywhere is no type
     known = by_name(several, _TYPE) or by_name(left, _TYPE)
     if known is not None:
@@ -279,10 +282,10 @@ def linked(table: Table, mentions: Marked) -> Linked | None:
     for items in find_items(table.raw):
         if items.path == mentions.items.path:
             continue
-        head_key = next((key for key in _keys_of_some(items) if key.lower() in _HEAD), None)
+        head_key = next((key for key in _keys_of_some(items) if key.lower() in HEAD), None)
         kept = items.where(head_key) if head_key else items
         keys = keys_of(kept)
-        head, tail = by_name(keys, _HEAD), by_name(keys, _TAIL)
+        head, tail = by_name(keys, HEAD), by_name(keys, TAIL)
         for id_, known in ((mentions.id, ids), ("place", places)):
             if head and tail and id_ and _refers(kept, head, known) and _refers(kept, tail, known):
                 return Linked(kept, head, tail, _relation(kept, keys, head, tail), id_)
@@ -306,7 +309,7 @@ def _refers(items: Items, key: str, known: list[list[str]]) -> bool:
 def _relation(items: Items, keys: list[str], head: str, tail: str) -> str | None:
     left = [key for key in keys if key not in (head, tail) and items.has(key, is_text)]
     said = [key for key in left if not {*items.read(key)} <= _KINDS_OF_ITEMS]
-    return by_name(said, _RELATION) or next(iter(said), None)
+    return by_name(said, RELATION) or next(iter(said), None)
 
 
 def _by_offsets(items: Items, mentions: Marked) -> Linked | None:
@@ -391,16 +394,34 @@ def marked_spans(table: Table) -> Proposal | None:
         target = mention_list("mentions", source.field)
         proposal = Proposal(family, fields, [source.field], target, [span_metric()], _split_by(source))
     else:
-        proposal = _joint(source, fields, relations)
+        proposal = joint(source, fields, relations)
     proposal.long, proposal.remarks = source.field, _undecided(source, mentions)
+    _leave_out_unannotated(table, proposal, mentions.items.path)
     return proposal
+
+
+def _leave_out_unannotated(table: Table, proposal: Proposal, path: str) -> None:
+    """Where the mentions are those of the first of several annotations: records that have none, or were passed over,
+    are no gold, and that there are more is told."""
+    found = re.match(r"(.+?)\[0\]\.", path)
+    if found is None:
+        return
+    several = [_at(record, found[1]) or [] for record in table.raw]
+    cancelled = any(isinstance(one, dict) and one.get("was_cancelled") is True for own in several for one in own)
+    if not all(several) or cancelled:
+        proposal.where = f"{found[1]}[0]" + (f" && {found[1]}[0].was_cancelled != `true`" if cancelled else "")
+        proposal.remarks.append(f"records without {found[1]}, or whose first was cancelled, are left out (where:)")
+    if more := sum(len(own) > 1 for own in several):
+        proposal.remarks.append(
+            f"{more} of the first {len(several)} records have more than one of {found[1]}: the first is read"
+        )
 
 
 def _split_by(source: Source) -> str:
     return source.tokens or str(source.read)
 
 
-def _joint(source: Source, fields: dict[str, Json], found: Linked) -> Proposal:
+def joint(source: Source, fields: dict[str, Json], found: Linked) -> Proposal:
     refer: dict[str, Json] = {"of": found.items.path, "to": "mentions", "at": {"head": found.head, "tail": found.tail}}
     if found.type:
         refer["fields"] = {"type": found.type}

@@ -77,11 +77,18 @@ def _plain_answer(table: Table, context: Column) -> Answers | None:
     return ({"answer": column.path}, None, not column.fills(table.total)) if inside * 10 >= len(said) * 9 else None
 
 
+_RIGHT = (
+    "answer", "label", "answerkey", "answer_key", "answer_idx", "answer_index", "answer_id", "answer_letter",
+    "label_idx",
+    "correct_answer", "correct_option", "correct_index", "correct_idx", "correct", "gold", "target", "cop",
+)  # fmt: skip
+
+
 def multiple_choice(table: Table) -> Proposal | None:
     """Options in a list or in columns A, B, C... or choice1, choice2..., and the right one by index, letter or text."""
     paths = _option_paths(table)
     scalars = [column for column in table.columns.values() if column.path not in paths and not column.is_a("a list")]
-    answer = named(scalars, ("answer", "label", "answerkey", "answer_key", "gold", "correct", "target"))
+    answer = named(scalars, _RIGHT)
     inputs = [column for column in text_columns(table) if column.path not in paths and column is not answer]
     if not paths or answer is None or not inputs:
         return None

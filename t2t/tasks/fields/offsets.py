@@ -22,7 +22,8 @@ def offsets(arguments: AdapterArguments) -> Reader:
     count the tokens of a list, which stand in a text joined by ``join`` (default a space).
 
     ``surface: EXPRESSION`` is the text that an item itself holds: one that disagrees with the text at its offsets is a
-    mistake. ``id: EXPRESSION`` gives each mention an ``id`` for ``refer``; ``id: place`` its place in the list.
+    mistake. ``id: EXPRESSION`` gives each mention an ``id`` for ``refer``, and one that
+    stands there again is the same; ``id: place`` gives its place in the list.
     ``types: EXPRESSION``, read from the record, in place of ``type`` where all mentions of a record are of one type.
 
     Mentions may nest and overlap; one in several pieces is refused. Gives ``[{"text": Span, "type": ...}, ...]``; null
@@ -50,6 +51,8 @@ def offsets(arguments: AdapterArguments) -> Reader:
             raise Mismatch(f"a list of mentions is needed, found {items!r:.40}", "correct of:")
         of_all = common(value) if common else None
         found = [mention(item, place, cut, of_all) for place, item in enumerate(items or [])]
+        if identify is not None:  # gathered from where they are used, one may stand there again
+            found = [one for place, one in enumerate(found) if one not in found[:place]]
         return sorted(found, key=lambda one: (one["text"].start, one["text"].end))
 
     return apply

@@ -20,7 +20,8 @@ ReadRows = Callable[[DataFile, str, BadRecords], Rows]
 
 @SOURCES.register("csv")
 def csv_table(spec: Spec, base: Path, where: str) -> Source:
-    """Comma-separated values as in RFC 4180; ``header`` names the columns where the first line does not.
+    """Comma-separated values as in RFC 4180; ``header`` names the columns where the first line does not. A column
+    without a name is not read.
 
     ``separator``: another character than the comma, e.g. ";" or "\\t".
     """
@@ -54,8 +55,9 @@ def _records(rows: Rows, header: list[str] | None, name: str, bad: BadRecords) -
     columns = header
     for number, cells in rows:
         if columns is None:
-            columns = cells
-            if len(set(cells)) != len(cells):
+            columns = [cell.strip() for cell in cells]
+            named = [cell for cell in columns if cell]
+            if len(set(named)) != len(named):
                 raise DataError(
                     f"{name}:{number}", f"a column name stands twice in {cells}", "rename it, or give header:"
                 )
@@ -64,7 +66,7 @@ def _records(rows: Rows, header: list[str] | None, name: str, bad: BadRecords) -
             found = f"{len(cells)} cells where the header has {len(columns)} ({', '.join(columns)[:80]})"
             bad.add(DataError(f"{name}:{number}", found, "correct the line, its quotes, or header:"))
             continue
-        yield f"{name}:{number}", dict(zip(columns, cells, strict=True))
+        yield f"{name}:{number}", {column: cell for column, cell in zip(columns, cells, strict=True) if column}
 
 
 def _tsv_rows(file: DataFile, encoding: str, bad: BadRecords) -> Rows:
