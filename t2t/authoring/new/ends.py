@@ -7,14 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from t2t.authoring.new.columns import Table
-from t2t.authoring.new.items import Items, by_name, find_items, is_number, is_text, keys_of, name_of
+from t2t.authoring.new.items import END, START, Items, by_name, find_items, is_number, is_text, keys_of, name_of
 from t2t.authoring.new.keyed import ARGUMENTS, ROLE, TRIGGER, event_proposal
 from t2t.authoring.new.proposal import Proposal
 from t2t.authoring.new.spans import (
-    END,
     HEAD,
     RELATION,
-    START,
     TAIL,
     Linked,
     Marked,

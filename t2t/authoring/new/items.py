@@ -12,6 +12,20 @@ from t2t.linear.scope import PLAIN, Expression
 from t2t.structures import Json
 
 _DEEPEST = 3
+# Names of the two offsets of a mention.
+START = (
+    "start",
+    "start_offset",
+    "startoffset",
+    "begin",
+    "start_char",
+    "start_idx",
+    "start_index",
+    "from",
+    "offset",
+    "b",
+)
+END = ("end", "end_offset", "endoffset", "stop", "end_char", "end_idx", "end_index", "exclusive_end", "to", "e")
 Record = dict[str, Json]
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from t2t.authoring.new.columns import Table
+from t2t.authoring.new.items import END, START
 from t2t.authoring.new.proposal import LABEL_NAMES, Proposal
 from t2t.linear.scope import kind_of
 from t2t.structures import Json
@@ -27,8 +28,9 @@ _ABOUT_RECORDS = (
 _MOST_LABELS = 50  # more different words are titles, names of places, ...
 INPUTS = (
     "context", "passage", "paragraph", "document", "article", "evidence", "premise", "hypothesis", "claim", "question",
-    "tables", "table", "schema", "knowledge", "background", "facts", "history",
+    "abstract", "tables", "table", "schema", "knowledge", "background", "facts", "history",
 )  # fmt: skip
+_PLACES = (*START, *END)
 _TASKS = ("intent", "slots", "entities", "relations", "events", "spans", *LABEL_NAMES)
 
 
@@ -95,6 +97,12 @@ def _is_structured(item: Json) -> bool:
     return isinstance(item, dict) or (isinstance(item, list) and any(isinstance(part, str) for part in item))
 
 
+def _both_ends(table: Table) -> bool:
+    """True if columns give the start and the end of a mention a record."""
+    names = {path.lower() for path in table.columns}
+    return any(start in names for start in START) and any(end in names for end in END)
+
+
 def _carries_a_task(table: Table, key: str) -> bool:
     """Lists of objects, objects under the name of a task, texts under the name of an input, and a second closed set of
     words."""
@@ -107,7 +115,11 @@ def _carries_a_task(table: Table, key: str) -> bool:
         return key.lower() in _TASKS
     if key.lower() in INPUTS and any(isinstance(item, str) for value in values for item in _list(value)):
         return True
+    if key.lower() in _TASKS and any(isinstance(value, list) and value for value in values):
+        return True
     column = table.columns.get(key)
+    if key.lower() in _PLACES and column is not None and column.is_numeric and _both_ends(table):
+        return True
     words = column is not None and column.labels is not None and 1 < len(column.labels) <= _MOST_LABELS
     texts = all(isinstance(value, str) for value in values) and not (column is not None and column.is_numeric)
     return words and (texts or key.lower() in _TASKS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -26,13 +27,17 @@ from t2t.authoring.new.words import closed_set
 from t2t.structures import Json
 from t2t.tasks.fields.plain import is_switch
 
+# What annotation tools note down beside an answer.
+_BOOKS = re.compile(r"(?i)(time|duration|seconds|_at|date|^id$|_id|confidence|prob|agreement)$|^(lead|elapsed)")
+
 
 def similarity(table: Table) -> Proposal | None:
     """A number for one text or two."""
     numbers = [column for column in table.columns.values() if column.is_numeric and column.fills(table.total)]
-    score = named([column for column in numbers if column.fractions], SCORE_NAMES) or next(
-        (column for column in numbers if column.fractions), None
-    )
+    fractions = [column for column in numbers if column.fractions and not _BOOKS.search(column.name)]
+    score = named(fractions, SCORE_NAMES)
+    if score is None and label_column(table) is None:  # a number without such a name is no score beside a label
+        score = next(iter(fractions), None)
     inputs = text_columns(table)[:2]
     if score is None or not inputs:
         return None
@@ -68,6 +73,7 @@ def one_hot_labels(table: Table) -> Proposal | None:
     """A column of 0 and 1 (or no and yes, false and true) for each label."""
     texts = text_columns(table)
     switches = [column for column in table.columns.values() if _is_switch(column) and column.fills(table.total)]
+    switches = [column for column in switches if column.blanks < column.n]
     text = named([column for column in texts if column not in switches], TEXT_NAMES) or (texts[0] if texts else None)
     if text is None or len(switches) < 2 or text in switches:
         return None
@@ -232,7 +238,15 @@ def _is_output(columns: list[Column]) -> bool:
 def _are_pair(first: Column, second: Column) -> bool:
     """Names that differ in a number or letter, or that are known to go together."""
     names = {first.name.lower(), second.name.lower()}
-    known = ({"premise", "hypothesis"}, {"claim", "evidence"}, {"question", "sentence"}, {"query", "document"})
+    known = (
+        {"premise", "hypothesis"},
+        {"claim", "evidence"},
+        {"question", "sentence"},
+        {"query", "document"},
+        {"query", "title"},
+        {"query", "passage"},
+        {"text", "hypothesis"},
+    )
     stems = {name.rstrip("0123456789abAB").rstrip("_") for name in names}
     return names in known or len(stems) == 1 or {"column1", "column2"} == names
 

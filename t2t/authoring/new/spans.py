@@ -8,26 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from t2t.authoring.new.columns import Table
-from t2t.authoring.new.items import Items, by_name, find_items, is_number, is_text, keys_of, last_name
+from t2t.authoring.new.items import END, START, Items, by_name, find_items, is_number, is_text, keys_of, last_name
 from t2t.authoring.new.proposal import FROM_DATA, TEXT_NAMES, Proposal, named, text_columns
 from t2t.linear.scope import Expression
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch
 from t2t.tasks.fields.offsets import ALL_COUNTINGS, Counting, counting_of
 
-START = (
-    "start",
-    "start_offset",
-    "startoffset",
-    "begin",
-    "start_char",
-    "start_idx",
-    "start_index",
-    "from",
-    "offset",
-    "b",
-)
-END = ("end", "end_offset", "endoffset", "stop", "end_char", "end_idx", "end_index", "exclusive_end", "to", "e")
 _PLACE = ("span", "offset", "offsets", "position", "pos", "indices", "place", "loc")
 _LENGTH = ("length", "len")
 _TYPE = ("type", "label", "labels", "entity_type", "entity_group", "category", "tag", "class", "entity", "polarity",

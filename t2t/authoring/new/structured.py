@@ -133,11 +133,20 @@ def _option_paths(table: Table) -> list[str]:
             [row.get(path) for row in table.sample]
         ):
             return [path]
-    found = [letter for letter in "ABCDE" if letter in table.columns]
+    found = _lettered(table) or [letter for letter in "ABCDE" if letter in table.columns]
     for stem in ("option", "choice", "ending", "sol", "answer"):
         counted = sorted(path for path in table.columns if re.fullmatch(rf"(?i){stem}_?[0-9A-E]", path))
         found = found if len(found) > 1 else counted
     return found if len(found) > 1 and all(table.columns[path].is_a("a text") for path in found) else []
+
+
+def _lettered(table: Table) -> list[str]:
+    """Options under their letters, or numbers, in an object: ``options: {A: .., B: ..}``."""
+    for name in OPTION_NAMES:
+        paths = sorted(path for path in table.columns if re.fullmatch(rf'(?i){name}\."?([A-H]|[0-9])"?', path))
+        if len(paths) > 1:
+            return paths
+    return []
 
 
 def _lists_options(values: list[Json]) -> bool:

@@ -20,6 +20,8 @@ def closed_set(values: Sequence[Json]) -> Json:
 
 def _words(label: str) -> str:
     """``PlayMusic`` and ``play_music`` as words; punctuation, which may be a mark, is left out."""
+    if re.fullmatch(r"[+-]?[0-9]+\.0+", label):
+        return label.partition(".")[0]  # a whole number, as a table writes it that holds fractions elsewhere
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", " ", label)
     plain = " ".join(re.sub(r"[^\w]|_", " ", apart).split())
     if not plain:

@@ -42,8 +42,8 @@ def split(arguments: AdapterArguments) -> Reader:
 
 @ADAPTERS.register("one_hot")
 def one_hot(arguments: AdapterArguments) -> Reader:
-    """``one_hot: [NAME, ...]``: of the fields of these names, the list of those that hold true, 1, "1", "true" or
-    "yes"."""
+    """``one_hot: [NAME, ...]``: of the fields of these names, the list of those that hold true, 1, "1", "true",
+    "yes", "x" or a check mark."""
     names = arguments.texts("of", [])
     arguments.finish()
     if not names:
@@ -57,6 +57,8 @@ _ON = {
     "1.0": True,
     "true": True,
     "yes": True,
+    "x": True,
+    "✓": True,
     "0": False,
     "0.0": False,
     "false": False,
