@@ -13,7 +13,6 @@ from t2t.authoring.new.keyed import (
     slots_by_name,
     standoff_events,
     surfaces,
-    triples,
     types_above,
     wanted_type,
 )
@@ -33,6 +32,7 @@ from t2t.authoring.new.proposal import Proposal
 from t2t.authoring.new.spans import marked_spans
 from t2t.authoring.new.structured import bare_options, multiple_choice, question_answering
 from t2t.authoring.new.tagged import tagged
+from t2t.authoring.new.triples import triples
 
 Rule = Callable[[Table], Proposal | None]
 RULES: tuple[Rule, ...] = (

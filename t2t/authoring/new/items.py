@@ -76,6 +76,11 @@ def _paths(value: Json, path: str, depth: int) -> Iterator[str]:
     elif isinstance(value, list) and value and path:
         if all(isinstance(item, dict) for item in value) or all(_is_row(item) for item in value):
             yield path
+        elif path == "item":
+            for place, part in enumerate(value):
+                yield from _paths(part, f"item[{place}]", depth + 1) if isinstance(part, dict) else ()
+        elif any(value) and all(isinstance(own, list) and all(map(_is_mention_row, own)) for own in value):
+            yield f"{path}[]"  # of sentences
         if isinstance(value[0], dict) and depth < _DEEPEST:
             for key, inner in value[0].items():
                 if isinstance(inner, list):
@@ -84,6 +89,10 @@ def _paths(value: Json, path: str, depth: int) -> Iterator[str]:
 
 def _is_row(item: Json) -> bool:
     return isinstance(item, list) and len(item) > 2 and any(isinstance(part, int | str) for part in item)
+
+
+def _is_mention_row(item: Json) -> bool:
+    return _is_row(item) and is_number(item[0])
 
 
 def _read(record: Record, path: str) -> list[Json]:

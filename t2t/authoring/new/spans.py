@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from t2t.authoring.new.columns import Table
+from t2t.authoring.new.columns import Column, Table
 from t2t.authoring.new.items import END, START, Items, by_name, find_items, is_number, is_text, keys_of, last_name
 from t2t.authoring.new.proposal import FROM_DATA, TEXT_NAMES, Proposal, named, text_columns
 from t2t.linear.scope import Expression
@@ -38,7 +38,8 @@ HEAD = (
 )
 TAIL = ("tail", "to_id", "to", "object", "obj", "target", "arg2", "tail_id", "e2", "t", "object_id", "客体")
 RELATION = ("type", "label", "labels", "relation", "predicate", "rel", "relation_type", "name", "r", "关系")
-_KINDS_OF_ITEMS = {"relation", "relations", "rel", "entity", "labels"}  # what an item is, not what it says
+# What an item is, not what it says.
+KINDS_OF_ITEMS = {"relation", "relations", "rel", "entity", "labels", "hypertextlabels", "paragraphlabels"}
 _LIKING = ("polarity", "sentiment", "opinion", "情感")
 
 
@@ -75,14 +76,25 @@ def sources(table: Table) -> Iterator[Source]:
     for column in sorted(texts, key=lambda one: (one is not first, -one.mean)):
         yield Source(column.name, column.path, [str(_at(record, column.path)) for record in table.raw])
     for column in table.columns.values():
-        rows = [_at(record, column.path) for record in table.raw]
-        if column.is_tags or not all(isinstance(row, list) and all(isinstance(w, str) for w in row) for row in rows):
+        found = _tokens(table, column)
+        if found is None:
             continue
+        path, rows = found
         glue = "" if _one_character(rows) else " "
-        joined: Json = {"join": {"of": column.path, "with": glue}}
-        yield Source(
-            "text", joined, [glue.join(row) for row in rows], column.path, tuple(len(row) for row in rows), glue
-        )
+        joined: Json = {"join": {"of": path, "with": glue}}
+        yield Source("text", joined, [glue.join(row) for row in rows], path, tuple(len(row) for row in rows), glue)
+
+
+def _tokens(table: Table, column: Column) -> tuple[str, list[list[str]]] | None:
+    """The expression of the tokens of each record, those of several sentences one behind the other, and what it
+    gives."""
+    if column.is_tags or not column.is_a("a list"):
+        return None
+    for path in (column.path, f"{column.path}[]"):
+        rows = [_at(record, path) for record in table.raw]
+        if all(isinstance(row, list) and all(isinstance(w, str) for w in row) for row in rows):
+            return path, rows
+    return None
 
 
 def _one_character(rows: Sequence[Sequence[str]]) -> bool:
@@ -185,10 +197,13 @@ def _guess(rows: Sequence[tuple[str, int, int]]) -> Counting | None:
 
 
 def _cuts(text: str, start: int, end: int) -> int:
-    """How many of the two ends of a mention stand inside a word, or beside a space that is its own."""
+    """How many of the two ends of a mention stand inside a word, or have a space or stop that belongs to none."""
     said = text[start:end]
     inside = _in_word(text, start) + _in_word(text, end)
-    return inside + (said != said.strip())
+    return inside + (said != said.strip()) + (said[-1] in _STOPS and not said[:-1].endswith(_STOPS))
+
+
+_STOPS = tuple(".,;:!?，。；：！？、")
 
 
 def _in_word(text: str, place: int) -> bool:
@@ -226,7 +241,7 @@ def _surface(items: Items, keys: list[str], source: Source) -> str | None:
 
 def _type(items: Items, keys: list[str], taken: Sequence[str | None]) -> str | None:
     left = [key for key in keys if key not in taken and items.has(key, is_text)]
-    left = [key for key in left if not {*items.read(key)} <= _KINDS_OF_ITEMS]
+    left = [key for key in left if not {*items.read(key)} <= KINDS_OF_ITEMS]
     several = [key for key in left if len(set(items.read(key))) > 1]  # the same word everywhere is no type
     known = by_name(several, _TYPE) or by_name(left, _TYPE)
     if known is not None:
@@ -295,7 +310,7 @@ def _refers(items: Items, key: str, known: list[list[str]]) -> bool:
 
 def _relation(items: Items, keys: list[str], head: str, tail: str) -> str | None:
     left = [key for key in keys if key not in (head, tail) and items.has(key, is_text)]
-    said = [key for key in left if not {*items.read(key)} <= _KINDS_OF_ITEMS]
+    said = [key for key in left if not {*items.read(key)} <= KINDS_OF_ITEMS]
     return by_name(said, RELATION) or next(iter(said), None)
 
 
@@ -367,6 +382,22 @@ def _undecided(source: Source, found: Marked) -> list[str]:
     return [_UNSAID] if cuts[0] == cuts[1] else []
 
 
+def untrimmed(source: Source, found: Marked) -> list[str]:
+    """A line where mentions have a space at an end that is none of theirs."""
+    if source.tokens is not None:
+        return []
+    items, said = found.items, []
+    places = zip(items.read(str(found.start)), items.read(str(found.end)), strict=True)
+    for text, (start, end) in zip(_texts_of(items, source.texts), places, strict=True):
+        try:
+            first, last = found.counting.place(text, start, end)
+        except Mismatch:
+            continue
+        said += [text[first:last]] if text[first:last] != text[first:last].strip() else []
+    mentions = "mention begins or ends" if len(said) == 1 else "mentions begin or end"
+    return [f"{len(said)} {mentions} with a space, e.g. {said[0]!r}: correct the offsets"] if said else []
+
+
 def marked_spans(table: Table) -> Proposal | None:
     """Mentions by offsets, with relations between them where there are some."""
     found = marked(table)
@@ -382,7 +413,7 @@ def marked_spans(table: Table) -> Proposal | None:
         proposal = Proposal(family, fields, [source.field], target, [span_metric()], _split_by(source))
     else:
         proposal = joint(source, fields, relations)
-    proposal.long, proposal.remarks = source.field, _undecided(source, mentions)
+    proposal.long, proposal.remarks = source.field, [*_undecided(source, mentions), *untrimmed(source, mentions)]
     _leave_out_unannotated(table, proposal, mentions.items.path)
     return proposal
 
