@@ -16,6 +16,7 @@ from t2t.authoring.new.keyed import (
     types_above,
     wanted_type,
 )
+from t2t.authoring.new.label_studio import answered_questions
 from t2t.authoring.new.plain import (
     acceptable_texts,
     classification,
@@ -39,6 +40,7 @@ RULES: tuple[Rule, ...] = (
     question_answering,
     conversation,
     preference,
+    answered_questions,
     standoff_events,
     events_with_places,
     events,

@@ -44,7 +44,9 @@ def left_out(table: Table, proposal: Proposal) -> tuple[list[str], int]:
     keys, inside = unread(table, proposal), list(unread_inside(table, proposal))
     told = [f"{key!r}: {_held(_values(table, key))}, not read" for key in keys]
     told += [f"{path!r}: {_held(values)}, not read" for path, values, _ in inside]
-    return told, sum(_carries_a_task(table, key) for key in keys) + sum(task for *_, task in inside)
+    return [*proposal.dropped, *told], len(proposal.dropped) + sum(_carries_a_task(table, key) for key in keys) + sum(
+        task for *_, task in inside
+    )
 
 
 Inside = tuple[str, list[Json], bool]
@@ -55,7 +57,7 @@ def unread_inside(table: Table, proposal: Proposal) -> Iterator[Inside]:
     may carry the task: objects, a closed set of words, offsets."""
     left = {*unread(table, proposal), *proposal.reads}
     for items in find_items(table.raw):
-        key = re.match(r'"(?:[^"]*)"|\w+', items.path)
+        key = re.search(r'"(?:[^"]*)"|\w+', items.path)
         objects = [item for item in items.all if isinstance(item, dict)]
         if key is None or key[0].strip('"') in left or not stands_in(key[0].strip('"'), proposal):
             continue

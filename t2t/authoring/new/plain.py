@@ -206,7 +206,7 @@ def classification(table: Table) -> Proposal | None:
     if label is None or not inputs or _is_output(inputs):
         return None
     inputs = (
-        inputs[:2] if len(inputs) > 1 and _are_pair(inputs[0], inputs[1]) else [named(inputs, TEXT_NAMES) or inputs[0]]
+        inputs[:2] if len(inputs) > 1 and are_pair(inputs[0], inputs[1]) else [named(inputs, TEXT_NAMES) or inputs[0]]
     )
     values = label.labels or []
     words = names_of_numbers(table, values)
@@ -235,7 +235,7 @@ def _is_output(columns: list[Column]) -> bool:
     return named(columns, (*SUMMARY_NAMES[:3], *OUTPUT_NAMES)) is not None and len(columns) > 1
 
 
-def _are_pair(first: Column, second: Column) -> bool:
+def are_pair(first: Column, second: Column) -> bool:
     """Names that differ in a number or letter, or that are known to go together."""
     names = {first.name.lower(), second.name.lower()}
     known = (

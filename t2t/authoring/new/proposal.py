@@ -64,7 +64,8 @@ class Proposal:
     one that may be cut; ``split_by``: see ``split:`` of a source; ``languages``: of the two sides of a translation;
     ``group_by``: what many records share, whose outputs are then all acceptable; ``source_fields``, ``explode`` and
     ``where``: see those keys of a source; ``keep_end``: the start of ``long`` is cut, not its end; ``reads``: keys that
-    are read, or left out for a reason, without standing in ``fields``."""
+    are read, or left out for a reason, without standing in ``fields``; ``dropped``: lines on parts of the task that are
+    not read, each an error."""
 
     family: str
     fields: dict[str, Json]
@@ -83,6 +84,10 @@ class Proposal:
     where: str | None = None
     keep_end: bool = False
     reads: set[str] = field(default_factory=set)
+    dropped: list[str] = field(default_factory=list)
+
+
+_NO_TEXTS = ("id", "idx", "guid", "uid", "doc_key", "doc_id", "fname", "url", "lang", "split", "name")
 
 
 def text_columns(table: Table) -> list[Column]:
@@ -91,7 +96,7 @@ def text_columns(table: Table) -> list[Column]:
         column
         for column in table.columns.values()
         if column.is_a("a text") and column.fills(table.total) and not column.is_tags and not column.is_numeric
-        and column.name.lower() not in ("id", "idx", "guid", "uid", "fname", "url", "lang", "split", "name")
+        and column.name.lower() not in _NO_TEXTS
         and (column.values is None or len(column.values) > 1)
     ]  # fmt: skip
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from t2t.authoring.new.annotators import leave_out_unannotated
 from t2t.authoring.new.columns import Column, Table
 from t2t.authoring.new.items import END, START, Items, by_name, find_items, is_number, is_text, keys_of, last_name
 from t2t.authoring.new.proposal import FROM_DATA, TEXT_NAMES, Proposal, named, text_columns
@@ -39,7 +39,10 @@ HEAD = (
 TAIL = ("tail", "to_id", "to", "object", "obj", "target", "arg2", "tail_id", "e2", "t", "object_id", "客体")
 RELATION = ("type", "label", "labels", "relation", "predicate", "rel", "relation_type", "name", "r", "关系")
 # What an item is, not what it says.
-KINDS_OF_ITEMS = {"relation", "relations", "rel", "entity", "labels", "hypertextlabels", "paragraphlabels"}
+KINDS_OF_ITEMS = {
+    "relation", "relations", "rel", "entity", "labels", "hypertextlabels", "paragraphlabels", "choices", "rating",
+    "textarea",
+}  # fmt: skip
 _LIKING = ("polarity", "sentiment", "opinion", "情感")
 
 
@@ -146,7 +149,7 @@ def _places(items: Items, keys: list[str]) -> Iterator[tuple[str, str]]:
     length = by_name(keys, _LENGTH)
     if start and length:
         yield start, f"sum([{start}, {length}])"
-    if {"[0]", "[1]"} <= set(keys):
+    if {"[0]", "[1]"} <= set(keys) and not items.has("[2]", is_number):
         yield "[0]", "[1]"
 
 
@@ -414,25 +417,8 @@ def marked_spans(table: Table) -> Proposal | None:
     else:
         proposal = joint(source, fields, relations)
     proposal.long, proposal.remarks = source.field, [*_undecided(source, mentions), *untrimmed(source, mentions)]
-    _leave_out_unannotated(table, proposal, mentions.items.path)
+    leave_out_unannotated(table, proposal, mentions.items.path)
     return proposal
-
-
-def _leave_out_unannotated(table: Table, proposal: Proposal, path: str) -> None:
-    """Where the mentions are those of the first of several annotations: records that have none, or were passed over,
-    are no gold, and that there are more is told."""
-    found = re.match(r"(.+?)\[0\]\.", path)
-    if found is None:
-        return
-    several = [_at(record, found[1]) or [] for record in table.raw]
-    cancelled = any(isinstance(one, dict) and one.get("was_cancelled") is True for own in several for one in own)
-    if not all(several) or cancelled:
-        proposal.where = f"{found[1]}[0]" + (f" && {found[1]}[0].was_cancelled != `true`" if cancelled else "")
-        proposal.remarks.append(f"records without {found[1]}, or whose first was cancelled, are left out (where:)")
-    if more := sum(len(own) > 1 for own in several):
-        proposal.remarks.append(
-            f"{more} of the first {len(several)} records have more than one of {found[1]}: the first is read"
-        )
 
 
 def _split_by(source: Source) -> str:
