@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from t2t.authoring.new.encodings import encoding_of, first_bytes
 from t2t.authoring.new.files import split_word
-from t2t.authoring.new.tables import look_at_table
+from t2t.authoring.new.tables import look_at_table, open_quote
 from t2t.authoring.new.tag_files import check_tags, tag_file
 from t2t.errors import DataError
 from t2t.structures import Json
@@ -23,11 +24,13 @@ Spec = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class Format:
     """``spec``: ``format:`` with its options. ``parts``: where one document holds several splits, the expression of the
-    records of each. ``remarks``: what was decided and may be wrong."""
+    records of each. ``remarks``: what was decided and may be wrong. ``open_quote``: of lines that are no table, the one
+    that a quote opens which none closes."""
 
     spec: Spec
     parts: dict[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    open_quote: int | None = None
 
     @property
     def is_lines(self) -> bool:
@@ -50,13 +53,27 @@ def look_at(file: DataFile) -> Format:
         raise DataError(file.name, "the file is empty", "give one with records")
     if text.lstrip()[:1] in ("{", "[") and (found := _json(file, text, lines, encoding)):
         return Format({**found.spec, **options}, found.parts)
+    if all(map(FAST_TEXT.match, filter(str.strip, lines))):
+        return Format({**fast_text(lines), **options})
     if (tags := tag_file(lines)) is not None:
         return Format({**tags, **options})
     check_tags(file.name, lines)
     table = look_at_table(file.name, lines)
     if table is None:
-        return Format({"format": "lines", **options})
+        return Format({"format": "lines", **options}, open_quote=open_quote(lines))
     return Format({**table[0], **options}, remarks=table[1])
+
+
+FAST_TEXT = re.compile(r"__label__\S+\s")
+
+
+def fast_text(lines: Sequence[str]) -> Spec:
+    """The format of lines ``__label__X __label__Y text``, as fastText reads them: a label, or a list of them."""
+    several = any(line.split()[1].startswith("__label__") for line in lines if line.strip())
+    words = [{"split": "line"}, "[?starts_with(@, '__label__')]", {"join": {"with": " "}}]
+    labels = [*words, {"replace": {"put": {"__label__": ""}}}, *([{"split": {"by": " "}}] if several else [])]
+    text = [{"split": "line"}, "[?!starts_with(@, '__label__')]", {"join": {"with": " "}}]
+    return {"format": "parallel", "fields": {"text": text, "labels" if several else "label": labels}}
 
 
 def _json(file: DataFile, text: str, lines: list[str], encoding: str) -> Format | None:

@@ -237,6 +237,8 @@ def _surface(items: Items, keys: list[str], source: Source) -> str | None:
     texts = _texts_of(items, source.texts)
     for key in sorted(keys, key=lambda one: last_name(one) not in _SURFACE):
         said = items.read(key)
+        if said == texts:
+            continue
         if all(map(is_text, said)) and sum(a in b for a, b in zip(said, texts, strict=True)) * 10 >= len(said) * 9:
             return key
     return None
@@ -453,3 +455,21 @@ def relation_list(source: str, kind: str | None, ends: Json = None) -> dict[str,
     pattern = "{head} > {type} > {tail}" if kind else "{head} > {tail}"
     rest = {"between": " + ", "empty": "none", "reuse": True}
     return {"each": "relations", "as": pattern, "fields": fields, **rest}
+
+
+def places_apart(table: Table) -> tuple[str, str] | None:
+    """The names of a list of places, pairs of numbers, and of a list of as many types beside it."""
+    paths = [path for path, column in table.columns.items() if column.is_a("a list")]
+    lists = {path: [row.get(path) or [] for row in table.raw] for path in paths}
+    places = next((path for path, rows in lists.items() if any(rows) and all(map(_are_pairs, rows))), None)
+    for path, rows in lists.items():
+        words = any(rows) and all(isinstance(item, str) for row in rows for item in row)
+        if places and words and all(len(a) == len(b) for a, b in zip(rows, lists[places], strict=True)):
+            return places, path
+    return None
+
+
+def _are_pairs(row: Json) -> bool:
+    return isinstance(row, list) and all(
+        isinstance(pair, list) and len(pair) == 2 and all(map(is_number, pair)) for pair in row
+    )
