@@ -49,6 +49,7 @@ class Column:
     chinese: int = 0
     numbers: int = 0
     fractions: bool = False
+    points: bool = False  # numbers are written with a fraction, which may be 0
     tags: int = 0
     holes: int = 0
     blanks: int = 0  # texts without a character
@@ -119,6 +120,7 @@ class Column:
             self.items = _counted(self.items, [item for item in value if type(item) is int])
             self.tags += bool(value) and all(isinstance(item, str) and _TAGS.fullmatch(item) for item in value)
         elif isinstance(value, float):
+            self.points = True
             self.fractions = self.fractions or not value.is_integer()
         if isinstance(value, str | int):
             self.values = _counted(self.values, [value])
@@ -133,6 +135,7 @@ class Column:
         self.chinese += len(_CHINESE.findall(text))
         if _NUMBER.fullmatch(text):
             self.numbers += 1
+            self.points = self.points or "." in text
             self.fractions = self.fractions or not float(text).is_integer()
         if _TAGS.fullmatch(text.strip()):
             self.tags += 1

@@ -7,7 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from t2t.authoring.new.columns import Table
-from t2t.authoring.new.items import END, START, Items, by_name, find_items, is_number, is_text, keys_of, name_of
+from t2t.authoring.new.items import (
+    END,
+    LENGTH,
+    PLACE,
+    START,
+    Items,
+    by_name,
+    find_items,
+    is_number,
+    is_text,
+    keys_of,
+    name_of,
+)
 from t2t.authoring.new.keyed import ARGUMENTS, ROLE, TRIGGER, event_proposal
 from t2t.authoring.new.proposal import Proposal
 from t2t.authoring.new.spans import (
@@ -91,7 +103,7 @@ def events_with_places(table: Table) -> Proposal | None:
 def _with_places(table: Table) -> Iterator[tuple[Source, Items, list[str]]]:
     """Texts, lists of items, and the keys of items under which objects with offsets stand."""
     for source in sources(table):
-        for items in find_items(table.raw) if source.tokens is None else ():
+        for items in find_items(table.raw):
             parts = [key for key in _keys(items) if all(map(_has_place, (item.get(key) for item in items.all)))]
             if parts:
                 yield source, items, parts
@@ -107,7 +119,12 @@ def _has_place(value: Json) -> bool:
     if not isinstance(value, dict):
         return False
     names = {key.lower(): inner for key, inner in value.items()}
-    return all(any(is_number(names.get(name)) for name in known) for known in (START, END))
+    counted = [any(is_number(names.get(name)) for name in known) for known in (START, (*END, *LENGTH))]
+    return all(counted) or any(_is_pair(names.get(name)) for name in PLACE)
+
+
+def _is_pair(value: Json) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
 
 
 def _are_objects(items: Items, key: str) -> bool:
@@ -151,7 +168,7 @@ def _id(found: Marked) -> str:
 
 
 def _at(part: str, found: Marked) -> str:
-    return f"[{name_of(part)}.{found.start}, {name_of(part)}.{found.end}]"
+    return f"{name_of(part)} | {_id(found)}"
 
 
 def _relation(source: Source, fields: dict[str, Json], found: Linked) -> Proposal:

@@ -34,7 +34,7 @@ from t2t.authoring.new.proposal import Proposal
 from t2t.authoring.new.spans import marked_spans, places_apart
 from t2t.authoring.new.structured import bare_options, multiple_choice, question_answering
 from t2t.authoring.new.tagged import tagged
-from t2t.authoring.new.triples import triples
+from t2t.authoring.new.triples import given_ends, triples
 
 Rule = Callable[[Table], Proposal | None]
 RULES: tuple[Rule, ...] = (
@@ -53,6 +53,7 @@ RULES: tuple[Rule, ...] = (
     tagged,
     triples,
     surfaces,
+    given_ends,
     multiple_choice,
     similarity,
     one_hot_labels,

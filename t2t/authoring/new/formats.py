@@ -110,6 +110,10 @@ def _document(name: str, document: dict[str, Json]) -> Format:
     splits = {split: path for key, path in lists.items() if (split := split_word(key))}
     if len(splits) > 1 or (splits and len(lists) == 1):
         return Format({"format": "json"}, splits if len(splits) > 1 else {"train": next(iter(splits.values()))})
+    if not lists:  # one level deeper, as Rasa has them
+        inside = [(name, inner) for name, inner in document.items() if isinstance(inner, dict)]
+        lists = {key: f"{_name(name)}.{path}" for name, inner in inside for key, value in inner.items()
+                 if isinstance(value, list) and (path := _records_in(value, key))}  # fmt: skip
     known = next((lists[key] for key in _LISTS if key in lists), next(iter(lists.values()), None))
     by_id = len(document) > 2 and all(isinstance(value, dict) for value in document.values())
     if by_id:
@@ -123,11 +127,16 @@ def _document(name: str, document: dict[str, Json]) -> Format:
 
 def _records_in(value: Json, key: str) -> str | None:
     """The expression of the records under a key: a list of objects or lists, or an object of objects by id."""
-    path = key if re.fullmatch(r"[^\W\d]\w*", key) else json.dumps(key, ensure_ascii=False)
+    path = _name(key)
     if isinstance(value, list) and value and all(isinstance(item, dict | list) for item in value[:20]):
         return path
     by_id = isinstance(value, dict) and len(value) > 2 and all(isinstance(item, dict) for item in value.values())
     return f"values({path})" if by_id else None
+
+
+def _name(key: str) -> str:
+    """A key as JMESPath names it."""
+    return key if re.fullmatch(r"[^\W\d]\w*", key) else json.dumps(key, ensure_ascii=False)
 
 
 def _is_squad(document: Json) -> bool:

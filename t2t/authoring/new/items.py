@@ -26,6 +26,8 @@ START = (
     "b",
 )
 END = ("end", "end_offset", "endoffset", "stop", "end_char", "end_idx", "end_index", "exclusive_end", "to", "e")
+PLACE = ("span", "offset", "offsets", "position", "pos", "indices", "place", "loc")
+LENGTH = ("length", "len")
 CANCELLED = "was_cancelled"
 Record = dict[str, Json]
 

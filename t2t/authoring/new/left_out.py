@@ -14,6 +14,8 @@ from t2t.structures import Json
 
 _ABOUT_RECORDS = (
     "id",
+    "predictions",
+    "drafts",
     "split",
     "source",
     "lang",

@@ -37,6 +37,7 @@ def similarity(table: Table) -> Proposal | None:
     """A number for one text or two."""
     numbers = [column for column in table.columns.values() if column.is_numeric and column.fills(table.total)]
     fractions = [column for column in numbers if column.fractions and not _BOOKS.search(column.name)]
+    fractions += [column for column in numbers if column.points and column.name.lower() in SCORE_NAMES[:3]]
     score = named(fractions, SCORE_NAMES)
     if score is None and label_column(table) is None:  # a number without such a name is no score beside a label
         score = next(iter(fractions), None)
@@ -75,15 +76,22 @@ def one_hot_labels(table: Table) -> Proposal | None:
     """A column of 0 and 1 (or no and yes, false and true) for each label."""
     texts = text_columns(table)
     switches = [column for column in table.columns.values() if _is_switch(column) and column.fills(table.total)]
-    switches = [column for column in switches if column.blanks < column.n]
-    text = named([column for column in texts if column not in switches], TEXT_NAMES) or (texts[0] if texts else None)
-    if text is None or len(switches) < 2 or text in switches:
+    switches = [column for column in switches if column.blanks < column.n and not is_place(column)]
+    vary = [column for column in switches if len(column.values or ()) > 1]
+    texts = [column for column in texts if column not in switches and not column.labels]
+    text = named(texts, TEXT_NAMES) or (texts[0] if texts else None)
+    if text is None or len(switches) < 2 or len(vary) * 2 < len(switches):
         return None
     names = [column.path.strip('"') for column in switches]
     fields: dict[str, Json] = {text.name: text.path, "labels": {"one_hot": [*names]}}
     target = {"labels": closed_set(names), "gold": "labels", "between": " ; ", "empty": "none"}
     metrics: list[Json] = ["item_f1", "exact_match"]
     return Proposal("multi_label", fields, [text.name], target, metrics, text.path, long=text.name)
+
+
+def is_place(column: Column) -> bool:
+    """True for a column that says by its name where a mention starts or ends."""
+    return re.search(r"(?i)(^|[_ .])(start|end|begin|stop|offset)([_ ]?\d+)?$|pos\[", column.path) is not None
 
 
 def _is_switch(column: Column) -> bool:
@@ -230,9 +238,8 @@ def classification(table: Table) -> Proposal | None:
     ]
     if label is None or not inputs or _is_output(inputs):
         return None
-    inputs = (
-        inputs[:2] if len(inputs) > 1 and are_pair(inputs[0], inputs[1]) else [named(inputs, TEXT_NAMES) or inputs[0]]
-    )
+    pair = len(inputs) > 1 and are_pair(inputs[0], inputs[1])
+    inputs = inputs[:2] if pair else _texts_of_one(inputs)
     values, path = list(label_values(table, label) or []), label.path
     if any(isinstance(value, float) for value in values):
         values, path = [json.dumps(value) for value in values], f"to_string({path})"
@@ -242,9 +249,19 @@ def classification(table: Table) -> Proposal | None:
     target = {"label": words or closed_set(values), "gold": "label"}
     fields = {**fields_of(inputs), "label": path}
     names = [column.name for column in inputs]
-    family = "pair_classification" if len(inputs) > 1 else "classification"
+    family = "pair_classification" if pair else "classification"
     metrics: list[Json] = ["accuracy", "macro_f1"]
     return Proposal(family, fields, names, target, metrics, inputs[0].path, remarks=remarks, long=longest(inputs))
+
+
+_PARTS = (*TEXT_NAMES, *INPUT_NAMES, *SUMMARY_NAMES, "message", "subject", "description", "标题", "正文", "描述")
+
+
+def _texts_of_one(inputs: list[Column]) -> list[Column]:
+    """The text, and others that are parts of it by their names: a title and a body."""
+    main = named(inputs, TEXT_NAMES) or inputs[0]
+    parts = [column for column in inputs if column is main or (column.name.lower() in _PARTS and not column.labels)]
+    return parts if main.name.lower() in _PARTS else [main]
 
 
 def names_of_numbers(table: Table, values: Sequence[Json]) -> dict[Json, str] | None:

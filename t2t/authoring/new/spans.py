@@ -8,15 +8,25 @@ from typing import Any
 
 from t2t.authoring.new.annotators import leave_out_unannotated
 from t2t.authoring.new.columns import Column, Table
-from t2t.authoring.new.items import END, START, Items, by_name, find_items, is_number, is_text, keys_of, last_name
+from t2t.authoring.new.items import (
+    END,
+    LENGTH,
+    PLACE,
+    START,
+    Items,
+    by_name,
+    find_items,
+    is_number,
+    is_text,
+    keys_of,
+    last_name,
+)
 from t2t.authoring.new.proposal import FROM_DATA, TEXT_NAMES, Proposal, named, text_columns
 from t2t.linear.scope import Expression
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch
 from t2t.tasks.fields.offsets import ALL_COUNTINGS, Counting, counting_of
 
-_PLACE = ("span", "offset", "offsets", "position", "pos", "indices", "place", "loc")
-_LENGTH = ("length", "len")
 _TYPE = ("type", "label", "labels", "entity_type", "entity_group", "category", "tag", "class", "entity", "polarity",
          "sentiment", "kind", "role", "name", "ner", "属性", "类型", "标签")  # fmt: skip
 _SURFACE = ("text", "surface", "word", "mention", "span", "value", "entity", "name", "term", "phrase", "token", "文本")
@@ -135,18 +145,18 @@ def marked_in(items: Items, source: Source) -> Marked | None:
 def _start_keys(items: Items) -> list[str]:
     """The keys that some items have and that may hold the start: a list may hold relations beside mentions."""
     keys = dict.fromkeys(key for item in items.all if isinstance(item, dict) for key in item)
-    return [key for key in keys if key.lower() in (*START, *_PLACE, "value")] or ["[0]"]
+    return [key for key in keys if key.lower() in (*START, *PLACE, "value")] or ["[0]"]
 
 
 def _places(items: Items, keys: list[str]) -> Iterator[tuple[str, str]]:
     """Pairs of expressions that give whole numbers and may be start and end."""
-    for place in [key for key in keys if last_name(key) in _PLACE and key.endswith("[0]")]:
+    for place in [key for key in keys if last_name(key) in PLACE and key.endswith("[0]")]:
         yield place, f"{place.removesuffix('[0]')}[1]"
     start, end = by_name(keys, START), by_name(keys, END)
     if start and end:
         texts = items.has(start, lambda value: isinstance(value, str) and value.isdecimal())
         yield (f"to_number({start})", f"to_number({end})") if texts else (start, end)
-    length = by_name(keys, _LENGTH)
+    length = by_name(keys, LENGTH)
     if start and length:
         yield start, f"sum([{start}, {length}])"
     if {"[0]", "[1]"} <= set(keys) and not items.has("[2]", is_number):

@@ -111,12 +111,13 @@ def multiple_choice(table: Table) -> Proposal | None:
     inputs = [column for column in text_columns(table) if column.path not in paths and column is not answer]
     if not paths or answer is None or not inputs:
         return None
-    golds = [(_options(row, paths), row.get(answer.path)) for row in table.sample]
-    gold_is = next((kind for kind in ("index", "letter", "text") if all(_is_gold(kind, *gold) for gold in golds)), None)
-    if gold_is is None:
+    golds = [row.get(answer.path) for row in table.sample]
+    right = _right([_options(row, paths) for row in table.sample], answer, golds)
+    if right is None or not _in_order(table, paths[0]):
         return None
+    gold_is, gold = right
     read = paths[0] if len(paths) == 1 else f"[{', '.join(paths)}]"
-    fields = {**fields_of(inputs), "options": read, "answer": answer.path}
+    fields = {**fields_of(inputs), "options": read, "answer": gold}
     shown = {"choices": {"each": "options", "as": "{letter}) {text}", "fields": {"text": "@"}, "between": " "}}
     target = {"choice": "options", "by": "letter", "gold_is": gold_is, "gold": "answer"}
     names = [column.name for column in inputs]
@@ -125,25 +126,54 @@ def multiple_choice(table: Table) -> Proposal | None:
     )
 
 
-def _is_gold(kind: str, options: list[Json], gold: Json) -> bool:
-    if kind == "index":
-        return isinstance(gold, int) and not isinstance(gold, bool) and 0 <= gold < len(options)
-    if kind == "letter":
-        return isinstance(gold, str) and len(gold) == 1 and gold in ascii_uppercase[: len(options)]
-    return gold in options
+def _right(options: list[list[Json]], answer: Column, golds: list[Json]) -> tuple[str, Json] | None:
+    """How the right option is said, and what reads it: by its text, letter or place, which may count from 1."""
+    rows = list(zip(options, golds, strict=True))
+    if all(isinstance(gold, str) and len(gold) == 1 and gold in ascii_uppercase[: len(own)] for own, gold in rows):
+        return "letter", answer.path
+    small = ascii_uppercase.lower()
+    if all(isinstance(gold, str) and len(gold) == 1 and gold in small[: len(own)] for own, gold in rows):
+        places = {letter: place for place, letter in enumerate(small[: max(len(own) for own, _ in rows)])}
+        return "index", {"lookup": {"of": answer.path, "in": {**places}}}
+    if all(gold in own for own, gold in rows):
+        return "text", answer.path
+    if not answer.is_numeric or not all(isinstance(gold, int) or str(gold).isdecimal() for gold in golds):
+        return None
+    numbers = [int(str(gold)) for gold in golds]
+    read = answer.path if answer.is_a("a number") else f"to_number({answer.path})"
+    first = 0 if 0 in numbers else 1 if any(n == len(own) for n, own in zip(numbers, options, strict=True)) else None
+    if first is None or not all(first <= n < first + len(own) for n, own in zip(numbers, options, strict=True)):
+        return None
+    return "index", f"sum([{read}, `-1`])" if first else read
+
+
+def _in_order(table: Table, path: str) -> bool:
+    """False where options have letters or numbers of their own that do not say their places."""
+    listed = path.removesuffix("[*].text").removesuffix(".text")
+    for record in table.raw:
+        value = record.get(listed)
+        own = value.get("label") if isinstance(value, dict) else None
+        if isinstance(value, list):
+            own = [next((one[k] for k in ("id", "label", "key", "letter") if k in one), None) for one in value
+                   if isinstance(one, dict)]  # fmt: skip
+        letters = [str(one) for one in own or []]
+        if letters and letters[0] != "None" and letters != [*ascii_uppercase[: len(letters)]]:
+            return letters[0] in ("0", "1") and letters == [str(int(letters[0]) + n) for n in range(len(letters))]
+    return True
 
 
 def _options(row: dict[str, Json], paths: list[str]) -> list[Json]:
     if len(paths) > 1:
         return [row.get(path) for path in paths]
-    found: list[Json] = row[paths[0]]
+    path = paths[0].removesuffix("[*].text")
+    found: list[Json] = row[path] if path == paths[0] else _texts_of(row[path])
     return found
 
 
 def bare_options(table: Table) -> list[str]:
     """The columns that are options by their names, where no column says which is right."""
     columns = [path for path in table.columns if re.fullmatch(r"(?i)(option|choice|ending)_?[0-9A-E]", path)]
-    listed = [path for path in table.columns if path.lower() in OPTION_NAMES]
+    listed = [path for path in table.columns if path.lower().removesuffix(".text") in OPTION_NAMES]
     return columns or [path for path in listed if _lists_options([row.get(path) for row in table.sample])]
 
 
@@ -154,11 +184,21 @@ def _option_paths(table: Table) -> list[str]:
             [row.get(path) for row in table.sample]
         ):
             return [path]
+        items = [row.get(path) for row in table.sample]
+        if column.name.lower() in OPTION_NAMES and _lists_options([_texts_of(value) for value in items]):
+            return [f"{path}[*].text"]
     found = _lettered(table) or [letter for letter in "ABCDE" if letter in table.columns]
     for stem in ("option", "choice", "ending", "sol", "answer"):
         counted = sorted(path for path in table.columns if re.fullmatch(rf"(?i){stem}_?[0-9A-E]", path))
         found = found if len(found) > 1 else counted
     return found if len(found) > 1 and all(table.columns[path].is_a("a text") for path in found) else []
+
+
+def _texts_of(value: Json) -> Json:
+    """The texts of options that are objects with a letter and a text."""
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        return None
+    return [one.get("text") for one in value]
 
 
 def _lettered(table: Table) -> list[str]:

@@ -39,6 +39,9 @@ def _table(name: str, lines: Sequence[str]) -> Table | None:
     if best is None:
         return None
     separator, rows = best
+    if len(first := next(csv.reader(lines[:1], delimiter=separator), [])) == len(rows[0]) - 1 > 1:
+        found = f"line 1 has {len(first)} cells ({', '.join(first)[:60]}), the others have {len(rows[0])}"
+        raise DataError(f"{name}:1", found, "name the first column there, which R leaves out, or take it away")
     spaced = separator != "\t" and _cells_are_spaced(rows)
     if spaced:
         rows = _rows(lines, separator, spaced=True)

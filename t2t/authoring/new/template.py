@@ -137,7 +137,7 @@ def _held_out(
         return {**spec, "split": {**shares, "by": "@"}}, [*remarks, f"the file has no test part beside it: {told}"]
     made = spec.get("fields", {})
     if by in made and not (isinstance(made[by], str) and made[by] == by):  # a split is cut before fields are made
-        by = "@"
+        by = spec["group"] if isinstance(spec.get("group"), str) else "@"
     of = "the whole record" if by == "@" else by
     told = f"the file has no test part beside it: a tenth is held out, by the hash of {of}"
     return {**spec, "split": {**shares, "by": by}}, [*remarks, told]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from t2t.authoring.new.columns import Table
-from t2t.authoring.new.items import Items, find_items, is_text, keys_of, last_name
+from t2t.authoring.new.items import Items, find_items, is_text, keys_of, last_name, name_of
 from t2t.authoring.new.keyed import stands_in
-from t2t.authoring.new.proposal import FROM_DATA, Proposal
+from t2t.authoring.new.proposal import FROM_DATA, Proposal, label_column
 from t2t.authoring.new.spans import relation_list, sources
 from t2t.structures import Json
 
@@ -40,6 +40,39 @@ def triples(table: Table) -> Proposal | None:
             by = source.tokens or str(source.read)
             return Proposal("relation", fields, [source.field], target, _metrics(read, inside), by, long=source.field)
     return None
+
+
+def given_ends(table: Table) -> Proposal | None:
+    """One relation a record, between two pieces of its text that are given: ``{text, h: {name, pos}, t: {...}}``."""
+    label = label_column(table)
+    for source in sources(table) if label is not None else ():
+        found = [_given(table, source.texts, names) for names in (_HEAD, _TAIL)]
+        if label is None or not all(found) or label.path in found:
+            continue
+        fields: dict[str, Json] = {
+            source.field: source.read,
+            "head": found[0],
+            "tail": found[1],
+            "relation": label.path,
+        }
+        target = {"label": FROM_DATA, "gold": "relation"}
+        names, by = ["head", "tail", source.field], source.tokens or str(source.read)
+        return Proposal("classification", fields, names, target, ["accuracy", "macro_f1"], by, long=source.field)
+    return None
+
+
+def _given(table: Table, texts: Sequence[str], names: Sequence[str]) -> str | None:
+    """The expression of an object's text that stands in each text, under one of the names."""
+    for key in dict.fromkeys(key for record in table.raw for key in record if key.lower() in names):
+        values = [record.get(key) for record in table.raw]
+        for inner in _SAID if all(isinstance(value, dict) for value in values) else ():
+            said = [value.get(inner) if isinstance(value, dict) else None for value in values]
+            if stands_in(said, texts):
+                return f"{name_of(key)}.{inner}"
+    return None
+
+
+_SAID = ("text", "name", "word", "mention", "surface", "value")
 
 
 def _add_types(target: dict[str, Any], names: Sequence[str]) -> None:

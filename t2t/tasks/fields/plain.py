@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from typing import Any
 
 from t2t.errors import DataError
@@ -111,19 +112,32 @@ def literal(arguments: AdapterArguments) -> Reader:
     def apply(value: Json) -> Json:
         text = need_text(read(value))
         try:
-            return as_json(ast.literal_eval(text))
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return python_value(text)
+        except ValueError:
             raise Mismatch(f"{text!r:.60} is no list or object of Python", "correct the record") from None
 
     return apply
 
 
-def as_json(value: Any) -> Json:
+_NO_COMMA = re.compile(r"""(?<=['"\d])\s+(?=['"\d-])""")  # as numpy writes arrays; Python makes one text of two
+
+
+def python_value(text: str) -> Json:
+    """The value that Python writes as ``text``, with lists for its tuples. ValueError for anything else."""
+    if _NO_COMMA.search(text) and "," not in text:
+        raise ValueError(text)
+    try:
+        return _as_json(ast.literal_eval(text))
+    except (SyntaxError, MemoryError, RecursionError):
+        raise ValueError(text) from None
+
+
+def _as_json(value: Any) -> Json:
     """A value of Python with lists for its tuples. ValueError for what JSON has not."""
     if isinstance(value, list | tuple):
-        return [as_json(item) for item in value]
+        return [_as_json(item) for item in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {key: as_json(item) for key, item in value.items()}
+        return {key: _as_json(item) for key, item in value.items()}
     if value is None or isinstance(value, str | int | float):
         return value
     raise ValueError(value)

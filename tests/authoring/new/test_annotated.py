@@ -45,6 +45,52 @@ def test_relations_whose_ends_are_objects_with_offsets(tmp_path: Path, form: str
     assert (found.family, found.errors, found.targets) == ("joint extraction", 0, wanted), found.told
 
 
+PLACES: dict[str, Callable[[int, int], dict[str, Any]]] = {
+    "a pair": lambda start, end: {"pos": [start, end]},
+    "a length": lambda start, end: {"offset": start, "length": end - start},
+    "inclusive": lambda start, end: {"from": start, "to": end - 1},
+    "UTF-16": lambda start, end: {"start": start + 1, "end": end + 1},
+}
+
+
+@pytest.mark.parametrize("form", PLACES)
+def test_ends_by_places_of_any_form(tmp_path: Path, form: str) -> None:
+    rows, wanted = [], []
+    for text, person, kind, firm in map(story, range(N)):
+        text = f"😀 {text}"
+        ends = [
+            {"name": said, "type": type_, **PLACES[form](text.index(said), text.index(said) + len(said))}
+            for said, type_ in ((person, "PER"), (firm, "ORG"))
+        ]
+        rows.append({"text": text, "relations": [{"from": ends[0], "label": kind, "to": ends[1]}]})
+        wanted.append(f"{person} = PER ; {firm} = ORG @ {person} > {kind.replace('_', ' ')} > {firm}")
+    found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
+    assert (found.family, found.errors, found.targets) == ("joint extraction", 0, wanted), found.told
+
+
+def test_ends_by_places_of_tokens(tmp_path: Path) -> None:
+    rows = [
+        {"tokens": ["Ada", "Moss", ["left", "joined"][i % 2], "Orbis", str(i)], "relations": [
+            {"head": {"start": 0, "end": 2, "type": "PER"}, "type": ["left", "joined"][i % 2],
+             "tail": {"start": 3, "end": 4, "type": "ORG"}}]}
+        for i in range(N)
+    ]  # fmt: skip
+    found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
+    assert (found.family, found.errors) == ("joint extraction", 0), found.told
+    assert found.targets[0] == "Ada Moss = PER ; Orbis = ORG @ Ada Moss > left > Orbis"
+
+
+@pytest.mark.parametrize("tokens", [False, True])
+def test_one_relation_between_two_given_ends(tmp_path: Path, tokens: bool) -> None:
+    rows, wanted = [], []
+    for text, person, kind, firm in map(story, range(N)):
+        ends = {"h": {"name": person, "id": "Q1", "pos": [0, 2]}, "t": {"name": firm, "id": "Q2", "pos": [3, 4]}}
+        rows.append({**({"token": text.split()} if tokens else {"text": text}), **ends, "relation": kind})
+        wanted.append((f"head: {person} tail: {firm} text: {text}", kind.replace("_", " ")))
+    found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
+    assert (found.family, found.errors, found.pairs) == ("classification", 0, dict(wanted)), found.told
+
+
 def test_ends_without_types_and_a_mention_that_has_two_places(tmp_path: Path) -> None:
     rows = [
         {"text": f"Oslo and Oslo {i}", "triples": [

@@ -70,6 +70,14 @@ def test_lists_in_the_cells_of_a_table(tmp_path: Path, write: Callable[[Any], st
     assert found.targets == [["children s ; drama", "law", "none"][i % 3] for i in range(N)]
 
 
+def test_lists_as_numpy_writes_them_are_refused(tmp_path: Path) -> None:
+    rows = "".join(
+        f'{text},"{["[]", chr(91) + repr("a") + " " + repr("b") + "]"][i % 2]}"\n' for i, text in enumerate(TEXTS)
+    )
+    with pytest.raises(DataError, match="'genres' holds lists without commas, as numpy writes them"):
+        proposed(tmp_path, {"a.csv": "text,genres\n" + rows})
+
+
 def test_tokens_and_tags_in_the_cells_of_a_table(tmp_path: Path) -> None:
     rows = "".join(f"\"['Ada', 'left', '{i}']\",\"['B-PER', 'O', 'O']\"\n" for i in range(N))
     found = proposed(tmp_path, {"a.csv": "tokens,ner_tags\n" + rows})
@@ -103,6 +111,17 @@ CHOICES: dict[str, Callable[[list[str], int], dict[str, Any]]] = {
 }  # fmt: skip
 
 
+CHOICES |= {
+    "counted from 1": lambda options, right: {"options": options, "answer": right + 1},
+    "small letters": lambda options, right: {"options": options, "answer": "abc"[right]},
+    "options as objects": lambda options, right: {
+        "options": [{"id": letter, "text": said} for letter, said in zip("ABC", options, strict=True)],
+        "answer": "ABC"[right]},
+    "numbered options": lambda options, right: {
+        "choices": {"text": options, "label": ["1", "2", "3"]}, "answerKey": str(right + 1)},
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("form", CHOICES)
 def test_options_and_the_right_one(tmp_path: Path, form: str) -> None:
     rows = [{"question": f"Which lives in {i}?", **CHOICES[form](OPTIONS[i % 2], i % 3)} for i in range(N)]
@@ -110,6 +129,21 @@ def test_options_and_the_right_one(tmp_path: Path, form: str) -> None:
     assert (found.family, found.errors) == ("multiple choice", 0), found.told
     assert found.targets == ["ABC"[i % 3] for i in range(N)]
     assert "A) red ant B) barn owl C) house cat" in found.task.prompt(found.examples[0])
+
+
+def test_numbers_of_options_in_a_table(tmp_path: Path) -> None:
+    rows = "".join(f"Which {i}?,cat {i},dog {i},{i % 2}\n" for i in range(N))
+    found = proposed(tmp_path, {"a.csv": "question,option1,option2,label\n" + rows})
+    assert (found.family, found.errors, found.targets) == ("multiple choice", 0, ["AB"[i % 2] for i in range(N)])
+
+
+def test_letters_that_are_no_places_are_refused(tmp_path: Path) -> None:
+    rows = [
+        {"question": f"Which {i}?", "options": {"text": ["cat", "dog"], "label": ["B", "A"]}, "answer": "AB"[i % 2]}
+        for i in range(N)
+    ]
+    with pytest.raises(DataError, match="which is right"):
+        proposed(tmp_path, {"a.jsonl": jsonl(rows)})
 
 
 def test_options_in_a_list_need_the_right_one(tmp_path: Path) -> None:
@@ -139,6 +173,23 @@ def test_a_mention_a_row(tmp_path: Path) -> None:
     assert found.pairs == {f"Ada {i} went to Oslo": "Ada = PER ; Oslo = LOC" for i in range(N)}
 
 
+def test_a_token_a_row(tmp_path: Path) -> None:
+    words = [("Ada", "B-PER"), ("left", "O"), ("it", "O")]
+    rows = "".join(f"{i},{word if word != 'it' else f'x{i}'},{tag}\n" for i in range(60) for word, tag in words)
+    found = proposed(tmp_path, {"a.csv": "sentence_id,word,tag\n" + rows})
+    assert (found.family, found.errors) == ("ner", 0), found.told
+    assert found.pairs == {f"Ada left x{i}": "Ada = PER" for i in range(60)}
+    assert found.task.splits() == ["train", "test"]
+
+
+def test_a_token_a_row_without_its_sentence_is_refused(tmp_path: Path) -> None:
+    words = [("Ada", "B-PER"), ("left", "O"), ("it", "O")]
+    rows = "".join(f"{f'Sentence: {i}' if k == 0 else ''},{word},NN,{tag}\n"
+                   for i in range(N) for k, (word, tag) in enumerate(words))  # fmt: skip
+    with pytest.raises(DataError, match="each row is a token with a tag in 'Tag', and no column says of each row"):
+        proposed(tmp_path, {"a.csv": "Sentence #,Word,POS,Tag\n" + rows})
+
+
 def test_places_and_types_in_two_lists_are_refused(tmp_path: Path) -> None:
     rows = [{"text": text, "spans": [[0, 3], [4, 10]], "labels": ["a", "b"]} for text in TEXTS]
     with pytest.raises(DataError, match="mentions stand in 'spans' and their types in 'labels'; write them as one"):
@@ -165,6 +216,19 @@ def test_query_and_title_are_a_pair(tmp_path: Path) -> None:
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
     assert (found.family, found.errors) == ("pair classification", 0), found.told
     assert found.pairs["query: how to go to 1 title: the way to 1"] == "1"
+
+
+def test_a_title_and_a_body_are_both_read(tmp_path: Path) -> None:
+    rows = [{"title": f"On tea {i}", "body": text, "label": LABELS[i]} for i, text in enumerate(TEXTS)]
+    found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
+    assert (found.family, found.errors) == ("classification", 0), found.told
+    assert found.task.prompt(found.examples[3]).endswith(f"title: On tea 3 body: {TEXTS[3]}")
+
+
+def test_scores_that_are_all_whole(tmp_path: Path) -> None:
+    rows = [{"sentence1": text, "sentence2": text[::-1], "score": float(i % 5)} for i, text in enumerate(TEXTS)]
+    found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
+    assert (found.family, found.targets[:3]) == ("similarity", ["0.0", "1.0", "2.0"]), found.told
 
 
 def test_a_licence_is_no_translation(tmp_path: Path) -> None:

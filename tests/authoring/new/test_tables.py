@@ -49,6 +49,12 @@ def test_a_name_that_stands_twice_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "mine").exists()
 
 
+def test_a_header_that_is_one_name_short_is_told(tmp_path: Path) -> None:
+    rows = "".join(f'"{i}","{t}","{y}"\n' for i, (t, y) in enumerate(ROWS))
+    with pytest.raises(DataError, match=r"a\.csv:1: line 1 has 2 cells \(text, label\), the others have 3"):
+        proposed(tmp_path, {"a.csv": '"text","label"\n' + rows})
+
+
 @pytest.mark.parametrize("gap", ["\t", " "])
 def test_parts_of_speech_have_no_template(tmp_path: Path, gap: str) -> None:
     sentence = "".join(f"{word}{gap}{tag}\n" for word, tag in [("Ada", "NOUN"), ("runs", "VERB"), (".", "PUNCT")])
