@@ -22,20 +22,8 @@ from t2t.authoring.new.items import (
 )
 from t2t.authoring.new.keyed import ARGUMENTS, ROLE, TRIGGER, event_proposal
 from t2t.authoring.new.proposal import Proposal
-from t2t.authoring.new.spans import (
-    HEAD,
-    RELATION,
-    TAIL,
-    Linked,
-    Marked,
-    Source,
-    joint,
-    marked_in,
-    offsets_field,
-    relation_list,
-    sources,
-    untrimmed,
-)
+from t2t.authoring.new.related import HEAD, RELATION, TAIL, Linked, joint, relation_list
+from t2t.authoring.new.spans import Marked, Source, marked_in, offsets_field, sources, untrimmed
 from t2t.linear.scope import Expression
 from t2t.structures import Json
 

@@ -31,7 +31,8 @@ from t2t.authoring.new.plain import (
     translation,
 )
 from t2t.authoring.new.proposal import Proposal
-from t2t.authoring.new.spans import marked_spans, places_apart
+from t2t.authoring.new.related import marked_spans
+from t2t.authoring.new.spans import places_apart
 from t2t.authoring.new.structured import bare_options, multiple_choice, question_answering
 from t2t.authoring.new.tagged import tagged
 from t2t.authoring.new.triples import given_ends, triples

@@ -7,15 +7,8 @@ from collections.abc import Sequence
 from t2t.authoring.new.columns import Table
 from t2t.authoring.new.items import Items, by_name, find_items, is_number, is_text, keys_of, last_name, name_of
 from t2t.authoring.new.proposal import FROM_DATA, LABEL_NAMES, Proposal, label_column, text_columns
-from t2t.authoring.new.spans import (
-    Source,
-    linked,
-    marked,
-    mention_list,
-    offsets_field,
-    sources,
-    span_metric,
-)
+from t2t.authoring.new.related import linked
+from t2t.authoring.new.spans import Source, marked, mention_list, offsets_field, sources, span_metric
 from t2t.structures import Json
 from t2t.tasks.fields.offsets import counting_of
 

@@ -10,7 +10,7 @@ from t2t.authoring.new.columns import Column, Table
 from t2t.authoring.new.items import Items, find_items
 from t2t.authoring.new.plain import are_pair
 from t2t.authoring.new.proposal import FROM_DATA, Proposal, fields_of, longest, text_columns
-from t2t.authoring.new.spans import marked_spans
+from t2t.authoring.new.related import marked_spans
 from t2t.structures import Json
 
 _READ = {"choices": "choices[]", "rating": "rating", "textarea": "text[]"}

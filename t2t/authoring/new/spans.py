@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from t2t.authoring.new.annotators import leave_out_unannotated
 from t2t.authoring.new.columns import Column, Table
 from t2t.authoring.new.items import (
     END,
@@ -21,7 +20,7 @@ from t2t.authoring.new.items import (
     keys_of,
     last_name,
 )
-from t2t.authoring.new.proposal import FROM_DATA, TEXT_NAMES, Proposal, named, text_columns
+from t2t.authoring.new.proposal import FROM_DATA, TEXT_NAMES, named, text_columns
 from t2t.linear.scope import Expression
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch
@@ -31,29 +30,11 @@ _TYPE = ("type", "label", "labels", "entity_type", "entity_group", "category", "
          "sentiment", "kind", "role", "name", "ner", "属性", "类型", "标签")  # fmt: skip
 _SURFACE = ("text", "surface", "word", "mention", "span", "value", "entity", "name", "term", "phrase", "token", "文本")
 _ID = ("id", "entity_id", "eid", "uid", "key")
-HEAD = (
-    "head",
-    "from_id",
-    "from",
-    "subject",
-    "subj",
-    "source",
-    "arg1",
-    "head_id",
-    "e1",
-    "h",
-    "sub",
-    "subject_id",
-    "主体",
-)
-TAIL = ("tail", "to_id", "to", "object", "obj", "target", "arg2", "tail_id", "e2", "t", "object_id", "客体")
-RELATION = ("type", "label", "labels", "relation", "predicate", "rel", "relation_type", "name", "r", "关系")
 # What an item is, not what it says.
 KINDS_OF_ITEMS = {
     "relation", "relations", "rel", "entity", "labels", "hypertextlabels", "paragraphlabels", "choices", "rating",
     "textarea",
 }  # fmt: skip
-_LIKING = ("polarity", "sentiment", "opinion", "情感")
 
 
 @dataclass(slots=True)
@@ -87,7 +68,7 @@ def sources(table: Table) -> Iterator[Source]:
     texts = text_columns(table)
     first = named(texts, TEXT_NAMES)
     for column in sorted(texts, key=lambda one: (one is not first, -one.mean)):
-        yield Source(column.name, column.path, [str(_at(record, column.path)) for record in table.raw])
+        yield Source(column.name, column.path, [str(at(record, column.path)) for record in table.raw])
     for column in table.columns.values():
         found = _tokens(table, column)
         if found is None:
@@ -104,7 +85,7 @@ def _tokens(table: Table, column: Column) -> tuple[str, list[list[str]]] | None:
     if column.is_tags or not column.is_a("a list"):
         return None
     for path in (column.path, f"{column.path}[]"):
-        rows = [_at(record, path) for record in table.raw]
+        rows = [at(record, path) for record in table.raw]
         if all(isinstance(row, list) and all(isinstance(w, str) for w in row) for row in rows):
             return path, rows
     return None
@@ -115,7 +96,7 @@ def _one_character(rows: Sequence[Sequence[str]]) -> bool:
     return sum(len(word) == 1 and word > "\u2e80" for word in words) * 2 > len(words)
 
 
-def _at(record: Json, path: str) -> Json:
+def at(record: Json, path: str) -> Json:
     found = Expression(path, "new")
     return record.get(path) if found.plain else found.read(record, "record")
 
@@ -280,73 +261,6 @@ def _key_of(id_: Json) -> str:
     return str(id_)
 
 
-@dataclass(frozen=True, slots=True)
-class Linked:
-    """Relations that refer to mentions: how ends and type are read from an item; ``id``: of the mentions, as their
-    offsets give it."""
-
-    items: Items
-    head: str
-    tail: str
-    type: str | None
-    id: str
-
-
-def linked(table: Table, mentions: Marked) -> Linked | None:
-    """The list of relations between the mentions, by their ids, places or offsets."""
-    ids = [[str(_at(item, mentions.id)) for item in own] if mentions.id else [] for own in mentions.items.of_records]
-    places = [[str(place) for place in range(len(own))] for own in mentions.items.of_records]
-    for items in find_items(table.raw):
-        if items.path == mentions.items.path:
-            continue
-        head_key = next((key for key in _keys_of_some(items) if key.lower() in HEAD), None)
-        kept = items.where(head_key) if head_key else items
-        keys = keys_of(kept)
-        head, tail = by_name(keys, HEAD), by_name(keys, TAIL)
-        for id_, known in ((mentions.id, ids), ("place", places)):
-            if head and tail and id_ and _refers(kept, head, known) and _refers(kept, tail, known):
-                return Linked(kept, head, tail, _relation(kept, keys, head, tail), id_)
-        if (found := _by_offsets(kept, mentions)) is not None:
-            return found
-    return None
-
-
-def _keys_of_some(items: Items) -> list[str]:
-    return list(dict.fromkeys(key for item in items.all if isinstance(item, dict) for key in item))
-
-
-def _refers(items: Items, key: str, known: list[list[str]]) -> bool:
-    find = Expression(key, "new")
-    pairs = [(find.read(item, ""), ids) for own, ids in zip(items.of_records, known, strict=True) for item in own]
-    return bool(pairs) and all(
-        isinstance(value, int | str) and not isinstance(value, bool) and str(value) in ids for value, ids in pairs
-    )
-
-
-def _relation(items: Items, keys: list[str], head: str, tail: str) -> str | None:
-    left = [key for key in keys if key not in (head, tail) and items.has(key, is_text)]
-    said = [key for key in left if not {*items.read(key)} <= KINDS_OF_ITEMS]
-    return by_name(said, RELATION) or next(iter(said), None)
-
-
-def _by_offsets(items: Items, mentions: Marked) -> Linked | None:
-    """Rows of four offsets and a type, as DyGIE has relations."""
-    if not all(isinstance(item, list) and len(item) == 5 and is_text(item[4]) for item in items.all):
-        return None
-    pairs = [
-        [[_at(item, str(mentions.start)), _at(item, str(mentions.end))] for item in own]
-        for own in mentions.items.of_records
-    ]
-    fits = all(
-        item[0:2] in known and item[2:4] in known
-        for own, known in zip(items.of_records, pairs, strict=True)
-        for item in own
-    )
-    if not items.all or not fits:
-        return None
-    return Linked(items, "[[0], [1]]", "[[2], [3]]", "[4]", f"[{mentions.start}, {mentions.end}]")
-
-
 def offsets_field(source: Source, found: Marked, id_: str | None = None) -> Json:
     """The adapter that reads a list of mentions."""
     given: dict[str, Json] = {"of": found.items.path}
@@ -382,7 +296,7 @@ def span_metric(over: str = "mentions") -> Json:
 _UNSAID = "nothing in the records says whether ends are inclusive: they were taken as exclusive"
 
 
-def _undecided(source: Source, found: Marked) -> list[str]:
+def undecided(source: Source, found: Marked) -> list[str]:
     """A line where offsets fit the text in both ways of ending, equally well, and no surface decides."""
     if found.surface or source.tokens is not None or found.counting.last:
         return []
@@ -411,60 +325,6 @@ def untrimmed(source: Source, found: Marked) -> list[str]:
         said += [text[first:last]] if text[first:last] != text[first:last].strip() else []
     mentions = "mention begins or ends" if len(said) == 1 else "mentions begin or end"
     return [f"{len(said)} {mentions} with a space, e.g. {said[0]!r}: correct the offsets"] if said else []
-
-
-def marked_spans(table: Table) -> Proposal | None:
-    """Mentions by offsets, with relations between them where there are some."""
-    found = marked(table)
-    if found is None or found[1].type is None:
-        return None
-    source, mentions = found
-    relations = linked(table, mentions)
-    mention_field = offsets_field(source, mentions, relations.id if relations else None)
-    fields = {source.field: source.read, "mentions": mention_field}
-    if relations is None:
-        family = "aspect_sentiment" if last_name(str(mentions.type)) in _LIKING else "ner"
-        target = mention_list("mentions", source.field)
-        proposal = Proposal(family, fields, [source.field], target, [span_metric()], _split_by(source))
-    else:
-        proposal = joint(source, fields, relations)
-    proposal.long, proposal.remarks = source.field, [*_undecided(source, mentions), *untrimmed(source, mentions)]
-    leave_out_unannotated(table, proposal, mentions.items.path)
-    return proposal
-
-
-def _split_by(source: Source) -> str:
-    return source.tokens or str(source.read)
-
-
-def joint(source: Source, fields: dict[str, Json], found: Linked) -> Proposal:
-    refer: dict[str, Json] = {"of": found.items.path, "to": "mentions", "at": {"head": found.head, "tail": found.tail}}
-    if found.type:
-        refer["fields"] = {"type": found.type}
-    fields = {**fields, "relations": {"refer": refer}}
-    target = {
-        "as": "{mentions} @ {relations}",
-        "fields": {
-            "mentions": mention_list("mentions", source.field),
-            "relations": relation_list(source.field, found.type),
-        },
-    }
-    ends: Json = {"over": "relations", **_ends(found.type)}
-    metrics = [span_metric(), {"relation_f1": ends}, {"relation_f1": {**ends, "mentions": "mentions"}}]
-    return Proposal("joint_extraction", fields, [source.field], target, metrics, _split_by(source), long=source.field)
-
-
-def _ends(kind: str | None) -> dict[str, str]:
-    return {"head": "head", "tail": "tail", "relation": "type"} if kind else {"head": "head", "tail": "tail"}
-
-
-def relation_list(source: str, kind: str | None, ends: Json = None) -> dict[str, Any]:
-    """The target of a list of relations between two pieces of a text."""
-    end = ends or {"span_of": source, "repeat": "number"}
-    fields: dict[str, Json] = {"head": end, **({"type": {"label": FROM_DATA}} if kind else {}), "tail": end}
-    pattern = "{head} > {type} > {tail}" if kind else "{head} > {tail}"
-    rest = {"between": " + ", "empty": "none", "reuse": True}
-    return {"each": "relations", "as": pattern, "fields": fields, **rest}
 
 
 def places_apart(table: Table) -> tuple[str, str] | None:
