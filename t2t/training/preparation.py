@@ -20,6 +20,7 @@ from t2t.config.run import MixtureSettings, RunConfig, TaskSettings
 from t2t.data.cache import encode_split
 from t2t.data.counts import Counts
 from t2t.data.encode import Encoded, Encoder
+from t2t.engine.disk import room_at
 from t2t.engine.preflight import check_targets, check_vocabulary
 from t2t.engine.trained_on import kept_tokenizer
 from t2t.errors import DataError, InputError, RunFileError, TemplateError
@@ -122,7 +123,8 @@ def run_tokenizer(config: RunConfig, tasks: Sequence[Task], folder: Path, rows: 
         part = saved.with_suffix(f".{os.getpid()}.part")
         with told_at(config.where, "tokenizer.vocab_size"):
             made = train_tokenizer(_training_texts(config, tasks), config.tokenizer.size)
-        made.save_pretrained(part)
+        with room_at(part):
+            made.save_pretrained(part)
         shutil.rmtree(saved, ignore_errors=True)
         part.rename(saved)
     return load_tokenizer(saved)
