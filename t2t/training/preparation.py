@@ -29,6 +29,7 @@ from t2t.model.sayable import Vocabulary
 from t2t.model.tokenizer import load_tokenizer, train_tokenizer
 from t2t.tasks.mixture import Mixture, log_rate, relative
 from t2t.tasks.task import Task
+from t2t.whole_files import remove_stale_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
     InputError for a model or tokenizer that cannot be trained here, VocabularyError for what cannot be said.
     """
     folder, source = cache_folder(config.directory), config.model.source
+    remove_stale_parts(folder)
     with told_at(config.where, "model.from"):
         pretrained = None if source is None else describe(source, config.model.revision)
     tokenizer = run_tokenizer(config, tasks, folder, None if pretrained is None else pretrained.vocabulary)
