@@ -96,6 +96,13 @@ def _generate_for_run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _export(arguments: argparse.Namespace) -> int:
+    from t2t.commands.export import export
+
+    print(export(arguments.model, arguments.to, arguments.format, arguments.quantization))
+    return 0
+
+
 def _evaluate(arguments: argparse.Namespace) -> int:
     from t2t.config.run import load_run
     from t2t.evaluation.evaluate import evaluate_run, print_table
@@ -193,6 +200,13 @@ def build_parser() -> argparse.ArgumentParser:
     generate.add_argument("--field", action="append", default=[], metavar="F=COLUMN", help="the column that a field is")
     generate.add_argument("--keep", metavar="A,B", help="columns of the input that the output has too")
     generate.add_argument("--types", metavar="A,B", help="ask for types of your own, of tasks with types: sampled")
+    out = add("export", _export, "write a model to a folder that others use without t2t, with a card")
+    out.add_argument("--model", type=Path, required=True, metavar="DIR", help="a run or a model folder")
+    out.add_argument("--to", type=Path, required=True, metavar="OUT", help="a new folder")
+    out.add_argument("--format", choices=("transformers", "ctranslate2"), default="transformers")
+    out.add_argument(
+        "--quantization", choices=("float32", "bfloat16", "int8"), default="float32", help="of ctranslate2"
+    )
     _run_arguments(add("evaluate", _evaluate, "score the predictions and print a table"))
     _run_arguments(add("report", _report, "write the HTML report of a run"))
     demo = add("demo", _demo, "train, generate, evaluate and report the atlas tasks, and answer sentences")
