@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         config = load_run(parsed.config, parsed.set)
-        _check_reach(config)
+        check_reach_of(config)
     except InputError as error:
         return _say(error, 2)
     if _wants_more_processes():  # after the checks: a second launcher takes seconds
@@ -125,7 +125,7 @@ def _run(config: RunConfig) -> int:
     return peers.leave(code)
 
 
-def _check_reach(config: RunConfig) -> None:
+def check_reach_of(config: RunConfig) -> None:
     """RunFileError where the run starts from what the hub, which is silent, would have to give."""
     from t2t.errors import RunFileError, UnreachableError
     from t2t.network import check_reach
