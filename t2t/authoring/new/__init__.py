@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from t2t.authoring.check import check
+from t2t.authoring.new.cells import opened
 from t2t.authoring.new.columns import look
 from t2t.authoring.new.families import propose, why_not
 from t2t.authoring.new.gaps import find_gaps, leave_out, prefer, without_gaps
@@ -37,8 +38,9 @@ def new(names: Sequence[str], out: Path | None = None) -> tuple[str, int]:
     """
     found = find_source(names)
     table = look(found)
-    found = parted(found, table)
-    proposal, gaps = propose(table), find_gaps(table)
+    found, table = opened(parted(found, table), table)
+    proposal = propose(table)
+    gaps = find_gaps(table, proposal)
     if (whole := without_gaps(found, table, gaps)) is not None:
         other = propose(whole)
         if other is not None and prefer(table, proposal, whole, other, gaps):

@@ -30,6 +30,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _MARKS = "".join(sorted({*"".join(SCHEMES.values())}))
 _TAG = rf"(O|[{_MARKS}][-_]\S+|\S+[-_][{_MARKS}])"
 _TAGS = re.compile(rf"{_TAG}(\s+{_TAG})*")
+_NOTICE = re.compile(r"CC[- ]BY\b|CC0\b|https?://\S+$")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -51,6 +52,7 @@ class Column:
     tags: int = 0
     holes: int = 0
     blanks: int = 0  # texts without a character
+    notices: int = 0  # addresses and licences
 
     @property
     def name(self) -> str:
@@ -90,6 +92,11 @@ class Column:
         return self.n > 0 and self.tags == self.n
 
     @property
+    def is_notice(self) -> bool:
+        """True if all texts are addresses, or name a licence: they say where a record is from."""
+        return 0 < self.texts == self.notices
+
+    @property
     def labels(self) -> list[Json] | None:
         """The values in order, if they can be a closed set: few, short, and met again and again."""
         if self.values is None or not self.values or any(self.is_a(kind) for kind in ("a list", "a mapping")):
@@ -121,6 +128,7 @@ class Column:
     def _add_text(self, text: str) -> None:
         self.texts += 1
         self.blanks += not text.strip()
+        self.notices += _NOTICE.match(text) is not None
         self.characters += len(text)
         self.chinese += len(_CHINESE.findall(text))
         if _NUMBER.fullmatch(text):
@@ -159,6 +167,13 @@ class Table:
     n: int = 0  # of train
     total: int = 0
     bad: int = 0
+    first_bad: str = ""
+
+    @property
+    def told_bad(self) -> str:
+        """How many records are bad, and what is wrong with the first; empty where none is."""
+        what = "1 record is bad" if self.bad == 1 else f"{self.bad} records are bad"
+        return f"{what}, the first is {self.first_bad}" if self.bad else ""
 
     @property
     def chinese(self) -> bool:
@@ -179,7 +194,8 @@ def look(found: Found, where: str | None = None) -> Table:
     kept = None if where is None else Expression(where, "new")
     table = Table()
     source = build_source(found.named_from(Path.cwd()), Path.cwd(), found.told)
-    bad = BadRecords("skip")
+    errors: list[DataError] = []
+    bad = BadRecords("skip", lambda error: errors.append(error) if not errors else None)
     for split in found.splits:
         for record in source.records(split, bad):
             if kept is not None and not kept.read(record.data, "record"):
@@ -187,10 +203,11 @@ def look(found: Found, where: str | None = None) -> Table:
             _add(table, record.data)
             table.n += split == "train"
             table.total += 1
-    table.bad = bad.count
+    table.bad, table.first_bad = bad.count, f"{errors[0].where}: {errors[0].found}" if errors else ""
     table.names = names_beside(Path(found.told.partition("!")[0]).resolve())
     if not table.n and kept is None:
-        raise DataError(found.told, "no record could be read", "is this the right file?")
+        told = table.told_bad or "no record could be read"
+        raise DataError(found.told, told, "correct it" if table.bad else "is this the right file?")
     return table
 
 

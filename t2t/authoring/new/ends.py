@@ -22,7 +22,9 @@ from t2t.authoring.new.spans import (
     offsets_field,
     relation_list,
     sources,
+    untrimmed,
 )
+from t2t.linear.scope import Expression
 from t2t.structures import Json
 
 
@@ -38,10 +40,30 @@ def linked_objects(table: Table) -> Proposal | None:
         plain = [key for key in keys_of(items) if "." not in key and "[" not in key]
         kind = by_name([key for key in plain if items.has(key, is_text)], RELATION)
         at = [_at(end, found) for end in ends]
-        fields = {source.field: source.read, "mentions": _mentions(source, found)}
-        link = Linked(items, at[0], at[1], kind, _id(found))
-        return joint(source, fields, link) if found.type else _relation(source, fields, link)
+        known = _listed_too(table, source, found)
+        fields = {source.field: source.read, "mentions": _mentions(source, known)}
+        link = Linked(items, at[0], at[1], kind, _id(known))
+        proposal = joint(source, fields, link) if known.type else _relation(source, fields, link)
+        proposal.remarks = untrimmed(source, known)
+        return proposal
     return None
+
+
+def _listed_too(table: Table, source: Source, ends: Marked) -> Marked:
+    """The list of mentions among which all the ends stand, with others; the ends where there is none."""
+    wanted = [_placed(own, ends) for own in ends.items.of_records]
+    for items in find_items(table.raw):
+        found = marked_in(items, source) if not ends.items.path.startswith(items.path) else None
+        if found is None or found.type is None or found.counting != ends.counting:
+            continue
+        if all(own <= _placed(all_, found) for own, all_ in zip(wanted, found.items.of_records, strict=True)):
+            return found
+    return ends
+
+
+def _placed(own: Sequence[Json], found: Marked) -> set[str]:
+    read = Expression(_id(found), "new")
+    return {str(read.read(item, "item")) for item in own}
 
 
 def events_with_places(table: Table) -> Proposal | None:

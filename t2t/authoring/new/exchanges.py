@@ -104,6 +104,7 @@ def conversation(table: Table) -> Proposal | None:
         if names is None:
             continue
         speaker, said = names
+        parts = any(isinstance(turn[said], list) for turns in listed for turn in turns or ())
         speakers = {str(turn.get(speaker)) for turns in listed for turn in turns or ()}
         answering = [one for one in speakers if one.lower() in _ANSWERS]
         if not answering:
@@ -115,12 +116,24 @@ def conversation(table: Table) -> Proposal | None:
         whole = f"parent.{name_of(key)}"  # a conversation stays in one split
         found = Proposal("response", fields, ["history"], {"text": "answer"}, _METRICS, whole, long="history")
         found.keep_end = True
-        found.explode = name_of(key)
+        found.explode = _with_joined_parts(name_of(key), speaker, said) if parts else name_of(key)
         found.where = " || ".join(f"{name_of(speaker)} == '{one}'" for one in sorted(answering))
         found.where = f"({found.where}) && position > `0`"
         found.reads.add(key)
         return found
     return None
+
+
+def _with_joined_parts(turns: str, speaker: str, said: str) -> str:
+    """The turns with texts for lists of ``{type: text, text: ...}``."""
+    return f"{turns}[*].{{{speaker}: {speaker}, {said}: join('', {said}[*].text || [{said}])}}"
+
+
+def _is_said(value: Json) -> bool:
+    """A text, or parts each of which is one."""
+    if isinstance(value, list) and value:
+        return all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in value)
+    return isinstance(value, str)
 
 
 def _turn_names(listed: list[Json]) -> tuple[str, str] | None:
@@ -129,5 +142,5 @@ def _turn_names(listed: list[Json]) -> tuple[str, str] | None:
     if not turns or not all(isinstance(value, list) for value in listed) or not all(isinstance(t, dict) for t in turns):
         return None
     speaker = next((name for name in _SPEAKER if all(isinstance(turn.get(name), str) for turn in turns)), None)
-    said = next((name for name in _SAID if all(isinstance(turn.get(name), str) for turn in turns)), None)
+    said = next((name for name in _SAID if all(_is_said(turn.get(name)) for turn in turns)), None)
     return (speaker, said) if speaker and said else None

@@ -13,10 +13,10 @@ from t2t.authoring.new.keyed import (
     slots_by_name,
     standoff_events,
     surfaces,
-    triples,
     types_above,
     wanted_type,
 )
+from t2t.authoring.new.label_studio import answered_questions
 from t2t.authoring.new.plain import (
     acceptable_texts,
     classification,
@@ -24,21 +24,24 @@ from t2t.authoring.new.plain import (
     keywords,
     listed_keywords,
     multi_label,
+    named_keywords,
     one_hot_labels,
     similarity,
     text_to_text,
     translation,
 )
 from t2t.authoring.new.proposal import Proposal
-from t2t.authoring.new.spans import marked_spans
+from t2t.authoring.new.spans import marked_spans, places_apart
 from t2t.authoring.new.structured import bare_options, multiple_choice, question_answering
 from t2t.authoring.new.tagged import tagged
+from t2t.authoring.new.triples import triples
 
 Rule = Callable[[Table], Proposal | None]
 RULES: tuple[Rule, ...] = (
     question_answering,
     conversation,
     preference,
+    answered_questions,
     standoff_events,
     events_with_places,
     events,
@@ -53,6 +56,7 @@ RULES: tuple[Rule, ...] = (
     multiple_choice,
     similarity,
     one_hot_labels,
+    named_keywords,
     multi_label,
     joined_labels,
     keywords,
@@ -70,7 +74,7 @@ def propose(table: Table) -> Proposal | None:
     for rule in RULES:
         if (found := rule(table)) is not None:
             return with_what_stands_beside(table, found)
-        if rule is multiple_choice and bare_options(table):
+        if (rule is multiple_choice and bare_options(table)) or (rule is marked_spans and places_apart(table)):
             return None
     return None
 
@@ -83,7 +87,11 @@ def why_not(table: Table) -> tuple[str, str]:
             found,
             "add one, or copy a template that joins the file of the answers, e.g. multiple_choice/comve_reason",
         )
+    if apart := places_apart(table):
+        found = f"the places of mentions stand in {apart[0]!r} and their types in {apart[1]!r}"
+        return found, "write them as one list, e.g. entities: [[start, end, type], ...]"
     found = f"no input and target were found among: {', '.join(table.columns) or 'no field at all'}"
+    found += f" ({table.told_bad})" if table.bad else ""
     template = _like(table)
     copy = f"copy the template {template}" if template else "copy one of the templates that `t2t list` shows"
     return found, f"name the columns text and label (or source and target), or {copy}"

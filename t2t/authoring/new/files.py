@@ -69,6 +69,21 @@ def expand(name: str) -> list[str] | None:
     return [f"{name}!{member}" for member in members_of(find_file(name, Path(), name)) if _is_data(member)]
 
 
+def text_files(name: str) -> list[str]:
+    """The files of a folder whose names do not say their format, and which may be lines: ``train.en``, ``seq.in``."""
+    if not Path(name).is_dir():
+        return []
+    found = [path for path in sorted(Path(name).rglob("*")) if path.is_file()]
+    inside = [path for path in found if not any(part.startswith(".") for part in path.relative_to(name).parts)]
+    return [path.as_posix() for path in inside if not _NOT_DATA.fullmatch(path.stem) and _is_text(path)]
+
+
+def _is_text(path: Path) -> bool:
+    with path.open("rb") as stream:
+        first = stream.read(1 << 12)
+    return bool(first) and b"\0" not in first
+
+
 def members_of(archive: DataFile) -> list[str]:
     """The names of the files of an archive. DataError if it cannot be read."""
     try:

@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from t2t.authoring.new.encodings import encoding_of, first_bytes
 from t2t.authoring.new.files import split_word
-from t2t.authoring.new.headers import is_header
+from t2t.authoring.new.tables import look_at_table, open_quote
+from t2t.authoring.new.tag_files import check_tags, tag_file
 from t2t.errors import DataError
 from t2t.structures import Json
-from t2t.tasks.fields.tags import SCHEMES
 from t2t.tasks.files import DataFile
 from t2t.tasks.json_text import parse_values, read_document
 
-_LOOKED_AT = 200  # rows
-_SEPARATORS = (",", ";", "\t", "|")
-_TAG = re.compile(rf"O|[{''.join(sorted({*''.join(SCHEMES.values())}))}][-_]\S+|\S+[-_][BIESLUMW]")
-PHRASES = frozenset({"NP", "VP", "PP", "ADJP", "ADVP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP"})
 _LISTS = ("data", "records", "examples", "rows", "items")
-_MOST_TYPES = 100
 Spec = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
     """``spec``: ``format:`` with its options. ``parts``: where one document holds several splits, the expression of the
-    records of each. ``remarks``: what was decided and may be wrong."""
+    records of each. ``remarks``: what was decided and may be wrong. ``open_quote``: of lines that are no table, the one
+    that a quote opens which none closes."""
 
     spec: Spec
     parts: dict[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    open_quote: int | None = None
 
     @property
     def is_lines(self) -> bool:
@@ -58,8 +53,27 @@ def look_at(file: DataFile) -> Format:
         raise DataError(file.name, "the file is empty", "give one with records")
     if text.lstrip()[:1] in ("{", "[") and (found := _json(file, text, lines, encoding)):
         return Format({**found.spec, **options}, found.parts)
-    found = _tags(lines) or _table(lines, text) or Format({"format": "lines"})
-    return Format({**found.spec, **options}, remarks=found.remarks)
+    if all(map(FAST_TEXT.match, filter(str.strip, lines))):
+        return Format({**fast_text(lines), **options})
+    if (tags := tag_file(lines)) is not None:
+        return Format({**tags, **options})
+    check_tags(file.name, lines)
+    table = look_at_table(file.name, lines)
+    if table is None:
+        return Format({"format": "lines", **options}, open_quote=open_quote(lines))
+    return Format({**table[0], **options}, remarks=table[1])
+
+
+FAST_TEXT = re.compile(r"__label__\S+\s")
+
+
+def fast_text(lines: Sequence[str]) -> Spec:
+    """The format of lines ``__label__X __label__Y text``, as fastText reads them: a label, or a list of them."""
+    several = any(line.split()[1].startswith("__label__") for line in lines if line.strip())
+    words = [{"split": "line"}, "[?starts_with(@, '__label__')]", {"join": {"with": " "}}]
+    labels = [*words, {"replace": {"put": {"__label__": ""}}}, *([{"split": {"by": " "}}] if several else [])]
+    text = [{"split": "line"}, "[?!starts_with(@, '__label__')]", {"join": {"with": " "}}]
+    return {"format": "parallel", "fields": {"text": text, "labels" if several else "label": labels}}
 
 
 def _json(file: DataFile, text: str, lines: list[str], encoding: str) -> Format | None:
@@ -103,7 +117,7 @@ def _document(name: str, document: dict[str, Json]) -> Format:
     if known:
         return Format({"format": "json", "records": known})
     if any(isinstance(value, str) for value in document.values()):
-        return Format({"format": "json"})
+        return Format({"format": "json", "records": "[@]"})
     raise DataError(name, "the document holds no list of records", "make it a list, or write one record a line")
 
 
@@ -119,94 +133,3 @@ def _records_in(value: Json, key: str) -> str | None:
 def _is_squad(document: Json) -> bool:
     data = document.get("data")
     return isinstance(data, list) and bool(data) and isinstance(data[0], dict) and "paragraphs" in data[0]
-
-
-def _tags(lines: Sequence[str]) -> Format | None:
-    """Tokens with tags, a blank line behind each sentence."""
-    full = [line for line in lines if line.strip() and not line.startswith("-DOCSTART-")]
-    comments = any(re.match(r"#\s", line) for line in full)
-    full = [line for line in full if not (comments and re.match(r"#\s|#$", line))]
-    for separator, cut in (("tab", "\t"), ("space", None)):
-        rows = [line.split(cut) for line in full]
-        if len({len(row) for row in rows}) != 1 or len(rows[0]) < 2:
-            continue
-        columns = list(zip(*rows, strict=True))
-        if (tags := _tag_column(columns, blank=len(full) < len(lines))) is None:
-            continue
-        names = [f"column{number}" for number in range(1, len(columns) + 1)]
-        names[_token_column(columns, tags)], names[tags] = "tokens", "tags"
-        spec: Spec = {"format": "conll"} | ({"separator": separator} if cut is None else {})
-        spec |= {"comment": "#"} if comments else {}
-        return Format(spec | ({"columns": names} if names != ["tokens", "tags"] else {}))
-    return None
-
-
-def _tag_column(columns: Sequence[Sequence[str]], blank: bool) -> int | None:
-    """The column of tags: with marks, else, where blank lines part sentences, of bare types with O among them. Names
-    come before phrases, and a later column before an earlier one."""
-    marked = [i for i, column in enumerate(columns) if all(map(_TAG.fullmatch, column)) and {*column} != {"O"}]
-    named = [i for i in marked if not {tag.partition("-")[2] for tag in columns[i] if tag != "O"} <= PHRASES]
-    if marked:
-        return (named or marked)[-1]
-    bare = [i for i, column in enumerate(columns) if blank and _is_bare(column)]
-    return bare[-1] if bare else None
-
-
-def _is_bare(column: Sequence[str]) -> bool:
-    counts = Counter(column)
-    return 1 < len(counts) <= _MOST_TYPES and counts["O"] * 3 > len(column) and all(t[0].isalpha() for t in counts)
-
-
-def _token_column(columns: Sequence[Sequence[str]], tags: int) -> int:
-    """The column with the most different values that are no numbers."""
-    others = [i for i in range(len(columns)) if i != tags]
-    return max(others, key=lambda i: (len({cell for cell in columns[i] if not cell.isdecimal()}), -i))
-
-
-def _table(lines: list[str], text: str) -> Format | None:
-    """A table: the separator by which most rows have equally many cells, more than one."""
-    best: tuple[float, int, str, list[list[str]]] | None = None
-    for separator in _SEPARATORS:
-        rows = _rows(lines, separator)
-        if not rows:
-            continue
-        width, count = Counter(map(len, rows)).most_common(1)[0]
-        share = count / len(rows)
-        if (
-            width > 1
-            and share >= 0.9
-            and (best is None or (share, separator == "\t", width) > (best[0], False, best[1]))
-        ):
-            best = share, width, separator, rows
-    if best is None or (best[2] != "\t" and not _looks_tabular(best[3])):
-        return None
-    _, width, separator, rows = best
-    rows = [row for row in rows if len(row) == width]
-    quoted = separator != "\t" or _quotes_cells(lines)
-    spec: Spec = {"format": "csv"} if quoted else {"format": "tsv"}
-    spec |= {"separator": separator} if quoted and separator != "," else {}
-    if is_header(rows[0], rows[1:]):
-        return Format(spec)
-    names = [f"column{number}" for number in range(1, width + 1)]
-    told = f"line 1 ({' | '.join(rows[0])[:60]}) was taken as data, the columns are called {', '.join(names)}"
-    return Format({**spec, "header": names}, remarks=(told,))
-
-
-def _quotes_cells(lines: list[str]) -> bool:
-    """True where cells between tabs are quoted: quotes that open them close them too."""
-    cells = [cell for line in lines[:_LOOKED_AT] for cell in line.split("\t") if cell.startswith('"')]
-    return bool(cells) and all(len(cell) > 1 and cell.endswith('"') and cell.count('"') % 2 == 0 for cell in cells)
-
-
-def _looks_tabular(rows: list[list[str]]) -> bool:
-    """False for sentences that all have the same number of commas: some column is short, or quoted, throughout."""
-    columns = list(zip(*[row for row in rows if len(row) == len(rows[0])], strict=True))
-    prose = sum(cell.startswith(" ") for row in rows for cell in row[1:])
-    return prose * 2 < sum(len(row) - 1 for row in rows) and len(columns) > 1
-
-
-def _rows(lines: list[str], separator: str) -> list[list[str]]:
-    try:
-        return [row for row in csv.reader(lines[:_LOOKED_AT], delimiter=separator) if row]
-    except csv.Error:
-        return []

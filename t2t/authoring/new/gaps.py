@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from t2t.authoring.new.columns import Column, Table, look
 from t2t.authoring.new.left_out import left_out, stands_in
-from t2t.authoring.new.proposal import Proposal
+from t2t.authoring.new.proposal import LABEL_NAMES, Proposal
 from t2t.authoring.new.sources import Found
 
 _MOST = 0.2  # of the records; where more lack it, it is a value that need not be there
+_MOST_LABELS = 0.9
 _MAY_BE_BLANK = ("input", "context", "history", "system", "notes", "note")
 
 
@@ -20,19 +21,26 @@ class Gap:
     path: str
     missing: int
     condition: str
+    blank: bool  # texts without a character, no null
 
 
-def find_gaps(table: Table) -> list[Gap]:
-    return [gap for column in table.columns.values() if (gap := _gap(column, table.total)) is not None]
+def find_gaps(table: Table, strict: Proposal | None) -> list[Gap]:
+    """The columns that some records lack. Many may lack a label where nothing else than labels was found: the file is
+    not annotated yet to its end."""
+    open_ = strict is None or strict.family == "text_to_text"
+    named = {column.path: open_ and column.name.lower() in LABEL_NAMES for column in table.columns.values()}
+    most = {path: _MOST_LABELS if label else _MOST for path, label in named.items()}
+    found = [_gap(column, table.total, most[column.path] * table.total) for column in table.columns.values()]
+    return [gap for gap in found if gap is not None]
 
 
-def _gap(column: Column, total: int) -> Gap | None:
+def _gap(column: Column, total: int, most: float) -> Gap | None:
     blank = 0 if column.name.lower() in _MAY_BE_BLANK else column.blanks
     missing = total - column.n - column.holes + blank
-    if not 0 < missing <= _MOST * total:
+    if not 0 < missing <= most:
         return None
     conditions = [f"{column.path} != `null`", *([f"{column.path} != ''"] if blank else [])]
-    return Gap(column.path, missing, " && ".join(conditions))
+    return Gap(column.path, missing, " && ".join(conditions), blank == missing)
 
 
 def without_gaps(found: Found, table: Table, gaps: list[Gap]) -> Table | None:
@@ -50,6 +58,8 @@ def prefer(table: Table, strict: Proposal | None, whole: Table, other: Proposal 
     """
     if other is None or not (used := read_by(other, gaps)):
         return False
+    if strict is not None and strict.family == other.family == "multi_label" and all(gap.blank for gap in used):
+        return False  # an empty cell is the empty set
     if strict is None or strict.family != other.family or read_by(strict, used):
         return True
     return left_out(table, strict)[1] > left_out(whole, other)[1]

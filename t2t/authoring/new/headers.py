@@ -34,6 +34,14 @@ def is_header(first: list[str], rest: list[list[str]]) -> bool:
     return all(_is_name(cell, column) for cell, column in zip(first, columns, strict=True))
 
 
+def stands_twice(first: list[str], rest: list[list[str]]) -> str | None:
+    """The name that stands twice in what is a header otherwise."""
+    counts = Counter(cell for cell in first if cell.strip())
+    numbered = [f"{cell} {place}" if counts[cell] > 1 else cell for place, cell in enumerate(first)]
+    name, count = counts.most_common(1)[0] if counts else ("", 0)
+    return name if count > 1 and is_header(numbered, rest) else None
+
+
 def _speaks_for(cell: str, column: list[str]) -> bool:
     """True where the cell differs in kind from all that stands below it: a word above numbers or above a closed set."""
     filled = [value for value in column if value.strip()]

@@ -26,6 +26,7 @@ START = (
     "b",
 )
 END = ("end", "end_offset", "endoffset", "stop", "end_char", "end_idx", "end_index", "exclusive_end", "to", "e")
+CANCELLED = "was_cancelled"
 Record = dict[str, Json]
 
 
@@ -44,7 +45,8 @@ class Items:
         """Those items alone that have a key."""
         kept = tuple([item for item in items if key in item] for items in self.of_records)
         every = all(len(a) == len(b) for a, b in zip(kept, self.of_records, strict=True))
-        return self if every else Items(f"{self.path}[?{name_of(key)}]", kept)
+        whole = f"{self.path} | " if self.path.endswith("]") else self.path  # else the filter would look into each item
+        return self if every else Items(f"{whole}[?{name_of(key)}]", kept)
 
     def read(self, expression: str) -> list[Json]:
         """What an expression gives for each item, null where it cannot be read."""
@@ -65,8 +67,32 @@ def name_of(key: str) -> str:
 def find_items(records: Sequence[Record]) -> list[Items]:
     """All lists whose elements are objects, or lists that begin with numbers, by where they stand in the records."""
     paths = dict.fromkeys(path for record in records for path in _paths(record, "", 0))
+    paths = dict.fromkeys(_passing_over_cancelled(path, records) for path in paths)
     found = [Items(path, tuple(_read(record, path) for record in records)) for path in paths]
-    return [items for items in found if items.all]
+    return [part for items in found for part in (items, *_by_kind(items)) if items.all]
+
+
+def _passing_over_cancelled(path: str, records: Sequence[Record]) -> str:
+    """The path through the first of several annotations, those left out that an annotator cancelled."""
+    several, first, rest = path.partition("[0].")
+    if not first or not PLAIN.fullmatch(several):
+        return path
+    cancelled = any(
+        isinstance(one, dict) and one.get(CANCELLED) is True for record in records for one in record.get(several) or []
+    )
+    return f"({several}[?{CANCELLED} != `true`])[0].{rest}" if cancelled else path
+
+
+def _by_kind(items: Items) -> list[Items]:
+    """The items of each kind, where one list holds answers to several questions, as Label Studio has them."""
+    if not any(isinstance(item, dict) and "from_name" in item for item in items.all):
+        return []
+    objects = [[item for item in own if isinstance(item, dict)] for own in items.of_records]
+    kinds = dict.fromkeys(item["type"] for own in objects for item in own if is_text(item.get("type")))
+    if len(kinds) < 2:
+        return []
+    parts = {kind: tuple([item for item in own if item.get("type") == kind] for own in objects) for kind in kinds}
+    return [Items(f"{items.path}[?type == '{kind}']", own) for kind, own in parts.items()]
 
 
 def _paths(value: Json, path: str, depth: int) -> Iterator[str]:
@@ -76,6 +102,11 @@ def _paths(value: Json, path: str, depth: int) -> Iterator[str]:
     elif isinstance(value, list) and value and path:
         if all(isinstance(item, dict) for item in value) or all(_is_row(item) for item in value):
             yield path
+        elif path == "item":
+            for place, part in enumerate(value):
+                yield from _paths(part, f"item[{place}]", depth + 1) if isinstance(part, dict) else ()
+        elif any(value) and all(isinstance(own, list) and all(map(_is_mention_row, own)) for own in value):
+            yield f"{path}[]"  # of sentences
         if isinstance(value[0], dict) and depth < _DEEPEST:
             for key, inner in value[0].items():
                 if isinstance(inner, list):
@@ -84,6 +115,10 @@ def _paths(value: Json, path: str, depth: int) -> Iterator[str]:
 
 def _is_row(item: Json) -> bool:
     return isinstance(item, list) and len(item) > 2 and any(isinstance(part, int | str) for part in item)
+
+
+def _is_mention_row(item: Json) -> bool:
+    return _is_row(item) and is_number(item[0])
 
 
 def _read(record: Record, path: str) -> list[Json]:

@@ -13,7 +13,6 @@ from t2t.authoring.new.spans import (
     marked,
     mention_list,
     offsets_field,
-    relation_list,
     sources,
     span_metric,
 )
@@ -26,11 +25,6 @@ _WANTED = ("prompt", "type", "entity_type", "label", "query", "schema")
 ROLE = ("role", "argument_role", "type", "label", "name")
 ARGUMENTS = ("arguments", "args", "argument_list", "roles")
 TRIGGER = ("trigger", "trigger_word", "anchor")
-_TRIPLE = (
-    ("head", "subject", "subj", "sub", "s", "h", "[0]"),
-    ("relation", "predicate", "type", "label", "p", "r", "rel", "[1]"),
-    ("tail", "object", "obj", "o", "t", "[2]"),
-)
 
 
 def types_above(table: Table) -> Proposal | None:
@@ -90,7 +84,7 @@ def surfaces(table: Table) -> Proposal | None:
         for items in find_items(table.raw) if source.tokens is None else ():
             keys = keys_of(items)
             texts = [text for text, own in zip(source.texts, items.of_records, strict=True) for _ in own]
-            inside = [key for key in keys if _stands_in(items.read(key), texts)]
+            inside = [key for key in keys if stands_in(items.read(key), texts)]
             said = by_name(inside, _SAID) or max(inside, key=lambda key: len({*items.read(key)}), default=None)
             kind = _kind(items, keys, said)
             if said is None or kind is None or _has_more(items, keys, (said, kind), texts):
@@ -103,7 +97,7 @@ def surfaces(table: Table) -> Proposal | None:
     return None
 
 
-def _stands_in(said: Sequence[Json], texts: Sequence[str]) -> bool:
+def stands_in(said: Sequence[Json], texts: Sequence[str]) -> bool:
     fits = [is_text(one) and one in text for one, text in zip(said, texts, strict=True)]
     return bool(fits) and sum(fits) * 10 >= len(fits) * 9
 
@@ -122,7 +116,7 @@ def _kind(items: Items, keys: Sequence[str], said: str | None) -> str | None:
 
 def _has_more(items: Items, keys: Sequence[str], taken: Sequence[str], texts: Sequence[str]) -> bool:
     """True where items hold a second piece of the text: they are triples."""
-    return any(_stands_in(items.read(key), texts) for key in keys if key not in taken)
+    return any(stands_in(items.read(key), texts) for key in keys if key not in taken)
 
 
 def wanted_type(table: Table) -> Proposal | None:
@@ -194,43 +188,8 @@ def _values(record: dict[str, Json], key: str) -> list[Json]:
     return [one for value in found.values() for one in (value if isinstance(value, list) else [value])]
 
 
-def triples(table: Table) -> Proposal | None:
-    """Relations as texts: ``{subject, predicate, object}``, or lists of three."""
-    for source in sources(table):
-        texts = source.texts
-        for items in find_items(table.raw):
-            keys = keys_of(items)
-            head, kind, tail = (_part(items, keys, names) for names in _TRIPLE)
-            if not (head and kind and tail) or len({head, kind, tail}) < 3:
-                continue
-            whole = [text for text, own in zip(texts, items.of_records, strict=True) for _ in own]
-            if not _stands_in(items.read(head), whole):
-                continue
-            inside = _stands_in(items.read(tail), whole)
-            end: Json = {"span_of": source.field} if inside else None
-            fields = {
-                source.field: source.read,
-                "relations": [items.path, {"map": {"head": head, "type": kind, "tail": tail}}],
-            }
-            target = relation_list(source.field, kind, {"span_of": source.field})
-            target["fields"]["tail"] = end or {"text": "tail"}
-            over = {"over": "relations", "head": "head", "relation": "type", "tail": "tail"}
-            metrics: list[Json] = [{"relation_f1": over} if inside else {"item_f1": {"over": "relations"}}]
-            return Proposal("relation", fields, [source.field], target, metrics, _by(source), long=source.field)
-    return None
-
-
 def _by(source: Source) -> str:
     return source.tokens or str(source.read)
-
-
-def _part(items: Items, keys: Sequence[str], names: Sequence[str]) -> str | None:
-    """The expression of a part of a triple: a text, or the one value of an object (``object."@value"``)."""
-    for key in keys:
-        if (last_name(key) in names or key in names) and items.has(key, is_text):
-            return key
-    inner = [key for key in keys if key.partition(".")[0].lower() in names and items.has(key, is_text)]
-    return inner[0] if inner else None
 
 
 def events(table: Table) -> Proposal | None:
@@ -261,8 +220,20 @@ def events(table: Table) -> Proposal | None:
             )
             if role is None or said is None:
                 continue
-            return _event(source, items.path, trigger, kind, [listed, {"map": {"role": role, "text": said}}])
+            placed = _with_start(items, trigger, source), _with_start(arguments, said, source)
+            args: Json = [listed, {"map": {"role": role, "text": placed[1]}}]
+            return _event(source, items.path, placed[0], kind, args, numbered=placed != (trigger, said))
     return None
+
+
+def _with_start(items: Items, said: str, source: Source) -> str:
+    """The expression of a text with its place, where a number beside it says that; else of the text alone."""
+    texts = [text for text, own in zip(source.texts, items.of_records, strict=True) for _ in own]
+    for key in (key for key in keys_of(items) if items.has(key, is_number)):
+        rows = zip(texts, items.read(said), items.read(key), strict=True)
+        if all(is_text(one) and text.startswith(one, start) for text, one, start in rows):
+            return f"{{text: {said}, start: {key}}}"
+    return said
 
 
 def _keys_of_objects(items: Items) -> list[str]:
@@ -283,9 +254,9 @@ def _are_by_role(items: Items, key: str) -> bool:
     return all(isinstance(value, dict) for value in values) and bool(texts) and all(map(is_text, texts))
 
 
-def _event(source: Source, path: str, trigger: str, kind: str, args: Json) -> Proposal:
+def _event(source: Source, path: str, trigger: str, kind: str, args: Json, numbered: bool = False) -> Proposal:
     fields = {source.field: source.read, "events": [path, {"map": {"trigger": trigger, "type": kind, "args": args}}]}
-    return event_proposal(source, fields)
+    return event_proposal(source, fields, numbered)
 
 
 def event_proposal(source: Source, fields: dict[str, Json], numbered: bool = False) -> Proposal:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from t2t.authoring.new.columns import Table
-from t2t.authoring.new.items import END, START
+from t2t.authoring.new.items import END, START, find_items
 from t2t.authoring.new.proposal import LABEL_NAMES, Proposal
+from t2t.authoring.new.spans import KINDS_OF_ITEMS
 from t2t.linear.scope import kind_of
 from t2t.structures import Json
 
@@ -25,6 +26,10 @@ _ABOUT_RECORDS = (
     "title",
     "domain",
 )
+_OF_TOOLS = (
+    "from_name", "to_name", "origin", "was_cancelled", "ground_truth", "created_at", "updated_at", "lead_time",
+    "result_count", "unique_id", "completed_by", "token_start", "token_end", "direction", "alias", "aliases",
+)  # fmt: skip
 _MOST_LABELS = 50  # more different words are titles, names of places, ...
 INPUTS = (
     "context", "passage", "paragraph", "document", "article", "evidence", "premise", "hypothesis", "claim", "question",
@@ -36,8 +41,46 @@ _TASKS = ("intent", "slots", "entities", "relations", "events", "spans", *LABEL_
 
 def left_out(table: Table, proposal: Proposal) -> tuple[list[str], int]:
     """A line for each key that the template does not read, and how many of them may carry the task."""
-    keys = unread(table, proposal)
-    return [f"{key!r}: {_held(table, key)}, not read" for key in keys], sum(_carries_a_task(table, key) for key in keys)
+    keys, inside = unread(table, proposal), list(unread_inside(table, proposal))
+    told = [f"{key!r}: {_held(_values(table, key))}, not read" for key in keys]
+    told += [f"{path!r}: {_held(values)}, not read" for path, values, _ in inside]
+    return [*proposal.dropped, *told], len(proposal.dropped) + sum(_carries_a_task(table, key) for key in keys) + sum(
+        task for *_, task in inside
+    )
+
+
+Inside = tuple[str, list[Json], bool]
+
+
+def unread_inside(table: Table, proposal: Proposal) -> Iterator[Inside]:
+    """What stands in the objects of a list that is read, and is not read itself: its path, its values, and whether it
+    may carry the task: objects, a closed set of words, offsets."""
+    left = {*unread(table, proposal), *proposal.reads}
+    for items in find_items(table.raw):
+        key = re.search(r'"(?:[^"]*)"|\w+', items.path)
+        objects = [item for item in items.all if isinstance(item, dict)]
+        if key is None or key[0].strip('"') in left or not stands_in(key[0].strip('"'), proposal):
+            continue
+        for name in dict.fromkeys(name for item in objects for name in item):
+            if stands_in(name, proposal) or name.lower() in (*_ABOUT_RECORDS, *_OF_TOOLS):
+                continue
+            values = [item[name] for item in objects if item.get(name) not in (None, [], {}, "")]
+            task = _is_part_of_a_task(name, values, objects)
+            if {str(value) for value in values} <= KINDS_OF_ITEMS:
+                continue
+            if task or (values and not all(isinstance(value, int | float) for value in values)):
+                yield f"{items.path}.{name}", values, task
+
+
+def _is_part_of_a_task(name: str, values: list[Json], objects: list[dict[str, Json]]) -> bool:
+    if any(_is_structured(item) for value in values for item in _list(value)):
+        return True
+    if values and all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        return name.lower() in _PLACES
+    words = {value for value in values if isinstance(value, str)}
+    others = [[str(one) for key, one in item.items() if key != name] for item in objects]
+    said = all(any(str(item.get(name)) in one for one in own) for item, own in zip(objects, others, strict=True))
+    return 1 < len(words) <= _MOST_LABELS and len(words) * 2 <= len(values) and not said
 
 
 def unread(table: Table, proposal: Proposal) -> list[str]:
@@ -51,7 +94,8 @@ def stands_in(key: str, proposal: Proposal) -> bool:
     said = " ".join(
         _texts([proposal.fields, proposal.source_fields, proposal.group_by, proposal.explode, proposal.where])
     )
-    return _stands_in(key, said)
+    started = key.lower() in END and any(_stands_in(start, said) for start in START)
+    return started or _stands_in(key, said)
 
 
 def _stands_in(key: str, said: str) -> bool:
@@ -62,6 +106,8 @@ def _texts(value: Json) -> Iterator[str]:
     """The texts inside mappings and lists, without the keys."""
     if isinstance(value, str):
         yield value
+    if isinstance(value, dict) and isinstance(value.get("offsets"), dict):
+        yield from {"start", "end", "type"} - value["offsets"].keys()  # are read by these names
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from _texts(item)
 
@@ -74,8 +120,7 @@ def _values(table: Table, key: str) -> list[Json]:
     return [record[key] for record in table.raw if record.get(key) is not None]
 
 
-def _held(table: Table, key: str) -> str:
-    values = _values(table, key)
+def _held(values: list[Json]) -> str:
     if not values:
         return "always null"
     if all(isinstance(value, list) for value in values):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from t2t.authoring.new.proposal import (
     Proposal,
     fields_of,
     label_column,
+    label_values,
     longest,
     named,
     pairs,
@@ -147,6 +149,29 @@ def keywords(table: Table) -> Proposal | None:
     return None
 
 
+_PHRASES = ("keywords", "keyphrases", "key_phrases", "keyword", "phrases", "关键词", "关键字")
+
+
+def named_keywords(table: Table) -> Proposal | None:
+    """A list under the name of key phrases, a third of which stand in the texts beside it: all of these are read."""
+    texts = [column for column in text_columns(table) if not column.labels]
+    phrases = named([column for column in table.columns.values() if column.is_a("a list")], _PHRASES)
+    if phrases is None or not texts or phrases.is_tags:
+        return None
+    whole = [" ".join(str(row.get(column.path)) for column in texts).casefold() for row in table.sample]
+    rows = zip(table.sample, whole, strict=True)
+    parts = [(part, text) for row, text in rows for part in row.get(phrases.path) or []]
+    if not parts or not all(isinstance(part, str) and part.strip() for part, _ in parts):
+        return None
+    if sum(part.casefold() in text for part, text in parts) * 3 < len(parts):
+        return None
+    fields = {**fields_of(texts), "keywords": phrases.path}
+    target = {"each": "keywords", "as": "{word}", "fields": {"word": {"text": "@"}}, "between": " ; ", "empty": "none"}
+    metrics: list[Json] = [{"item_f1": {"over": "keywords"}}]
+    names = [column.name for column in texts]
+    return Proposal("keywords", fields, names, target, metrics, texts[0].path, long=longest(texts))
+
+
 def listed_keywords(table: Table) -> Proposal | None:
     """A text, and a list of phrases from it."""
     texts = text_columns(table)
@@ -173,7 +198,7 @@ _ACCEPTABLE = (
 def acceptable_texts(table: Table) -> Proposal | None:
     """A text, and a list of texts each of which is right."""
     lists = [column for column in table.columns.values() if column.is_a("a list") and column.fills(table.total)]
-    output = named(lists, _ACCEPTABLE)
+    output = named(lists, (*_ACCEPTABLE, "label", "labels"))  # doccano calls all its answers so
     texts = text_columns(table)
     source = named(texts, INPUT_NAMES) or max(texts, key=lambda column: column.mean, default=None)
     if output is None or source is None:
@@ -206,14 +231,16 @@ def classification(table: Table) -> Proposal | None:
     if label is None or not inputs or _is_output(inputs):
         return None
     inputs = (
-        inputs[:2] if len(inputs) > 1 and _are_pair(inputs[0], inputs[1]) else [named(inputs, TEXT_NAMES) or inputs[0]]
+        inputs[:2] if len(inputs) > 1 and are_pair(inputs[0], inputs[1]) else [named(inputs, TEXT_NAMES) or inputs[0]]
     )
-    values = label.labels or []
+    values, path = list(label_values(table, label) or []), label.path
+    if any(isinstance(value, float) for value in values):
+        values, path = [json.dumps(value) for value in values], f"to_string({path})"
     words = names_of_numbers(table, values)
     unnamed = label.is_numeric and words is None
     remarks = ["the labels are numbers: give them words that say what they mean"] if unnamed else []
     target = {"label": words or closed_set(values), "gold": "label"}
-    fields = {**fields_of(inputs), "label": label.path}
+    fields = {**fields_of(inputs), "label": path}
     names = [column.name for column in inputs]
     family = "pair_classification" if len(inputs) > 1 else "classification"
     metrics: list[Json] = ["accuracy", "macro_f1"]
@@ -235,7 +262,7 @@ def _is_output(columns: list[Column]) -> bool:
     return named(columns, (*SUMMARY_NAMES[:3], *OUTPUT_NAMES)) is not None and len(columns) > 1
 
 
-def _are_pair(first: Column, second: Column) -> bool:
+def are_pair(first: Column, second: Column) -> bool:
     """Names that differ in a number or letter, or that are known to go together."""
     names = {first.name.lower(), second.name.lower()}
     known = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,7 +65,8 @@ class Proposal:
     one that may be cut; ``split_by``: see ``split:`` of a source; ``languages``: of the two sides of a translation;
     ``group_by``: what many records share, whose outputs are then all acceptable; ``source_fields``, ``explode`` and
     ``where``: see those keys of a source; ``keep_end``: the start of ``long`` is cut, not its end; ``reads``: keys that
-    are read, or left out for a reason, without standing in ``fields``."""
+    are read, or left out for a reason, without standing in ``fields``; ``dropped``: lines on parts of the task that are
+    not read, each an error."""
 
     family: str
     fields: dict[str, Json]
@@ -83,6 +85,10 @@ class Proposal:
     where: str | None = None
     keep_end: bool = False
     reads: set[str] = field(default_factory=set)
+    dropped: list[str] = field(default_factory=list)
+
+
+_NO_TEXTS = ("id", "idx", "guid", "uid", "doc_key", "doc_id", "fname", "url", "lang", "split", "name")
 
 
 def text_columns(table: Table) -> list[Column]:
@@ -91,8 +97,8 @@ def text_columns(table: Table) -> list[Column]:
         column
         for column in table.columns.values()
         if column.is_a("a text") and column.fills(table.total) and not column.is_tags and not column.is_numeric
-        and column.name.lower() not in ("id", "idx", "guid", "uid", "fname", "url", "lang", "split", "name")
-        and (column.values is None or len(column.values) > 1)
+        and column.name.lower() not in _NO_TEXTS
+        and (column.values is None or len(column.values) > 1 or column.n == 1) and not column.is_notice
     ]  # fmt: skip
 
 
@@ -103,9 +109,31 @@ def named(columns: list[Column], names: tuple[str, ...]) -> Column | None:
 
 def label_column(table: Table) -> Column | None:
     """The column that is a closed set: by its name, else the only one that can be, else the last."""
-    some = [column for column in table.columns.values() if column.labels and column.fills(table.total)]
-    some = [column for column in some if len(column.labels or ()) > 1 and not column.is_tags]
-    return named(some, LABEL_NAMES) or (some[-1] if some else None)
+    some = [column for column in table.columns.values() if column.fills(table.total) and not column.is_tags]
+    few = [column for column in some if label_values(table, column)]
+    some = [column for column in some if len(column.labels or ()) > 1]
+    last = [column for column in some if not _NOTED.search(column.name)]
+    return named(few, LABEL_NAMES) or _ending(some, LABEL_NAMES) or (last[-1] if last else None)
+
+
+def label_values(table: Table, column: Column) -> list[Json] | None:
+    """The closed set of a column; of a handful of records, in which nothing comes again, short values under the name of
+    a label."""
+    if column.labels or table.total > _HANDFUL or column.name.lower() not in LABEL_NAMES[:7]:
+        return column.labels
+    words = [str(value) for value in column.values or ()]
+    return sorted(column.values or (), key=str) if words and all(0 < len(w.split()) <= 3 for w in words) else None
+
+
+_HANDFUL = 9
+_NOTED = re.compile(r"(?i)(created|updated|date|time|zone|_at|_id|user|author)")
+
+
+def _ending(columns: list[Column], names: tuple[str, ...]) -> Column | None:
+    """The column whose name ends by the first of ``names``: ``airline_sentiment``."""
+    return next(
+        (one for name in names for one in columns if re.search(rf"(?i)[_ .-]{name}$", one.path.strip('"'))), None
+    )
 
 
 def longest(columns: list[Column]) -> str | None:

@@ -23,6 +23,7 @@ from t2t.authoring.new.files import (
     renamed,
     seen_from,
     split_word,
+    text_files,
 )
 from t2t.authoring.new.formats import Format, look_at
 from t2t.errors import DataError
@@ -63,13 +64,18 @@ def find_source(names: Sequence[str]) -> Found:
     inside = expand(name)
     if inside is None:
         return _single(name)
-    if not inside:
-        raise DataError(name, "no data file was found in it", "name the files themselves")
-    return _folder(name, inside)
+    if inside:
+        return _folder(name, inside)
+    if len(lines := text_files(name)) > 1:
+        return _several(lines, name)
+    raise DataError(name, "no data file was found in it", "name the files themselves")
 
 
 def _single(name: str) -> Found:
     format_ = look_at(find_file(name, Path(), name))
+    if format_.is_lines and format_.open_quote is not None:
+        found, todo = "a quote opens a cell here and none closes it", 'close it; a quote inside a quoted cell is ""'
+        raise DataError(f"{name}:{format_.open_quote}", found, todo)
     if format_.is_lines:
         found = "neither JSON, a table, nor tokens with tags"
         raise DataError(name, found, "give the aligned file, or the files of the other classes too, or convert it")
@@ -90,8 +96,13 @@ def _in_order(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_splits(splits: dict[str, list[str]], format_: Format, told: str) -> Found:
-    files = {split: one_or_list(map(FileName, names)) for split, names in splits.items()}
+    files = {split: one_or_list([_named(name, format_) for name in names]) for split, names in splits.items()}
     return Found({**format_.spec, **_first_is_train(files)}, tuple(_first_is_train(files)), told, format_.remarks)
+
+
+def _named(name: str, format_: Format) -> Any:
+    """The file as its format has it: lines each of which is a record have the name of a field."""
+    return {"line": FileName(name)} if format_.spec["format"] == "parallel" else FileName(name)
 
 
 def _first_is_train(files: dict[str, Any]) -> dict[str, Any]:
@@ -148,14 +159,29 @@ def _several(names: list[str], told: str) -> Found:
     """Files of one format: splits, line-aligned files, a file a class, or parts of one split."""
     formats = {name: look_at(find_file(name, Path(), name)) for name in names}
     first = formats[names[0]]
-    if all(format_.is_lines for format_ in formats.values()):
-        return _line_files(names, told, first)
-    splits = by_splits(names, told)
+    plain = [format_ for format_ in formats.values() if format_.is_lines]
+    if len(plain) == len(names) or (plain and _are_aligned(names, told)):
+        return _line_files(names, told, plain[0])
+    if all(format_.spec["format"] == "parallel" for format_ in formats.values()):  # of fastText: one label, or several
+        first = max(formats.values(), key=lambda format_: "labels" in format_.spec["fields"])
+        return _of_splits(by_splits(names, _root(told)) or {"train": names}, first, told)
+    splits = by_splits(names, _root(told))
     if len(names) == 1 or splits is None or any(format_.spec != first.spec for format_ in formats.values()):
         splits = splits or {"train": names}
     if odd := [name for name in names if formats[name].spec != first.spec]:
         return _each_its_own(splits, formats, told, odd)
     return _of_splits(splits, first, told)
+
+
+def _root(told: str) -> str:
+    """The folder or archive in whose names splits are looked for; none where files were given one by one."""
+    return told if is_container(told) else ""
+
+
+def _are_aligned(names: list[str], told: str) -> bool:
+    """True for several files of each split with equally many lines, whatever a single one looks like."""
+    grouped = by_splits(names, _root(told)) or {"train": names}
+    return all(len(own) > 1 and len({_line_count(name) for name in own}) == 1 for own in grouped.values())
 
 
 def _each_its_own(splits: dict[str, list[str]], formats: dict[str, Format], told: str, odd: list[str]) -> Found:
@@ -169,7 +195,7 @@ def _each_its_own(splits: dict[str, list[str]], formats: dict[str, Format], told
 
 def _line_files(names: list[str], told: str, format_: Format) -> Found:
     options = {key: value for key, value in format_.spec.items() if key != "format"}
-    grouped = by_splits(names) or {"train": names}
+    grouped = by_splits(names, _root(told)) or {"train": names}
     kinds = {split: classes(own) for split, own in grouped.items()}
     if all(kinds.values()) and _are_classes(grouped.get("train", names)):
         files = {

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from t2t.authoring.new.columns import Table
+from t2t.authoring.new.annotators import leave_out_unannotated
+from t2t.authoring.new.columns import Column, Table
 from t2t.authoring.new.items import END, START, Items, by_name, find_items, is_number, is_text, keys_of, last_name
 from t2t.authoring.new.proposal import FROM_DATA, TEXT_NAMES, Proposal, named, text_columns
 from t2t.linear.scope import Expression
@@ -38,7 +38,11 @@ HEAD = (
 )
 TAIL = ("tail", "to_id", "to", "object", "obj", "target", "arg2", "tail_id", "e2", "t", "object_id", "客体")
 RELATION = ("type", "label", "labels", "relation", "predicate", "rel", "relation_type", "name", "r", "关系")
-_KINDS_OF_ITEMS = {"relation", "relations", "rel", "entity", "labels"}  # what an item is, not what it says
+# What an item is, not what it says.
+KINDS_OF_ITEMS = {
+    "relation", "relations", "rel", "entity", "labels", "hypertextlabels", "paragraphlabels", "choices", "rating",
+    "textarea",
+}  # fmt: skip
 _LIKING = ("polarity", "sentiment", "opinion", "情感")
 
 
@@ -75,14 +79,25 @@ def sources(table: Table) -> Iterator[Source]:
     for column in sorted(texts, key=lambda one: (one is not first, -one.mean)):
         yield Source(column.name, column.path, [str(_at(record, column.path)) for record in table.raw])
     for column in table.columns.values():
-        rows = [_at(record, column.path) for record in table.raw]
-        if column.is_tags or not all(isinstance(row, list) and all(isinstance(w, str) for w in row) for row in rows):
+        found = _tokens(table, column)
+        if found is None:
             continue
+        path, rows = found
         glue = "" if _one_character(rows) else " "
-        joined: Json = {"join": {"of": column.path, "with": glue}}
-        yield Source(
-            "text", joined, [glue.join(row) for row in rows], column.path, tuple(len(row) for row in rows), glue
-        )
+        joined: Json = {"join": {"of": path, "with": glue}}
+        yield Source("text", joined, [glue.join(row) for row in rows], path, tuple(len(row) for row in rows), glue)
+
+
+def _tokens(table: Table, column: Column) -> tuple[str, list[list[str]]] | None:
+    """The expression of the tokens of each record, those of several sentences one behind the other, and what it
+    gives."""
+    if column.is_tags or not column.is_a("a list"):
+        return None
+    for path in (column.path, f"{column.path}[]"):
+        rows = [_at(record, path) for record in table.raw]
+        if all(isinstance(row, list) and all(isinstance(w, str) for w in row) for row in rows):
+            return path, rows
+    return None
 
 
 def _one_character(rows: Sequence[Sequence[str]]) -> bool:
@@ -134,7 +149,7 @@ def _places(items: Items, keys: list[str]) -> Iterator[tuple[str, str]]:
     length = by_name(keys, _LENGTH)
     if start and length:
         yield start, f"sum([{start}, {length}])"
-    if {"[0]", "[1]"} <= set(keys):
+    if {"[0]", "[1]"} <= set(keys) and not items.has("[2]", is_number):
         yield "[0]", "[1]"
 
 
@@ -185,10 +200,13 @@ def _guess(rows: Sequence[tuple[str, int, int]]) -> Counting | None:
 
 
 def _cuts(text: str, start: int, end: int) -> int:
-    """How many of the two ends of a mention stand inside a word, or beside a space that is its own."""
+    """How many of the two ends of a mention stand inside a word, or have a space or stop that belongs to none."""
     said = text[start:end]
     inside = _in_word(text, start) + _in_word(text, end)
-    return inside + (said != said.strip())
+    return inside + (said != said.strip()) + (said[-1] in _STOPS and not said[:-1].endswith(_STOPS))
+
+
+_STOPS = tuple(".,;:!?，。；：！？、")
 
 
 def _in_word(text: str, place: int) -> bool:
@@ -219,6 +237,8 @@ def _surface(items: Items, keys: list[str], source: Source) -> str | None:
     texts = _texts_of(items, source.texts)
     for key in sorted(keys, key=lambda one: last_name(one) not in _SURFACE):
         said = items.read(key)
+        if said == texts:
+            continue
         if all(map(is_text, said)) and sum(a in b for a, b in zip(said, texts, strict=True)) * 10 >= len(said) * 9:
             return key
     return None
@@ -226,7 +246,7 @@ def _surface(items: Items, keys: list[str], source: Source) -> str | None:
 
 def _type(items: Items, keys: list[str], taken: Sequence[str | None]) -> str | None:
     left = [key for key in keys if key not in taken and items.has(key, is_text)]
-    left = [key for key in left if not {*items.read(key)} <= _KINDS_OF_ITEMS]
+    left = [key for key in left if not {*items.read(key)} <= KINDS_OF_ITEMS]
     several = [key for key in left if len(set(items.read(key))) > 1]  # the same word everywhere is no type
     known = by_name(several, _TYPE) or by_name(left, _TYPE)
     if known is not None:
@@ -295,7 +315,7 @@ def _refers(items: Items, key: str, known: list[list[str]]) -> bool:
 
 def _relation(items: Items, keys: list[str], head: str, tail: str) -> str | None:
     left = [key for key in keys if key not in (head, tail) and items.has(key, is_text)]
-    said = [key for key in left if not {*items.read(key)} <= _KINDS_OF_ITEMS]
+    said = [key for key in left if not {*items.read(key)} <= KINDS_OF_ITEMS]
     return by_name(said, RELATION) or next(iter(said), None)
 
 
@@ -367,6 +387,22 @@ def _undecided(source: Source, found: Marked) -> list[str]:
     return [_UNSAID] if cuts[0] == cuts[1] else []
 
 
+def untrimmed(source: Source, found: Marked) -> list[str]:
+    """A line where mentions have a space at an end that is none of theirs."""
+    if source.tokens is not None:
+        return []
+    items, said = found.items, []
+    places = zip(items.read(str(found.start)), items.read(str(found.end)), strict=True)
+    for text, (start, end) in zip(_texts_of(items, source.texts), places, strict=True):
+        try:
+            first, last = found.counting.place(text, start, end)
+        except Mismatch:
+            continue
+        said += [text[first:last]] if text[first:last] != text[first:last].strip() else []
+    mentions = "mention begins or ends" if len(said) == 1 else "mentions begin or end"
+    return [f"{len(said)} {mentions} with a space, e.g. {said[0]!r}: correct the offsets"] if said else []
+
+
 def marked_spans(table: Table) -> Proposal | None:
     """Mentions by offsets, with relations between them where there are some."""
     found = marked(table)
@@ -382,26 +418,9 @@ def marked_spans(table: Table) -> Proposal | None:
         proposal = Proposal(family, fields, [source.field], target, [span_metric()], _split_by(source))
     else:
         proposal = joint(source, fields, relations)
-    proposal.long, proposal.remarks = source.field, _undecided(source, mentions)
-    _leave_out_unannotated(table, proposal, mentions.items.path)
+    proposal.long, proposal.remarks = source.field, [*_undecided(source, mentions), *untrimmed(source, mentions)]
+    leave_out_unannotated(table, proposal, mentions.items.path)
     return proposal
-
-
-def _leave_out_unannotated(table: Table, proposal: Proposal, path: str) -> None:
-    """Where the mentions are those of the first of several annotations: records that have none, or were passed over,
-    are no gold, and that there are more is told."""
-    found = re.match(r"(.+?)\[0\]\.", path)
-    if found is None:
-        return
-    several = [_at(record, found[1]) or [] for record in table.raw]
-    cancelled = any(isinstance(one, dict) and one.get("was_cancelled") is True for own in several for one in own)
-    if not all(several) or cancelled:
-        proposal.where = f"{found[1]}[0]" + (f" && {found[1]}[0].was_cancelled != `true`" if cancelled else "")
-        proposal.remarks.append(f"records without {found[1]}, or whose first was cancelled, are left out (where:)")
-    if more := sum(len(own) > 1 for own in several):
-        proposal.remarks.append(
-            f"{more} of the first {len(several)} records have more than one of {found[1]}: the first is read"
-        )
 
 
 def _split_by(source: Source) -> str:
@@ -436,3 +455,21 @@ def relation_list(source: str, kind: str | None, ends: Json = None) -> dict[str,
     pattern = "{head} > {type} > {tail}" if kind else "{head} > {tail}"
     rest = {"between": " + ", "empty": "none", "reuse": True}
     return {"each": "relations", "as": pattern, "fields": fields, **rest}
+
+
+def places_apart(table: Table) -> tuple[str, str] | None:
+    """The names of a list of places, pairs of numbers, and of a list of as many types beside it."""
+    paths = [path for path, column in table.columns.items() if column.is_a("a list")]
+    lists = {path: [row.get(path) or [] for row in table.raw] for path in paths}
+    places = next((path for path, rows in lists.items() if any(rows) and all(map(_are_pairs, rows))), None)
+    for path, rows in lists.items():
+        words = any(rows) and all(isinstance(item, str) for row in rows for item in row)
+        if places and words and all(len(a) == len(b) for a, b in zip(rows, lists[places], strict=True)):
+            return places, path
+    return None
+
+
+def _are_pairs(row: Json) -> bool:
+    return isinstance(row, list) and all(
+        isinstance(pair, list) and len(pair) == 2 and all(map(is_number, pair)) for pair in row
+    )

@@ -24,7 +24,7 @@ def question_answering(table: Table) -> Proposal | None:
     context, question = named(texts, CONTEXT_NAMES), named(texts, ("question", "query"))
     if context is None or question is None:
         return None
-    for read in (_squad_answers, _hub_answers, _plain_answer):
+    for read in (_squad_answers, _hub_answers, _plain_answer, _listed_answers):
         if (found := read(table, context)) is not None:
             fields, references, null = found
             target = {"span_of": context.name, "gold": "answer"} | ({"absent": "unanswerable"} if null else {})
@@ -77,6 +77,25 @@ def _plain_answer(table: Table, context: Column) -> Answers | None:
     return ({"answer": column.path}, None, not column.fills(table.total)) if inside * 10 >= len(said) * 9 else None
 
 
+def _listed_answers(table: Table, context: Column) -> Answers | None:
+    """A list of texts each of which is right; an empty one has no answer."""
+    column = next((table.columns[name] for name in ("answers", "answer") if name in table.columns), None)
+    if column is None or not column.is_a("a list") or not column.fills(table.total):
+        return None
+    said = [(several, str(text)) for text, several in pairs(table, context, column) if isinstance(several, list)]
+    if not all(isinstance(one, str) for several, _ in said for one in several):
+        return None
+    firsts = [several[0] in text for several, text in said if several]
+    if not firsts or sum(firsts) * 10 < len(firsts) * 9:
+        return None
+    empty = any(not several for several, _ in said)
+    fields: dict[str, Json] = {"answer": f"{column.path}[0]"}
+    if all(len(several) < 2 for several, _ in said):
+        return fields, None, empty
+    name = column.name if column.name != "answer" else "references"
+    return {**fields, name: f"{column.path} || `[null]`" if empty else column.path}, name, empty
+
+
 _RIGHT = (
     "answer", "label", "answerkey", "answer_key", "answer_idx", "answer_index", "answer_id", "answer_letter",
     "label_idx",
@@ -123,7 +142,9 @@ def _options(row: dict[str, Json], paths: list[str]) -> list[Json]:
 
 def bare_options(table: Table) -> list[str]:
     """The columns that are options by their names, where no column says which is right."""
-    return [path for path in table.columns if re.fullmatch(r"(?i)(option|choice|ending)_?[0-9A-E]", path)]
+    columns = [path for path in table.columns if re.fullmatch(r"(?i)(option|choice|ending)_?[0-9A-E]", path)]
+    listed = [path for path in table.columns if path.lower() in OPTION_NAMES]
+    return columns or [path for path in listed if _lists_options([row.get(path) for row in table.sample])]
 
 
 def _option_paths(table: Table) -> list[str]:

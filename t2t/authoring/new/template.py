@@ -73,13 +73,13 @@ def template(path: Path, found: Found, table: Table, proposal: Proposal) -> tupl
 
 def _source(path: Path, found: Found, table: Table, proposal: Proposal) -> tuple[dict[str, Any], list[str]]:
     """The source with files named as seen from the template, and a test split if there is none."""
-    remarks = [f"{table.bad} records are bad; t2t check tells which, on_bad: skip leaves them out"] if table.bad else []
+    remarks = [f"{table.told_bad}; on_bad: skip leaves them out"] if table.bad else []
     spec = found.named_from(path.resolve().parent)
     keep, told = _kept(table, proposal)
     remarks += told
     given = {"explode": proposal.explode, "where": keep, "fields": proposal.source_fields}
     for key, value in given.items():
-        spec = _with(spec, key, value) if value else spec
+        spec = with_key(spec, key, value) if value else spec
     splits = list(found.splits)
     held_out = [split for split in splits if split != "train"] or ["test"]
     if proposal.group_by and "format" in spec and (splits != ["train"] or table.n >= _FEWEST_TO_SPLIT):
@@ -89,10 +89,10 @@ def _source(path: Path, found: Found, table: Table, proposal: Proposal) -> tuple
     return _held_out(spec, table, proposal, remarks)
 
 
-def _with(spec: dict[str, Any], key: str, value: Json) -> dict[str, Any]:
+def with_key(spec: dict[str, Any], key: str, value: Json) -> dict[str, Any]:
     """The specification, or that of each split, with a further key; conditions add up."""
     if "format" not in spec:
-        return {split: _with(own, key, value) for split, own in spec.items()}
+        return {split: with_key(own, key, value) for split, own in spec.items()}
     if key == "where" and "where" in spec:
         value = f"({spec['where']}) && ({value})"
     return {**spec, key: value}
@@ -135,5 +135,9 @@ def _held_out(
             return spec, [*remarks, f"{few}, too few for a test split; add test: FILE to the source"]
         told = f"a tenth is held out, by the hash of the whole record ({few}, and the same ones stand in train)"
         return {**spec, "split": {**shares, "by": "@"}}, [*remarks, f"the file has no test part beside it: {told}"]
-    told = f"the file has no test part beside it: a tenth is held out, by the hash of {by}"
+    made = spec.get("fields", {})
+    if by in made and not (isinstance(made[by], str) and made[by] == by):  # a split is cut before fields are made
+        by = "@"
+    of = "the whole record" if by == "@" else by
+    told = f"the file has no test part beside it: a tenth is held out, by the hash of {of}"
     return {**spec, "split": {**shares, "by": by}}, [*remarks, told]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from typing import Any
 
@@ -99,6 +100,33 @@ def from_json(arguments: AdapterArguments) -> Reader:
             raise Mismatch(f"a field holds {error.found}", error.todo) from None
 
     return apply
+
+
+@ADAPTERS.register("literal")
+def literal(arguments: AdapterArguments) -> Reader:
+    """``literal: EXPRESSION``: the value of a text that holds a list or object as Python writes it, ``['a', 'b']``."""
+    read = arguments.value()
+    arguments.finish()
+
+    def apply(value: Json) -> Json:
+        text = need_text(read(value))
+        try:
+            return as_json(ast.literal_eval(text))
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            raise Mismatch(f"{text!r:.60} is no list or object of Python", "correct the record") from None
+
+    return apply
+
+
+def as_json(value: Any) -> Json:
+    """A value of Python with lists for its tuples. ValueError for what JSON has not."""
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: as_json(item) for key, item in value.items()}
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise ValueError(value)
 
 
 @ADAPTERS.register("items")

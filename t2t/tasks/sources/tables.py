@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +21,31 @@ Rows = Iterator[tuple[int, list[str]]]
 ReadRows = Callable[[DataFile, str, BadRecords], Rows]
 
 
+@dataclass(frozen=True, slots=True)
+class CsvForm:
+    """How the rows of a csv are written: see ``csv_table``."""
+
+    separator: str
+    strip: bool = False
+    comment: str | None = None
+
+
 @SOURCES.register("csv")
 def csv_table(spec: Spec, base: Path, where: str) -> Source:
     """Comma-separated values as in RFC 4180; ``header`` names the columns where the first line does not. A column
     without a name is not read.
 
-    ``separator``: another character than the comma, e.g. ";" or "\\t".
+    ``separator``: another character than the comma, e.g. ";" or "\\t". ``strip: true`` takes the spaces around cells
+    off, ``comment: "#"`` says what the lines above the header begin with that say nothing. A first line ``sep=;`` of
+    Excel says nothing either.
     """
     options = Options(spec, where)
+    strip = bool(options.take("strip", bool, "true or false", False))
+    comment = options.take("comment", str, 'what comments begin with, e.g. "#"')
     separator = options.take("separator", str, 'a character, e.g. ";"', ",")
     if len(separator) != 1 or separator in '"\r\n':
         raise TemplateError(where, f"source: separator: is {separator!r}", 'write one character, e.g. ";"')
-    return _table(options, base, where, spec, partial(_csv_rows, separator))
+    return _table(options, base, where, spec, partial(_csv_rows, CsvForm(separator, strip, comment)))
 
 
 @SOURCES.register("tsv")
@@ -75,12 +91,13 @@ def _tsv_rows(file: DataFile, encoding: str, bad: BadRecords) -> Rows:
             yield number, line.split("\t")
 
 
-def _csv_rows(separator: str, file: DataFile, encoding: str, bad: BadRecords) -> Rows:
+def _csv_rows(form: CsvForm, file: DataFile, encoding: str, bad: BadRecords) -> Rows:
     """Rows with the number of their first line; a quoted cell may hold line breaks."""
     # The limit is one for the process; the default of 128 KiB is too short for documents.
     csv.field_size_limit(LINE_CAP)
     broken: list[DataError] = []
-    rows = csv.reader(_text_lines(file, encoding, broken), strict=True, delimiter=separator)
+    lines = _without_preamble(_text_lines(file, encoding, broken), form.comment)
+    rows = csv.reader(lines, strict=True, delimiter=form.separator, skipinitialspace=form.strip)
     start = 1
     while True:
         try:
@@ -88,14 +105,14 @@ def _csv_rows(separator: str, file: DataFile, encoding: str, bad: BadRecords) ->
         except StopIteration:
             return
         except csv.Error as error:
-            lines = f", lines {start} to {rows.line_num}" if rows.line_num > start else ""
-            broken.append(DataError(f"{file.name}:{start}", f"bad csv ({error}{lines})", "correct the quotes there"))
+            told = f", lines {start} to {rows.line_num}" if rows.line_num > start else ""
+            broken.append(DataError(f"{file.name}:{start}", f"bad csv ({error}{told})", "correct the quotes there"))
             cells = []
         if broken:
             bad.add(broken[0])
             broken.clear()
         elif cells:
-            yield start, cells
+            yield start, [cell.strip() for cell in cells] if form.strip else cells
         start = rows.line_num + 1
 
 
@@ -107,3 +124,15 @@ def _text_lines(file: DataFile, encoding: str, broken: list[DataError]) -> Itera
             yield "\n"
         else:
             yield line
+
+
+SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*')
+
+
+def _without_preamble(lines: Iterator[str], comment: str | None) -> Iterator[str]:
+    """Lines with an empty one for Excel's ``sep=;`` and for each comment above the header."""
+    first = next(lines, None)
+    above, begin = first is not None, [] if first is None else ["\n" if SEPARATOR_LINE.fullmatch(first) else first]
+    for line in chain(begin, lines):
+        above = above and (not line.strip() or (comment is not None and line.startswith(comment)))
+        yield "\n" if above else line

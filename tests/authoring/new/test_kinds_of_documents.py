@@ -169,7 +169,7 @@ def test_one_bad_value_costs_one_record(tmp_path: Path) -> None:
     lines[9] = b'{"text": NaN, "label": "good"}'
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
     text, errors = new([str(tmp_path / "a.jsonl")], tmp_path / "mine" / "task.yaml")
-    assert "1 records are bad" in text
+    assert "1 record is bad" in text
     assert errors
     path = tmp_path / "mine" / "task.yaml"
     path.write_text(path.read_text().replace("version: 1", "version: 1\non_bad: skip"))
