@@ -72,7 +72,7 @@ def _positions(rows: Sequence[Encoded]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class BytesEach:
     """Bytes of a number on the device: ``weight`` of all parameters; ``gradient`` and ``state`` of those trained."""
 
     weight: int
@@ -84,13 +84,13 @@ class Share:
 _STATES = {"adamw": 2, "sgd": 1, "adafactor": 0}
 
 
-def share_of(precision: Precision, optimizer: str) -> Share:
+def share_of(precision: Precision, optimizer: str) -> BytesEach:
     """In bf16 weights and gradients have 2 bytes and there is an fp32 master; elsewhere they have 4."""
     state = 4 * _STATES.get(optimizer, 2)
-    return Share(2, 2, state + 4) if precision == "bf16" else Share(4, 4, state)
+    return BytesEach(2, 2, state + 4) if precision == "bf16" else BytesEach(4, 4, state)
 
 
-def bytes_of(whole: int, trained: int, stage: int, processes: int, share: Share) -> float:
+def bytes_of(whole: int, trained: int, stage: int, processes: int, share: BytesEach) -> float:
     """What a process holds at a ZeRO stage: 1 cuts the state, 2 the gradients too, 3 the weights too."""
     weight = whole * share.weight / (processes if stage == 3 else 1)
     gradient = trained * share.gradient / (processes if stage >= 2 else 1)
