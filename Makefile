@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check setup clean
+.PHONY: demo test faults check setup clean
 
 $(READY): constraints.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -21,6 +21,12 @@ demo: $(READY)
 # One thread a process: two workers with two threads each, and the processes that they start, only wait for each other.
 test: check
 	PATH="$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# Kills, corruptions, full disks and odd files by chance, for about MINUTES minutes: SEED=2 draws others.
+MINUTES ?= 10
+SEED ?= 1
+faults: $(READY)
+	PATH="$(BIN):$$PATH" OMP_NUM_THREADS=1 FAULTS_MINUTES=$(MINUTES) FAULTS_SEED=$(SEED) $(BIN)/python -m pytest -n 2 -rP tests/faults
 
 check: $(READY)
 	$(BIN)/ruff check t2t tests benchmarks launch.sh

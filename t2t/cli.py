@@ -54,10 +54,24 @@ def _train(arguments: argparse.Namespace) -> int:
 
     if (arguments.file is None) == (arguments.config is None):
         raise RunFileError("t2t train", "there is not exactly one run file", "write t2t train FILE")
+    if arguments.dry_run:
+        return _dry_run(arguments.file or arguments.config, arguments.set)
     try:
         start_training(arguments.file or arguments.config, arguments.set)
     except TrainingFailed as failed:
         return failed.code
+    return 0
+
+
+def _dry_run(file: Path, overrides: Sequence[str]) -> int:
+    from t2t.commands.launch import check_reach_of
+    from t2t.config.run import load_run
+    from t2t.training.dry_run import dry_run
+
+    run = load_run(file, overrides)
+    check_reach_of(run)
+    for line in dry_run(run):
+        print(line, flush=True)
     return 0
 
 
@@ -93,6 +107,13 @@ def _generate_for_run(arguments: argparse.Namespace) -> int:
     from t2t.config.run import load_run
 
     generate_run(load_run(arguments.config, arguments.set), arguments.types)
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from t2t.commands.export import export
+
+    print(export(arguments.model, arguments.to, arguments.format, arguments.quantization))
     return 0
 
 
@@ -146,17 +167,10 @@ def _tokenizer_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands and flags (a test freezes them)."""
-    parser = argparse.ArgumentParser("t2t", description="One text-to-text model for every language task.")
-    parser.add_argument("--version", action="version", version=f"t2t {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+Add = Callable[[str, Command, str], argparse.ArgumentParser]
 
-    def add(name: str, run: Command, help_: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=help_, description=help_)
-        command.set_defaults(run=run)
-        return command
 
+def _authoring(add: Add) -> None:
     check = add("check", _check, "try templates on their whole data before training")
     check.add_argument("template", nargs="*", help="task names or template files; by default all")
     _tokenizer_argument(check)
@@ -174,11 +188,18 @@ def build_parser() -> argparse.ArgumentParser:
     new.add_argument("--from", dest="files", nargs="+", required=True, metavar="DATA", help=files_help)
     new.add_argument("--out", type=Path, metavar="FAMILY/NAME.yaml", help="the template; default: in task_templates/")
     add("list", _list, "the tasks of the template library")
+
+
+def _training(add: Add) -> None:
     train = add("train", _train, "train a run file: what `deepspeed launch.sh` does")
     train.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the run file")
     train.add_argument("--config", type=Path, metavar="FILE", help="the run file, as launch.sh is given it")
     _run_arguments(train, config=False)
+    train.add_argument("--dry-run", action="store_true", help="check and prepare all, and say what would be done")
     train.add_argument("--allow-unverified", dest="set", action="append_const", const=ALLOW_UNVERIFIED, help=ALLOW_HELP)
+
+
+def _generation(add: Add) -> None:
     generate = add("generate", _generate, "write predictions for the splits of a run, or answers for your own records")
     generate.add_argument("--config", type=Path, metavar="FILE", help="the run file, for the splits of its tasks")
     _run_arguments(generate, config=False)
@@ -193,6 +214,29 @@ def build_parser() -> argparse.ArgumentParser:
     generate.add_argument("--field", action="append", default=[], metavar="F=COLUMN", help="the column that a field is")
     generate.add_argument("--keep", metavar="A,B", help="columns of the input that the output has too")
     generate.add_argument("--types", metavar="A,B", help="ask for types of your own, of tasks with types: sampled")
+    out = add("export", _export, "write a model to a folder that others use without t2t, with a card")
+    out.add_argument("--model", type=Path, required=True, metavar="DIR", help="a run or a model folder")
+    out.add_argument("--to", type=Path, required=True, metavar="OUT", help="a new folder")
+    out.add_argument("--format", choices=("transformers", "ctranslate2"), default="transformers")
+    out.add_argument(
+        "--quantization", choices=("float32", "bfloat16", "int8"), default="float32", help="of ctranslate2"
+    )
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands and flags (a test freezes them)."""
+    parser = argparse.ArgumentParser("t2t", description="One text-to-text model for every language task.")
+    parser.add_argument("--version", action="version", version=f"t2t {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, run: Command, help_: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=help_, description=help_)
+        command.set_defaults(run=run)
+        return command
+
+    _authoring(add)
+    _training(add)
+    _generation(add)
     _run_arguments(add("evaluate", _evaluate, "score the predictions and print a table"))
     _run_arguments(add("report", _report, "write the HTML report of a run"))
     demo = add("demo", _demo, "train, generate, evaluate and report the atlas tasks, and answer sentences")

@@ -16,11 +16,20 @@ A programming mistake is none of these and always shows its traceback.
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
+from pathlib import Path
+
 _LONGEST = 500  # characters of what was found that are told
 
 
 class T2TError(Exception):
     """Anything t2t raises on purpose."""
+
+
+class FullDiskError(T2TError):
+    """There is no room for what is to be written; what was there before is whole."""
 
 
 class InputError(T2TError):
@@ -74,8 +83,23 @@ class RunDirectoryError(InputError):
     """A run directory cannot be used as asked."""
 
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def full_sentence(path: str | bytes | None) -> str:
+    """What to say where there is no room for a file."""
+    if path is None:
+        return "a disk is full; make room, then start the same command again"
+    place = Path(os.fsdecode(path))
+    folder = next(one for one in (place, *place.absolute().parents) if one.is_dir())
+    free = shutil.disk_usage(folder).free
+    return f"{place}: its disk is full ({free / 1e6:.1f} MB free); make room, then start the same command again"
+
+
 def sentence_of(error: OSError | UnicodeEncodeError) -> str:
     """What an error of the operating system says to a user: which file, what is wrong with it, what to do."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return full_sentence(error.filename)
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename is not None else ""
         return f"{place}{error.strerror}; make it readable and writable, or name another"

@@ -15,10 +15,11 @@ FLAGS = {
     "show": ["--epoch", "--id", "--split", "--tokenizer", "--trust-python", "task"],
     "new": ["--from", "--out"],
     "list": [],
-    "train": ["--allow-unverified", "--config", "--set", "--trust-python", "file"],
+    "train": ["--allow-unverified", "--config", "--dry-run", "--set", "--trust-python", "file"],
     "generate": [
         "--config",
         "--field",
+        "--format",
         "--input",
         "--keep",
         "--model",
@@ -28,6 +29,7 @@ FLAGS = {
         "--trust-python",
         "--types",
     ],
+    "export": ["--format", "--model", "--quantization", "--to"],
     "evaluate": ["--config", "--set", "--trust-python"],
     "report": ["--config", "--set", "--trust-python"],
     "demo": ["--ask", "--set", "--trust-python"],
@@ -75,7 +77,7 @@ def test_a_users_mistake_is_one_sentence_and_exit_code_2(capsys: pytest.CaptureF
     ("error", "code", "words"),
     [
         (FileNotFoundError(2, "No such file or directory", "x/y"), 2, "t2t: x/y: No such file or directory; "),
-        (OSError(28, "No space left on device"), 1, "t2t: No space left on device; "),
+        (OSError(28, "No space left on device"), 1, "t2t: a disk is full; make room"),
         (UnicodeEncodeError("ascii", "é", 0, 1, "no such character"), 1, "t2t: 'ascii' codec can't encode"),
     ],
 )

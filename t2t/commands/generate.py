@@ -19,13 +19,14 @@ from t2t.json_lines import json_line
 from t2t.linear.parsed import to_json
 from t2t.runs.prediction_lines import parse_line
 from t2t.runs.rejects import set_aside
-from t2t.runs.run_files import prediction_file, prediction_name, whole_file
+from t2t.runs.run_files import prediction_file, prediction_name
 from t2t.runs.run_tasks import answering_tasks
 from t2t.serving.answers import Answered, answer
 from t2t.serving.loading import load_generator
 from t2t.structures import Example, Json
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
+from t2t.whole_files import whole_file
 
 _SHOWN_EVERY = 500  # examples
 

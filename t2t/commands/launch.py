@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +35,8 @@ _CPU_SETTINGS = {
     "MALLOC_TOP_PAD_": str(1 << 28),
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
-_PATIENCE = 8.0  # seconds that the first rank has to tell an error that all ranks found
+_PATIENCE = 5.0  # seconds that the first rank has to tell an error that all ranks found
+_CONSEQUENCE = 1.0  # seconds until a process knows that another is gone, which breaks its sums before
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         config = load_run(parsed.config, parsed.set)
-        _check_reach(config)
+        check_reach_of(config)
     except InputError as error:
         return _say(error, 2)
     if _wants_more_processes():  # after the checks: a second launcher takes seconds
@@ -105,18 +107,25 @@ def _started() -> list[str]:
 
 def _run(config: RunConfig) -> int:
     """Train, in a process of a group or alone; where training began the process ends here."""
-    from t2t.engine import distributed, lifetime
+    from t2t.engine import distributed, lifetime, peers
 
     lifetime.end_with_starters()
     lifetime.raise_on_signals()
     try:
         code = _train(config)
-    finally:
-        distributed.stop()
-    return distributed.leave(code)
+        if not code:
+            distributed.stop()
+    except BaseException:
+        code = 1
+        lifetime.ignore_signals()
+        if peers.another_failed(_CONSEQUENCE):
+            time.sleep(_PATIENCE)  # the other has said why, or a thread says that it is gone, and ends this process
+        else:
+            traceback.print_exc()
+    return peers.leave(code)
 
 
-def _check_reach(config: RunConfig) -> None:
+def check_reach_of(config: RunConfig) -> None:
     """RunFileError where the run starts from what the hub, which is silent, would have to give."""
     from t2t.errors import RunFileError, UnreachableError
     from t2t.network import check_reach

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zlib
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -18,6 +17,7 @@ from t2t import __version__
 from t2t.data.counts import Counts
 from t2t.data.encode import EncodableTask, Encoded, Encoder, Ids
 from t2t.errors import DataError
+from t2t.whole_files import whole_bytes
 
 
 def encode_split(
@@ -58,25 +58,19 @@ def encode_split(
 
 
 def _write(file: Path, rows: Sequence[Encoded], counts: Counts, bad: Sequence[DataError]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
     errors = [[error.where, error.found, error.todo] for error in bad]
     head = json.dumps({"ids": [row.id for row in rows], "counts": counts.to_json(), "bad": errors})
     input_ids, input_ends = _flat(row.input_ids for row in rows)
     labels, label_ends = _flat(row.labels for row in rows)
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as out:
-            np.savez(
-                out,
-                head=np.frombuffer(head.encode(), dtype=np.uint8),
-                input_ids=input_ids,
-                input_ends=input_ends,
-                labels=labels,
-                label_ends=label_ends,
-            )
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_bytes(file) as out:
+        np.savez(
+            out,
+            head=np.frombuffer(head.encode(), dtype=np.uint8),
+            input_ids=input_ids,
+            input_ends=input_ends,
+            labels=labels,
+            label_ends=label_ends,
+        )
 
 
 def _flat(rows: Iterable[Ids]) -> tuple[Ids, NDArray[np.int64]]:

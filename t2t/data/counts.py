@@ -19,7 +19,7 @@ class Cut:
     target_tokens: int
 
 
-class Said(Protocol):
+class ToldBack(Protocol):
     """A text and what its ids give back; see t2t.model.sayable."""
 
     @property
@@ -28,14 +28,14 @@ class Said(Protocol):
     def beyond_accents(self) -> bool: ...
 
 
-SaidT = TypeVar("SaidT", bound=Said)
+ToldBackT = TypeVar("ToldBackT", bound=ToldBack)
 
 
-class Listener(Protocol[SaidT]):
+class Listener(Protocol[ToldBackT]):
     """Who says what ids give back of texts, and which characters are lost in one."""
 
-    def hear(self, texts: Sequence[str], rows: Sequence[Sequence[int]]) -> list[SaidT]: ...
-    def lost_in(self, said: SaidT) -> Counter[str]: ...
+    def hear(self, texts: Sequence[str], rows: Sequence[Sequence[int]]) -> list[ToldBackT]: ...
+    def lost_in(self, said: ToldBackT) -> Counter[str]: ...
 
 
 @dataclass(slots=True)

@@ -23,9 +23,10 @@ import numpy as np
 import torch
 
 from t2t.engine import distributed
-from t2t.engine.disk import file_hash, file_sizes, sync, sync_folder
+from t2t.engine.disk import file_hash, file_sizes, room_at, sync, sync_folder
 from t2t.errors import RunDirectoryError
 from t2t.structures import Json
+from t2t.whole_files import write_text
 
 _MARK = "complete.json"
 _TAG = re.compile(r"step[0-9]{8}")
@@ -64,16 +65,18 @@ def save(engine: Any, folder: Path, position: Position, keep: int) -> Path:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(whole, ignore_errors=True)
     distributed.barrier()
-    engine.save_checkpoint(str(folder), tag=part.name, save_latest=False)
-    torch.save(_random_state(), part / _random_file(distributed.rank()))
+    with room_at(part):
+        engine.save_checkpoint(str(folder), tag=part.name, save_latest=False)
+        torch.save(_random_state(), part / _random_file(distributed.rank()))
     distributed.barrier()
     if first:
-        mark = {"world_size": distributed.world_size(), "position": asdict(position), "files": _content(part)}
-        (part / _MARK).write_text(json.dumps(mark))
-        sync(part)
+        with room_at(part):
+            mark = {"world_size": distributed.world_size(), "position": asdict(position), "files": _content(part)}
+            (part / _MARK).write_text(json.dumps(mark))
+            sync(part)
         part.rename(whole)
         sync_folder(folder)
-        _replace(folder / "latest", tag)
+        write_text(folder / "latest", tag)
         _remove_all_but(folder, keep, whole)
     distributed.barrier()
     return whole
@@ -209,9 +212,3 @@ def _restore_random_state(state: dict[str, Any]) -> None:
     random.setstate(state["python"])
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])
-
-
-def _replace(path: Path, text: str) -> None:
-    part = path.with_suffix(".tmp")
-    part.write_text(text)
-    part.replace(path)

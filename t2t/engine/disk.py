@@ -10,21 +10,44 @@ from pathlib import Path
 
 import xxhash
 
+from t2t.errors import FULL, FullDiskError, T2TError, full_sentence
+
 _BLOCK = 1 << 22  # bytes read at once
+
+
+_TOO_LITTLE = 1 << 20  # bytes that are left on a disk that is full for who needs more than that at once
+
+
+@contextmanager
+def room_at(path: Path) -> Iterator[None]:
+    """FullDiskError where what is written inside finds no room, in whatever words torch or tokenizers say so."""
+    try:
+        yield
+    except T2TError:
+        raise
+    except Exception as error:  # tokenizers raises no more special one
+        number = error.errno if isinstance(error, OSError) else None
+        folder = next(one for one in (path, *path.absolute().parents) if one.is_dir())
+        hidden = number is None and shutil.disk_usage(folder).free < _TOO_LITTLE
+        if number in FULL or hidden or "os error 28" in str(error):
+            raise FullDiskError(full_sentence(str(path))) from error
+        raise
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """An empty folder to write into, which takes the name ``path`` only when it is complete and on disk.
 
-    Until then an older one stays. What a killed process left half-written is removed first.
+    Until then an older one stays. What a killed process left half-written is removed first. FullDiskError where there
+    is no room.
     """
     part = path.with_name(f"{path.name}.tmp")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    yield part
-    _open_to_all(part)
-    sync(part)
+    with room_at(part):
+        part.mkdir(parents=True)
+        yield part
+        _open_to_all(part)
+        sync(part)
     shutil.rmtree(path, ignore_errors=True)
     part.rename(path)
     sync_folder(path.parent)

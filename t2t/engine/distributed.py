@@ -5,18 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import sys
 import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 from types import ModuleType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from t2t.engine import peers
 from t2t.errors import InputError
 
 T = TypeVar("T")
@@ -44,6 +44,8 @@ def start() -> torch.device:
     deepspeed = _quiet_deepspeed()
     deepspeed.init_distributed("nccl" if gpu else "gloo", verbose=False, timeout=_LONGEST_SUM)
     _patient_group()  # made here, where all ranks come at once, since making it takes a collective
+    if world_size() > 1:
+        peers.meet(rank(), world_size(), os.environ["MASTER_ADDR"], _shared)
     return torch.device("cuda", local) if gpu else torch.device("cpu")
 
 
@@ -97,21 +99,11 @@ def all_agree(value: bool, device: torch.device) -> bool:
 
 
 def stop() -> None:
-    """Leave the process group."""
+    """Leave the process group, this process's work being done."""
+    peers.tell(0)
     _patient_group.cache_clear()
     if dist.is_initialized():
         dist.destroy_process_group()
-
-
-def leave(code: int) -> NoReturn:
-    """End this process of a group at once, its output written.
-
-    The interpreter's own teardown is left out: threads of gloo and NCCL may still hold objects of Python then, and
-    abort a process whose work is done.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
 
 
 def rank() -> int:
@@ -136,6 +128,14 @@ def patient_barrier() -> None:
     """A barrier that waits as long as one process takes to prepare the data; it fails at once where a process ends."""
     if world_size() > 1:
         dist.barrier(_patient_group())
+
+
+def _shared(meeting: peers.Meeting | None) -> peers.Meeting:
+    """The first rank's, on all ranks."""
+    held = [meeting]
+    dist.broadcast_object_list(held, src=0, group=_patient_group())
+    assert held[0] is not None
+    return held[0]
 
 
 def from_first(make: Callable[[], T]) -> T:

@@ -13,6 +13,7 @@ from t2t.engine import distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.watching import Quiet, Seen
 from t2t.structures import Json
+from t2t.whole_files import whole_file
 
 COLUMNS = ("step", "epoch", "loss", "learning_rate", "tokens", "tokens_per_second", "elapsed", "grad_norm")
 
@@ -84,7 +85,5 @@ def _keep_until(path: Path, step: int) -> None:
     if step and path.exists():
         with path.open(newline="") as file:
             rows = [row for row in list(csv.reader(file))[1:] if row and row[0].isdigit() and int(row[0]) <= step]
-    part = path.with_suffix(".csv.tmp")
-    with part.open("w", newline="") as file:
+    with whole_file(path, newline="") as file:
         csv.writer(file).writerows([COLUMNS, *rows])
-    part.replace(path)

@@ -17,6 +17,7 @@ from t2t.engine import checkpoint, distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import TrainingEngine
 from t2t.engine.lifetime import Deferred
+from t2t.engine.pulse import Pulse
 from t2t.engine.schedule import progress
 from t2t.engine.watching import Seen, Watcher
 from t2t.errors import T2TError
@@ -50,12 +51,12 @@ class Loop:
     ) -> None:
         self.engine, self.plan, self.folder, self.watchers = engine, plan, folder, watchers
         self.schedule, self.checkpoints = schedule, checkpoints
-        self.signals = Deferred()
+        self.signals, self.pulse = Deferred(), Pulse()
         self.began = 0.0
 
     def run(self, start: Position) -> Position:
         """Train from ``start``. Raises NotFinite before a bad update is made, Terminated after SIGTERM or SIGINT."""
-        with self.signals:
+        with self.signals, self.pulse:
             for watcher in self.watchers:
                 watcher.begin(start, start.watched.get(watcher.name))
             self.began = time.monotonic() - start.elapsed
@@ -74,7 +75,8 @@ class Loop:
             done = progress(self.schedule, position.step, position.elapsed / 60.0)
             if done >= 1.0:
                 break
-            seen, due, signalled = self._one(step, position, done)
+            with self.pulse.step():
+                seen, due, signalled = self._one(step, position, done)
             ends = False
             for watcher, wanted in zip(self.watchers, due, strict=True):
                 watcher.see(seen)

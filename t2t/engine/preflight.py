@@ -18,6 +18,7 @@ from t2t.errors import RunDirectoryError, RunFileError
 from t2t.model.sayable import Vocabulary, check_words, refusal
 from t2t.structures import Json
 from t2t.tasks.task import Task
+from t2t.whole_files import remove_stale_parts, write_text
 
 T = TypeVar("T")
 
@@ -47,8 +48,8 @@ def check_directory(config: RunConfig) -> None:
     """Refuse a run directory that holds another run. The same settings resume; others too where nothing is trained."""
     file = config.directory / "run.yaml"
     if not file.exists():
-        left = config.directory / "run.yaml.tmp"  # of a start that was killed
-        if config.directory.exists() and any(path != left for path in config.directory.iterdir()):
+        remove_stale_parts(config.directory)  # of a start that was killed
+        if config.directory.exists() and any(config.directory.iterdir()):
             found = "the folder is not empty and holds no run"
             raise RunDirectoryError(
                 str(config.directory), found, "choose another name under run:, or remove the folder"
@@ -91,9 +92,7 @@ def write_run_file(config: RunConfig) -> None:
                 f"# from step {saved.position.step} on: {key} is {json.dumps(other)}, it was {json.dumps(one)}"
             )
             print(f"{path}: {history[-1].removeprefix('# ')}", flush=True)
-    part = path.with_name("run.yaml.tmp")
-    part.write_text("".join(f"{line}\n" for line in history) + config.to_yaml(), encoding="utf-8")
-    part.replace(path)
+    write_text(path, "".join(f"{line}\n" for line in history) + config.to_yaml())
 
 
 def check_resume(directory: Path, stage: int, tasks: Sequence[Task]) -> None:

@@ -20,7 +20,7 @@ from t2t.linear.grammar import (
     Subset,
     maybe,
 )
-from t2t.linear.grounding import Cursor, Place, SourceText
+from t2t.linear.grounding import Cursor, Occurrence, SourceText
 from t2t.text import Escaper, chunk_pattern, written_forms
 
 _COUNT = re.compile(r"[1-9][0-9]{0,5}")
@@ -37,7 +37,7 @@ class _Copied(NamedTuple):
 class _Memory(NamedTuple):
     """What the cursor of a list remembers between two items."""
 
-    taken: frozenset[Place] = frozenset()
+    taken: frozenset[Occurrence] = frozenset()
     last: int = 0
 
 
@@ -217,7 +217,7 @@ def _memory(grammar: Repeat) -> _Memory:
     return _Memory(_given_away(grammar.item), grammar.last)
 
 
-def _given_away(item: Grammar) -> frozenset[Place]:
+def _given_away(item: Grammar) -> frozenset[Occurrence]:
     match item:
         case Sequence(parts) | OneOf(parts):
             return frozenset().union(*map(_given_away, parts))
@@ -227,7 +227,7 @@ def _given_away(item: Grammar) -> frozenset[Place]:
             return frozenset()
 
 
-def _without(item: Grammar, taken: frozenset[Place]) -> Grammar:
+def _without(item: Grammar, taken: frozenset[Occurrence]) -> Grammar:
     """``item`` whose counted copies say none of these places."""
     match item:
         case Sequence(parts):

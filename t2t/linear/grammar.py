@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from t2t.linear.grounding import Place
+from t2t.linear.grounding import Occurrence
 from t2t.text import EMPTY, GUARD
 
 NUMBER_MARK = " #"
@@ -80,7 +80,7 @@ class Copy:
     escaped: frozenset[str]
     numbered: bool
     counted: bool = False
-    taken: frozenset[Place] = frozenset()
+    taken: frozenset[Occurrence] = frozenset()
 
 
 Grammar: TypeAlias = Literal | Sequence | OneOf | Repeat | Subset | FreeText | Copy

@@ -27,7 +27,7 @@ LONGEST_WILDCARD = 12  # characters
 UNKNOWN_PIECES = re.compile("(?:<unk>|\u2047)+")
 
 
-class Place(NamedTuple):
+class Occurrence(NamedTuple):
     start: int
     end: int
 
@@ -56,8 +56,8 @@ class SourceText:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._exact: dict[str, list[Place]] = {}
-        self._places: dict[str, tuple[Found, list[Place]]] = {}
+        self._exact: dict[str, list[Occurrence]] = {}
+        self._places: dict[str, tuple[Found, list[Occurrence]]] = {}
 
     @cached_property
     def folded(self) -> _Folded:
@@ -67,22 +67,22 @@ class SourceText:
     def bare(self) -> _Folded:
         return _fold(self.text, keep_accents=False)
 
-    def exact(self, surface: str) -> list[Place]:
+    def exact(self, surface: str) -> list[Occurrence]:
         """The places of ``surface``, from left to right, overlapping ones too: the first ``MOST_PLACES``."""
         places = self._exact.get(surface)
         if places is None:
             places = self._exact[surface] = self._find(surface)
         return places
 
-    def _find(self, surface: str) -> list[Place]:
-        places: list[Place] = []
+    def _find(self, surface: str) -> list[Occurrence]:
+        places: list[Occurrence] = []
         start = self.text.find(surface) if surface else -1
         while start >= 0 and len(places) < MOST_PLACES:
-            places.append(Place(start, start + len(surface)))
+            places.append(Occurrence(start, start + len(surface)))
             start = self.text.find(surface, start + 1)
         return places
 
-    def places(self, surface: str) -> tuple[Found, list[Place]]:
+    def places(self, surface: str) -> tuple[Found, list[Occurrence]]:
         """The best tier that finds ``surface`` and its places there (see ``exact``); ``absent`` and none otherwise."""
         if exact := self.exact(surface):
             return "exact", exact
@@ -90,7 +90,7 @@ class SourceText:
             self._places[surface] = self._tiers(surface)
         return self._places[surface]
 
-    def _tiers(self, surface: str) -> tuple[Found, list[Place]]:
+    def _tiers(self, surface: str) -> tuple[Found, list[Occurrence]]:
         if folded := _search(self.folded, re.escape(_fold(surface, True).text.strip())):
             return "folded", folded
         pieces = [re.escape(_fold(piece, False).text) for piece in UNKNOWN_PIECES.split(surface.strip())]
@@ -103,7 +103,7 @@ class SourceText:
             return "fuzzy", [fuzzy]
         return "absent", []
 
-    def _fuzzy(self, surface: str) -> Place | None:
+    def _fuzzy(self, surface: str) -> Occurrence | None:
         from rapidfuzz import fuzz
 
         wanted = _fold(surface, False).text.strip()
@@ -114,7 +114,7 @@ class SourceText:
             return None
         return self._whole_words(_to_original(self.bare, match.dest_start, match.dest_end))
 
-    def _whole_words(self, place: Place) -> Place:
+    def _whole_words(self, place: Occurrence) -> Occurrence:
         start, end = place
         while end > start and self.text[end - 1].isspace():
             end -= 1
@@ -124,14 +124,14 @@ class SourceText:
             start -= 1
         while end < len(self.text) and not self._boundary(end):
             end += 1
-        return Place(start, end)
+        return Occurrence(start, end)
 
     def _boundary(self, index: int) -> bool:
         if index in (0, len(self.text)):
             return True
         return not (is_word_character(self.text[index - 1]) and is_word_character(self.text[index]))
 
-    def bounded(self, place: Place) -> bool:
+    def bounded(self, place: Occurrence) -> bool:
         """True if no word is cut at either end of ``place``."""
         return self._boundary(place.start) and self._boundary(place.end)
 
@@ -142,21 +142,21 @@ def _wildcard(run: str) -> str:
     return rf"\S{{{least},{LONGEST_WILDCARD}}}?"
 
 
-def _search(folded: _Folded, pattern: str) -> list[Place]:
+def _search(folded: _Folded, pattern: str) -> list[Occurrence]:
     if not pattern:
         return []
     found = (_to_original(folded, *match.span(1)) for match in re.finditer(f"(?=({pattern}))", folded.text, re.DOTALL))
     return list(dict.fromkeys(islice(found, MOST_PLACES)))
 
 
-def _shortest(places: list[Place]) -> list[Place]:
+def _shortest(places: list[Occurrence]) -> list[Occurrence]:
     """A wildcard at an edge matches at many lengths: the shortest are meant."""
     length = min(place.end - place.start for place in places)
     return [place for place in places if place.end - place.start == length]
 
 
-def _to_original(folded: _Folded, start: int, end: int) -> Place:
-    return Place(folded.origin[start], folded.origin[end - 1] + 1)
+def _to_original(folded: _Folded, start: int, end: int) -> Occurrence:
+    return Occurrence(folded.origin[start], folded.origin[end - 1] + 1)
 
 
 class Cursor:
@@ -169,15 +169,15 @@ class Cursor:
 
     def __init__(self, reuse: bool) -> None:
         self.reuse = reuse
-        self.taken: set[Place] = set()
+        self.taken: set[Occurrence] = set()
         self.last = 0
 
-    def take(self, place: Place) -> None:
+    def take(self, place: Occurrence) -> None:
         if not self.reuse:
             self.taken.add(place)
             self.last = place.start
 
-    def choose(self, source: SourceText, places: list[Place]) -> Place:
+    def choose(self, source: SourceText, places: list[Occurrence]) -> Occurrence:
         """The place that comes first by the rules of this module; ``places`` is not empty."""
         if len(places) == 1:
             return places[0]
@@ -213,7 +213,7 @@ def number_for(source: SourceText, span: Span, cursor: Cursor) -> int | None:
     if span.start is None:
         cursor.take(chosen)
         return None
-    wanted = Place(span.start, span.start + len(span.text))
+    wanted = Occurrence(span.start, span.start + len(span.text))
     if wanted not in places:
         cursor.take(chosen)
         return None

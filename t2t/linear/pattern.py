@@ -14,14 +14,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class PatternText:
     """Literals and names in turn: ``literals`` has one entry more than ``names``."""
 
     literals: tuple[str, ...]
     names: tuple[str, ...]
 
 
-def read_template(text: str, where: str) -> Template:
+def read_template(text: str, where: str) -> PatternText:
     """Split ``text`` at its ``{name}`` placeholders; ``{{`` and ``}}`` stand for braces."""
     literals, names = [""], []
     try:
@@ -36,7 +36,7 @@ def read_template(text: str, where: str) -> Template:
     except ValueError as error:
         reason = str(error)
         raise TemplateError(where, f"{text[:80]!r}: {reason}", "write {name}, or {{ and }} for braces") from None
-    return Template(tuple(literals), tuple(names))
+    return PatternText(tuple(literals), tuple(names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class WindowValue:
     """What was said about one window: a value with places inside it, and the score of the output."""
 
     window: Window
@@ -130,7 +130,7 @@ def _moved_out(span: Span, window: Window) -> Span:
     return replace(span, start=span.start + window.start, end=span.end + window.start)
 
 
-def join(node: Node, said: Sequence[Said], field: str) -> Value:
+def join(node: Node, said: Sequence[WindowValue], field: str) -> Value:
     """What all windows say together, with places in the whole text.
 
     A span: the found one with the best score, one that stands in the source before one that does not; null only where
@@ -149,11 +149,11 @@ def join(node: Node, said: Sequence[Said], field: str) -> Value:
     return _moved_out(span, best.window)
 
 
-def _join_record(node: Node, said: Sequence[Said], field: str) -> Value:
+def _join_record(node: Node, said: Sequence[WindowValue], field: str) -> Value:
     joined: dict[str, Value] = {}
     for name, child in node.beside.items():
         parts = [
-            Said(one.window, one.value[name], one.score)
+            WindowValue(one.window, one.value[name], one.score)
             for one in said
             if isinstance(one.value, dict) and name in one.value
         ]
@@ -162,14 +162,14 @@ def _join_record(node: Node, said: Sequence[Said], field: str) -> Value:
     return joined or None
 
 
-def _join_lists(node: Node, said: Sequence[Said], field: str) -> Value:
+def _join_lists(node: Node, said: Sequence[WindowValue], field: str) -> Value:
     if not said:
         return None
     moved = [(one.window, _moved_items(node, one, field)) for one in said]
     return _merge(node, moved)
 
 
-def _moved_items(node: Node, one: Said, field: str) -> list[Value]:
+def _moved_items(node: Node, one: WindowValue, field: str) -> list[Value]:
     moved = node.map_spans(one.value, field, lambda span: _moved_out(span, one.window))
     return moved if isinstance(moved, list) else []
 

@@ -19,7 +19,7 @@ from transformers import PreTrainedConfig, PreTrainedTokenizerFast
 from t2t.errors import InputError
 from t2t.model.seq2seq import FAMILIES, Seq2Seq, SpecialIds
 from t2t.model.tokenizer import DAMAGED
-from t2t.model.weight_files import check_shards, pickle_files, read_pickles, stored_names, stored_types
+from t2t.model.weight_files import check_shards, pickle_files, read_pickles, stored_count, stored_names, stored_types
 from t2t.network import check_reach
 
 _LOADING = logging.getLogger("transformers.modeling_utils")
@@ -53,10 +53,25 @@ def read_config(source: str, revision: str | None = None) -> tuple[type[Seq2Seq]
         kind = raw.get("model_type")
         if isinstance(kind, str) and FAMILIES.knows(kind):
             family = FAMILIES.get(kind, source)
-            return family, family.config_of(raw)
+            config = family.config_of(raw)
+            _check_sizes(source, family, config)
+            return family, config
     except (*DAMAGED, StrictDataclassError) as error:
         raise InputError(source, f"no T5 could be loaded ({error})", _NAME_ONE) from error
     raise InputError(source, f"its model_type is {kind!r}", f"name {_KINDS}")
+
+
+def _check_sizes(source: str, family: type[Seq2Seq], config: Any) -> None:
+    for name, (size, largest) in family.sizes_of(config).items():
+        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= largest:
+            raise InputError(source, f"{name} of its config.json is {size!r}, not from 1 to {largest:,}", _NAME_ONE)
+
+
+def _check_extent(source: str, described: int, stored: int) -> None:
+    """InputError where a config describes far more weights than are stored: what lacks would be made up first."""
+    if described > 2 * stored:
+        found = f"its config.json describes {described:,} parameters, its files hold {stored:,}"
+        raise InputError(source, found, "name a whole checkpoint, with its own config.json")
 
 
 def read_weights(source: str, revision: str | None, family: type[Seq2Seq], config: Any, dtype: torch.dtype) -> Any:
@@ -69,6 +84,8 @@ def read_weights(source: str, revision: str | None, family: type[Seq2Seq], confi
     try:
         pickles = pickle_files(source, revision)
         weights = read_pickles(pickles) if pickles else None
+        stored = stored_count(source, revision) if weights is None else sum(one.numel() for one in weights.values())
+        _check_extent(source, family.parameters_of(config), stored)
         with _without_advice():
             module, found = family.module_of(config).from_pretrained(
                 None if weights is not None else source,

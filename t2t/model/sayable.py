@@ -23,7 +23,7 @@ _ANOTHER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Retold:
     """A text, how many ids it has, and what they give back."""
 
     text: str
@@ -52,16 +52,16 @@ class Vocabulary:
         self.tokenizer = tokenizer
         self._returned: dict[str, str] = {}
 
-    def say(self, texts: Sequence[str]) -> list[Said]:
+    def say(self, texts: Sequence[str]) -> list[Retold]:
         """Each text through the tokenizer and back."""
         return self.hear(texts, encode_texts(self.tokenizer, texts))
 
-    def hear(self, texts: Sequence[str], rows: Sequence[Sequence[int]]) -> list[Said]:
+    def hear(self, texts: Sequence[str], rows: Sequence[Sequence[int]]) -> list[Retold]:
         """Each text with what its ids give back."""
         backs = decode_texts(self.tokenizer, rows)
-        return [Said(text, len(row), back) for text, row, back in zip(texts, rows, backs, strict=True)]
+        return [Retold(text, len(row), back) for text, row, back in zip(texts, rows, backs, strict=True)]
 
-    def culprits(self, said: Said) -> set[str]:
+    def culprits(self, said: Retold) -> set[str]:
         """The characters of a text to which something happens; the space alone if none of the others is to blame."""
         characters = set(said.text) - {" "}
         new = sorted(characters - self._returned.keys())
@@ -81,7 +81,7 @@ class Vocabulary:
             counts[" "] -= said.back.count(" ")
         return +counts
 
-    def lost_in(self, said: Said) -> Counter[str]:
+    def lost_in(self, said: Retold) -> Counter[str]:
         """The characters that are lost in a text, with how often; empty where nothing is."""
         if not said.lost:
             return Counter()

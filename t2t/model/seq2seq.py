@@ -78,6 +78,16 @@ class Seq2Seq(ABC):
 
     @classmethod
     @abstractmethod
+    def sizes_of(cls, config: Any) -> dict[str, tuple[Any, int]]:
+        """The sizes of a configuration by the names that config.json gives them, each with the largest that is one."""
+
+    @classmethod
+    @abstractmethod
+    def parameters_of(cls, config: Any) -> int:
+        """About how many parameters a configuration describes, whose sizes are sizes: its matrices."""
+
+    @classmethod
+    @abstractmethod
     def module_of(cls, config: Any) -> type[Any]:
         """The class of transformers for a configuration."""
 

@@ -13,6 +13,7 @@ from transformers.utils import cached_file
 from t2t.errors import InputError
 from t2t.model import pieces, t5_vocabulary
 from t2t.model.byte_vocabulary import BYTE_ROWS, SENTINELS, byte_backend
+from t2t.model.sound import check_sound
 from t2t.network import check_reach
 
 PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
@@ -101,6 +102,7 @@ def load_tokenizer(
             found = "no tokenizer.json and no spiece.model"
             raise InputError(name, found, "name a directory that holds a tokenizer")
     tokenizer = _load_auto(name, revision)
+    check_sound(tokenizer, name)
     if type(tokenizer).__name__ == "T5Tokenizer":
         return _completed(tokenizer, model, rows)
     tokenizer.split_special_tokens = True
@@ -142,10 +144,10 @@ def _is_byte_level(name: str, revision: str | None) -> bool:
 def _load_auto(name: str, revision: str | None) -> PreTrainedTokenizerFast:
     try:
         return AutoTokenizer.from_pretrained(name, revision=revision)
-    except DAMAGED as error:
-        raise InputError(
-            name, f"no tokenizer could be loaded ({error})", "name a directory or a hub model whose files are whole"
-        ) from error
+    except Exception as error:  # tokenizers raises no more special one
+        said = " ".join(str(error).split())
+        todo = "name a directory or a hub model whose files are whole"
+        raise InputError(name, f"no tokenizer could be loaded ({said})", todo) from error
 
 
 def _rows_beside(path: Path, revision: str | None) -> int | None:

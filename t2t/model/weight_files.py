@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import pickle
 from collections.abc import Collection, Mapping
@@ -73,6 +74,15 @@ def stored_types(source: str, revision: str | None) -> Mapping[str, str]:
         with safe_open(path, "pt") as file:
             types |= {name: str(file.get_slice(name).get_dtype()) for name in file.keys()}  # noqa: SIM118
     return types
+
+
+def stored_count(source: str, revision: str | None) -> int:
+    """How many numbers the safetensors of a model hold, by their headers. OSError where there are none."""
+    count = 0
+    for path in _safetensors(source, revision):
+        with safe_open(path, "pt") as file:
+            count += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    return count
 
 
 def check_shards(source: str, revision: str | None) -> None:

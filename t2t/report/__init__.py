@@ -9,7 +9,7 @@ from t2t.report import sections
 from t2t.report.files import RunFiles, read_run
 from t2t.report.style import CSS
 from t2t.report.validation import validation
-from t2t.runs.run_files import write_text
+from t2t.whole_files import write_text
 
 
 def write_report(run_dir: str | Path) -> Path:

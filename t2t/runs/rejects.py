@@ -10,10 +10,10 @@ from pathlib import Path
 
 from t2t.errors import DataError
 from t2t.json_lines import json_line
-from t2t.runs.run_files import whole_file
 from t2t.structures import Json
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
+from t2t.whole_files import whole_file
 
 NAME = "bad_records.jsonl"
 

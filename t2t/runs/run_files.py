@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
 
 from t2t.errors import DataError
 from t2t.structures import Json
+from t2t.whole_files import write_text
 
 
 def prediction_name(task: str, split: str) -> str:
@@ -24,54 +20,6 @@ def prediction_name(task: str, split: str) -> str:
 def prediction_file(run_dir: str | Path, task: str, split: str) -> Path:
     """Where the predictions of a task's split stand: ``predictions/FAMILY/NAME.jsonl`` or ``NAME@SPLIT.jsonl``."""
     return Path(run_dir) / "predictions" / f"{prediction_name(task, split)}.jsonl"
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[TextIO]:
-    """A text file that takes its name only when it is complete and on disk; left early, nothing stays.
-
-    A process that is killed leaves its NAME.PID.part: the next to write NAME removes it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_stale_parts(path)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _remove_stale_parts(path: Path) -> None:
-    """Remove the parts of ``path`` whose processes are dead: not here, and their lock, kept on any machine, is free."""
-    name = re.compile(re.escape(path.name) + r"\.([0-9]+)\.part")
-    for part in list(path.parent.iterdir()):
-        found = name.fullmatch(part.name)
-        if found and int(found[1]) != os.getpid() and not _is_alive(int(found[1])):
-            with suppress(OSError), part.open("rb+") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                part.unlink()
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-def write_text(path: Path, text: str) -> None:
-    """A file that appears when it is complete and on disk; an older one stays until then."""
-    with whole_file(path) as file:
-        file.write(text)
 
 
 def write_json(path: Path, data: Json) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from t2t.errors import DataError, RunFileError
 from t2t.json_lines import json_line
 from t2t.structures import Json
 from t2t.terminal import shown
+from t2t.whole_files import whole_file, whole_path
 
 _ROWS = 4096  # of a row group
 _TOLD = 5  # bad records that are told one by one
@@ -38,20 +38,12 @@ def writing(path: Path | None) -> Iterator[Writer]:
         return
     if path.is_dir():
         raise RunFileError("--output", f"{path} is a folder", "name a file")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        if path.suffix.lower() == ".parquet":
-            with _parquet(part) as write:
-                yield write
-        else:
-            with part.open("w", encoding="utf-8", newline="\n") as file:
-                yield _line_writer(file)
-        with part.open("rb") as file_:
-            os.fsync(file_.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    if path.suffix.lower() == ".parquet":
+        with whole_path(path) as part, _parquet(part) as write:
+            yield write
+    else:
+        with whole_file(path) as file:
+            yield _line_writer(file)
 
 
 def _line_writer(file: TextIO, flush: bool = False) -> Writer:

@@ -51,6 +51,7 @@ def _kept(task: Task) -> dict[str, Json]:
         "version": task.version,
         "description": template.description,
         "languages": list(template.languages),
+        "data": dict(template.data),
         "fields": None if template.fields is None else dict(template.fields),
         "lists": dict(template.lists),
         "prompt": template.prompts[0].text,

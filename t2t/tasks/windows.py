@@ -10,7 +10,7 @@ from t2t.errors import DataError
 from t2t.linear.parsed import Parsed
 from t2t.linear.scope import kind_of
 from t2t.linear.target import Target
-from t2t.linear.windows import Said, Window, check_windows, cut, inside, join
+from t2t.linear.windows import Window, WindowValue, check_windows, cut, inside, join
 from t2t.structures import Example
 
 
@@ -45,7 +45,7 @@ class Windows:
         """What the outputs for the windows of an example say together, with the issues of all."""
         windows = self._cut(example)
         said = [
-            Said(window, one.value, float("-inf") if score is None else score)
+            WindowValue(window, one.value, float("-inf") if score is None else score)
             for window, one, score in zip(windows, parsed, scores, strict=True)
         ]
         issues = tuple(issue for one in parsed for issue in one.issues)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import deepspeed as deepspeed_library
 import torch
@@ -41,10 +41,12 @@ def start_directory(config: RunConfig, prepared: Prepared, trained_on: TrainedOn
     trained_on.write(folder / "checkpoints", prepared.tokenizer)
     used = [(task, entry.limit) for task, entry in zip(prepared.tasks, config.tasks, strict=True)]
     prepared.bad.update(count_bad(folder, used, prepared.encoder.bad))
-    print_data(prepared)
+    for line in data_lines(prepared):
+        print(line, flush=True)
 
 
-def print_data(prepared: Prepared) -> None:
+def data_lines(prepared: Prepared) -> Iterator[str]:
+    """A line for each task: its examples, its share, and what is cut or changed of them."""
     everything = sum(map(len, prepared.data))
     for task, rows, share in zip(prepared.tasks, prepared.data, prepared.mixture.shares, strict=True):
         counts = prepared.encoder.counts[task.name]
@@ -54,7 +56,7 @@ def print_data(prepared: Prepared) -> None:
         cuts += [f"{prepared.bad[task.name]} bad records set aside"] if prepared.bad.get(task.name) else []
         taken = share * everything
         cuts += [f"an epoch takes only about {taken:.1g} examples"] if taken < len(rows) / 100 else []
-        print(f"{task.name:<28} {len(rows):>8} examples  {share:6.1%}  {', '.join(cuts)}".rstrip(), flush=True)
+        yield f"{task.name:<28} {len(rows):>8} examples  {share:6.1%}  {', '.join(cuts)}".rstrip()
 
 
 def print_drawn(prepared: Prepared) -> None:

@@ -20,6 +20,7 @@ from t2t.config.run import MixtureSettings, RunConfig, TaskSettings
 from t2t.data.cache import encode_split
 from t2t.data.counts import Counts
 from t2t.data.encode import Encoded, Encoder
+from t2t.engine.disk import room_at
 from t2t.engine.preflight import check_targets, check_vocabulary
 from t2t.engine.trained_on import kept_tokenizer
 from t2t.errors import DataError, InputError, RunFileError, TemplateError
@@ -28,6 +29,7 @@ from t2t.model.sayable import Vocabulary
 from t2t.model.tokenizer import load_tokenizer, train_tokenizer
 from t2t.tasks.mixture import Mixture, log_rate, relative
 from t2t.tasks.task import Task
+from t2t.whole_files import remove_stale_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
     InputError for a model or tokenizer that cannot be trained here, VocabularyError for what cannot be said.
     """
     folder, source = cache_folder(config.directory), config.model.source
+    remove_stale_parts(folder)
     with told_at(config.where, "model.from"):
         pretrained = None if source is None else describe(source, config.model.revision)
     tokenizer = run_tokenizer(config, tasks, folder, None if pretrained is None else pretrained.vocabulary)
@@ -122,7 +125,8 @@ def run_tokenizer(config: RunConfig, tasks: Sequence[Task], folder: Path, rows: 
         part = saved.with_suffix(f".{os.getpid()}.part")
         with told_at(config.where, "tokenizer.vocab_size"):
             made = train_tokenizer(_training_texts(config, tasks), config.tokenizer.size)
-        made.save_pretrained(part)
+        with room_at(part):
+            made.save_pretrained(part)
         shutil.rmtree(saved, ignore_errors=True)
         part.rename(saved)
     return load_tokenizer(saved)

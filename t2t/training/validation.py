@@ -48,6 +48,7 @@ from t2t.structures import Json
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
 from t2t.training.preparation import Prepared, cache_folder
+from t2t.whole_files import write_text
 
 SPLIT = "valid"
 FILE = "validation.jsonl"
@@ -296,9 +297,7 @@ class Validation(Quiet):
     def _tell(self, found: Mapping[str, Json]) -> None:
         """Write validation.jsonl, whole, and say how it stands."""
         path, best = self.config.directory / FILE, self.best or found
-        part = path.with_suffix(".tmp")
-        part.write_text("".join(map(json_line, self.history)), encoding="utf-8")
-        part.replace(path)
+        write_text(path, "".join(map(json_line, self.history)))
         name = self.judge.name
         loss = "" if name == "loss" else f"loss {float(found['loss']):.4f}, "
         said = f"{name} {float(found[name]):.4f} (best {float(best['value']):.4f} at step {best['step']})"

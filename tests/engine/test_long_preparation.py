@@ -18,6 +18,7 @@ WORKER = """
 import os, sys, time
 from datetime import timedelta
 from t2t.engine import distributed
+from t2t.engine.peers import leave
 from t2t.engine.preflight import on_first
 from t2t.errors import DataError
 
@@ -39,10 +40,10 @@ def prepare():
 try:
     on_first(prepare)
 except DataError:
-    distributed.leave(2)
+    leave(2)
 print("prepared")
 distributed.stop()
-distributed.leave(0)
+leave(0)
 """
 
 

@@ -193,7 +193,7 @@ def test_how_a_run_goes_on_may_change_and_stands_in_its_file(
 def test_a_folder_of_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "x").mkdir(parents=True)
-    (tmp_path / "runs" / "x" / "run.yaml.tmp").write_text("of a start that was killed")
+    (tmp_path / "runs" / "x" / f"run.yaml.{2**22 + 1}.part").write_text("of a start that was killed")
     check_directory(config(tmp_path))
     (tmp_path / "runs" / "x" / "thesis.txt").write_text("mine")
     with pytest.raises(RunDirectoryError, match="not empty and holds no run"):

@@ -25,6 +25,7 @@ from t2t.engine.deepspeed import TrainingEngine
 from t2t.engine.deepspeed_file import read_deepspeed
 from t2t.engine.log import Log
 from t2t.engine.loop import Loop, NotFinite, Terminated
+from t2t.engine.peers import leave
 from t2t.model.backbone import build_from_scratch
 
 RUN = """
@@ -278,7 +279,7 @@ def main(out: Path, offload: bool) -> None:
     if distributed.rank() == 0:
         out.write_text(json.dumps(results))
     distributed.stop()
-    distributed.leave(0)
+    leave(0)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from t2t.errors import TemplateError
 from t2t.linear.target import Target
-from t2t.linear.windows import Said, Window, check_windows, cut, inside, join
+from t2t.linear.windows import Window, WindowValue, check_windows, cut, inside, join
 from t2t.structures import Span, Value
 
 ANSWER = Target({"span_of": "text", "absent": "none", "gold": "answer"}, lambda _: "t.yaml:1")
@@ -116,7 +116,7 @@ LEFT, RIGHT = Window(0, TEXT[:10], len(TEXT)), Window(7, TEXT[7:], len(TEXT))
 def test_a_mention_cut_by_a_seam_belongs_to_the_window_that_holds_it() -> None:
     left: Value = [{"text": Span("Ada", 0, 3), "type": "per"}, {"text": Span("New", 7, 10), "type": "per"}]
     right: Value = [{"text": Span("New York", 0, 8), "type": "loc"}, {"text": Span("Bob", 13, 16), "type": "per"}]
-    assert join(NER.root, [Said(LEFT, left, -0.1), Said(RIGHT, right, -0.2)], "text") == [
+    assert join(NER.root, [WindowValue(LEFT, left, -0.1), WindowValue(RIGHT, right, -0.2)], "text") == [
         {"text": Span("Ada", 0, 3), "type": "per"},
         {"text": Span("New York", 7, 15), "type": "loc"},
         {"text": Span("Bob", 20, 23), "type": "per"},
@@ -127,12 +127,16 @@ def test_a_nested_mention_at_an_edge_stays_if_the_other_window_says_it_too() -> 
     new: Value = [{"text": Span("New", 7, 10), "type": "per"}]
     both: Value = [{"text": Span("New York", 0, 8), "type": "loc"}, {"text": Span("New", 0, 3), "type": "per"}]
     whole = Window(7, TEXT[7:], len(TEXT))
-    joined = join(NER.root, [Said(LEFT, new, 0.0), Said(Window(5, TEXT[5:], len(TEXT)), _later(both, 2), 0.0)], "text")
+    joined = join(
+        NER.root,
+        [WindowValue(LEFT, new, 0.0), WindowValue(Window(5, TEXT[5:], len(TEXT)), _later(both, 2), 0.0)],
+        "text",
+    )
     assert joined == [
         {"text": Span("New", 7, 10), "type": "per"},
         {"text": Span("New York", 7, 15), "type": "loc"},
     ]
-    assert join(NER.root, [Said(LEFT, new, 0.0), Said(whole, [], 0.0)], "text") == new
+    assert join(NER.root, [WindowValue(LEFT, new, 0.0), WindowValue(whole, [], 0.0)], "text") == new
 
 
 def _later(items: Value, by: int) -> Value:
@@ -150,7 +154,7 @@ def test_what_two_windows_say_stands_once_and_what_one_says_twice_stays() -> Non
     second: Value = [{"text": Span("Rome", 0, 4), "type": "loc"}] + [
         {"text": Span("x", found="absent"), "type": "per"}
     ] * 2
-    assert join(NER.root, [Said(one, first, 0.0), Said(two, second, 0.0)], "text") == [
+    assert join(NER.root, [WindowValue(one, first, 0.0), WindowValue(two, second, 0.0)], "text") == [
         {"text": Span("Rome", 2, 6), "type": "loc"},
         {"text": Span("x"), "type": "per"},
         {"text": Span("x"), "type": "per"},
@@ -158,8 +162,8 @@ def test_what_two_windows_say_stands_once_and_what_one_says_twice_stays() -> Non
 
 
 def test_the_best_answer_wins_and_any_answer_beats_none() -> None:
-    def said(start: int, value: Value, score: float) -> Said:
-        return Said(Window(start, "x" * 10, 100), value, score)
+    def said(start: int, value: Value, score: float) -> WindowValue:
+        return WindowValue(Window(start, "x" * 10, 100), value, score)
 
     none, low, high = said(0, None, -0.01), said(10, Span("a", 1, 2), -2.0), said(20, Span("b", 3, 4), -1.0)
     assert join(ANSWER.root, [none, low, high], "text") == Span("b", 23, 24)
@@ -214,7 +218,7 @@ def test_events_come_back_with_all_their_arguments(text: str, characters: int, d
     reach = (characters - stride) // 2
     gold = data.draw(events_in_reach(text, reach))
     windows = cut(text, characters, stride)
-    joined = join(EVENTS.root, [Said(w, inside(EVENTS.root, gold, "text", w), 0.0) for w in windows], "text")
+    joined = join(EVENTS.root, [WindowValue(w, inside(EVENTS.root, gold, "text", w), 0.0) for w in windows], "text")
     assert isinstance(gold, list)
     assert isinstance(joined, list)
     assert [[one["trigger"], one["type"]] for one in joined] == [[one["trigger"], one["type"]] for one in gold]  # type: ignore
@@ -249,7 +253,7 @@ def test_two_windows_give_an_event_its_arguments_once() -> None:
 
     first = event(met, ("who", left), ("who", shared))
     second = event(Span("met", 0, 3), ("who", Span("Bob", 4, 7)), ("where", right))
-    joined = join(EVENTS.root, [Said(one, first, 0.0), Said(two, second, 0.0)], "text")
+    joined = join(EVENTS.root, [WindowValue(one, first, 0.0), WindowValue(two, second, 0.0)], "text")
     assert joined == event(met, ("who", left), ("who", shared), ("where", Span("Rome", 15, 19)))
 
 
@@ -261,4 +265,4 @@ def test_an_argument_that_two_windows_find_in_two_places_stands_once_where_outpu
     one, two = Window(0, text[:6], len(text)), Window(3, text[3:], len(text))
     first: Value = [{"trigger": Span("met", 3, 6), "args": [{"text": Span("Bo", 0, 2)}]}]
     second: Value = [{"trigger": Span("met", 0, 3), "args": [{"text": Span("Bo", 4, 6)}]}]
-    assert join(tree.root, [Said(one, first, 0.0), Said(two, second, 0.0)], "text") == first
+    assert join(tree.root, [WindowValue(one, first, 0.0), WindowValue(two, second, 0.0)], "text") == first

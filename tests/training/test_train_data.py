@@ -19,7 +19,7 @@ from t2t.model.tokenizer import train_tokenizer
 from t2t.tasks.mixture import Mixture
 from t2t.tasks.task import Task
 from t2t.training.epochs import data_by_epoch, in_place
-from t2t.training.folder import print_data, task_facts
+from t2t.training.folder import data_lines, task_facts
 from t2t.training.preparation import Prepared
 
 TEMPLATE = """\
@@ -63,7 +63,7 @@ def test_a_task_that_an_epoch_hardly_takes_is_told(capsys: pytest.CaptureFixture
     tasks = [SimpleNamespace(name=name) for name in ("by_size", "by_weight")]
     encoder = SimpleNamespace(counts={task.name: Counts() for task in tasks})
     for weight, told in ((1.0, True), (5.0, False), (500.0, False)):
-        print_data(Prepared(tasks, None, encoder, data, Mixture([500, 500], [500.0, weight], SEED)))
+        print("\n".join(data_lines(Prepared(tasks, None, encoder, data, Mixture([500, 500], [500.0, weight], SEED)))))
         first, second = capsys.readouterr().out.splitlines()
         assert first.endswith("%")
         assert second.endswith("an epoch takes only about 2 examples") == told

@@ -21,7 +21,7 @@ from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
 
 if TYPE_CHECKING:
-    from t2t.model.sayable import Said, Vocabulary
+    from t2t.model.sayable import Retold, Vocabulary
 
 _BATCH = 512
 
@@ -182,7 +182,7 @@ def _count(found: Findings, vocabulary: Vocabulary, place: str, text: str, chara
             counts.setdefault(place, Counter()).update(counted)
 
 
-def _examine_target(task: Task, example: Example, said: Said, vocabulary: Vocabulary, found: Findings) -> None:
+def _examine_target(task: Task, example: Example, said: Retold, vocabulary: Vocabulary, found: Findings) -> None:
     characters = vocabulary.culprits(said)
     _count(found, vocabulary, "target:", said.text, characters)
     found.targets_changed += said.lost

@@ -19,7 +19,7 @@ from t2t.authoring.new.sources import find_source
 from t2t.authoring.new.template import parted, template
 from t2t.config.yaml_file import write_yaml
 from t2t.errors import DataError, InputError
-from t2t.runs.run_files import write_text
+from t2t.whole_files import write_text
 
 
 def new(names: Sequence[str], out: Path | None = None) -> tuple[str, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from t2t.config.yaml_file import write_yaml
-from t2t.runs.run_files import write_text
+from t2t.whole_files import write_text
 
 _ENGLISH, _CHINESE = "google/flan-t5-base", "google/mt5-small"
 

@@ -8,8 +8,7 @@ from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
 from t2t.linear.build import NODES
 from t2t.linear.grammar import Copy, Grammar, guarded
-from t2t.linear.grounding import Place as Occurrence
-from t2t.linear.grounding import ground, number_for
+from t2t.linear.grounding import Occurrence, ground, number_for
 from t2t.linear.node import INVALID, ChangeSpan, Invalid, Node, Place, one_of
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Json, Span, Value

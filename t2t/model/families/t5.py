@@ -29,6 +29,11 @@ from t2t.model.families.t5_kernels import fuse_kernels
 from t2t.model.seq2seq import FAMILIES, Cache, Seat, Seq2Seq, SpecialIds, Stack
 
 _SIZES = ("d_model", "d_kv", "d_ff", "num_layers", "num_decoder_layers", "num_heads")
+# Of each size, far beyond any T5 that there is (T5 11B: 24 blocks, 128 heads, d_ff 65,536).
+_LARGEST = {
+    "vocab_size": 1 << 24, "d_model": 1 << 17, "d_kv": 1 << 14, "d_ff": 1 << 21, "num_layers": 1 << 10,
+    "num_decoder_layers": 1 << 10, "num_heads": 1 << 12, "relative_attention_num_buckets": 1 << 14,
+}  # fmt: skip
 _ROLES = {"q": "q", "k": "k", "v": "v", "o": "o", "wi": "wi", "wi_0": "wi", "wi_1": "wi", "wo": "wo"}
 _BLOCK = re.compile(r"(encoder|decoder)\.(?:block\.(\d+)|final_layer_norm)\.")
 _EMBEDDING = re.compile(r"(?:^|\.)(?:shared|embed_tokens)\.weight$")
@@ -58,6 +63,18 @@ class T5(Seq2Seq):
         pad, start = config.pad_token_id, getattr(config, "decoder_start_token_id", None)
         found = (pad, pad if start is None else start, end)
         return SpecialIds(*found) if all(isinstance(one, int) for one in found) else None
+
+    @classmethod
+    def sizes_of(cls, config: Any) -> dict[str, tuple[Any, int]]:
+        return {name: (getattr(config, name, None), largest) for name, largest in _LARGEST.items()}
+
+    @classmethod
+    def parameters_of(cls, config: Any) -> int:
+        attention = 4 * config.d_model * config.num_heads * config.d_kv
+        forward = (3 if config.is_gated_act else 2) * config.d_model * config.d_ff
+        encoder, decoder = attention + forward, 2 * attention + forward
+        stacks = config.num_layers * encoder + config.num_decoder_layers * decoder
+        return int(config.vocab_size * config.d_model + stacks)
 
     @classmethod
     def module_of(cls, config: Any) -> type[Any]:

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from t2t.runs.run_files import whole_file, write_text
+from t2t.whole_files import remove_stale_parts, whole_file, write_text
 
 WRITE = """\
 import sys
 from pathlib import Path
-from t2t.runs.run_files import whole_file
+from t2t.whole_files import whole_file
 with whole_file(Path(sys.argv[1])) as file:
     file.write("half")
     file.flush()
@@ -57,3 +57,12 @@ def test_a_part_that_a_process_of_another_machine_holds_stays(tmp_path: Path) ->
     process.communicate()
     with whole_file(path):
         assert not elsewhere.exists()
+
+
+def test_what_dead_processes_left_in_a_folder_goes_whatever_it_was_called(tmp_path: Path) -> None:
+    dead, live = writer(tmp_path / "abc.npz"), writer(tmp_path / "def.npz")
+    dead.kill()
+    dead.communicate()
+    remove_stale_parts(tmp_path)
+    assert names(tmp_path) == [f"def.npz.{live.pid}.part"]
+    live.communicate("")
