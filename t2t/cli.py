@@ -184,7 +184,10 @@ def _authoring(add: Add) -> None:
     _tokenizer_argument(show)
     _trust_argument(show)
     new = add("new", _new, "propose a template and a run file for data, write and check them")
-    files_help = "a data file, a folder or an archive; or several files: line-aligned, of splits, of classes"
+    files_help = (
+        "a data file, a folder or an archive; or several files: line-aligned, of splits, of classes. Exit code 1:"
+    )
+    files_help += " something is left out that may be the task; 2: the data cannot be read right"
     new.add_argument("--from", dest="files", nargs="+", required=True, metavar="DATA", help=files_help)
     new.add_argument("--out", type=Path, metavar="FAMILY/NAME.yaml", help="the template; default: in task_templates/")
     add("list", _list, "the tasks of the template library")

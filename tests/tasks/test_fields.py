@@ -99,6 +99,14 @@ def test_plain_adapters() -> None:
     assert field({"lookup": {"of": "x", "in": {"a": 1, "b": 2}}}, x=["b", "a"]) == [2, 1]
 
 
+def test_lists_that_python_wrote() -> None:
+    assert field({"literal": "x"}, x="['a', \"b's\", (1, None)]") == ["a", "b's", [1, None]]
+    assert field({"literal": "x"}, x="{'a': [1.5]}") == {"a": [1.5]}
+    for text in ("['a' 'b']", "['a'", "open('f')", "{1, 2}", "1" * 10_000 + "("):
+        with pytest.raises(DataError, match="is no list or object of Python"):
+            field({"literal": "x"}, x=text)
+
+
 def test_lookup_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text('{"a": "alpha"}')
     spec = {"lookup": {"of": "x", "in": "t.json"}}

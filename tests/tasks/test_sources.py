@@ -70,6 +70,18 @@ def test_tsv_header_and_raw_quotes(tmp_path: Path) -> None:
         source(tmp_path, format="tsv", header=["x", "x"], train=name)
 
 
+def test_what_stands_above_and_around_the_cells_of_a_csv(tmp_path: Path) -> None:
+    name = write(tmp_path / "a.csv", '# of a tool\n#\n\nx, y, \n# 1 , "b, c", d\n')
+    built = source(tmp_path, format="csv", comment="#", strip=True, train=name)
+    (record,) = built.records("train")
+    assert (record.where, record.data) == ("a.csv:5", {"x": "# 1", "y": "b, c"})  # a column without a name is not read
+    for content in ("sep=;\nx;y\n1; 2\n", '\ufeff"sep=;"\r\nx;y\r\n1; 2\r\n'):
+        (record,) = source(tmp_path, format="csv", separator=";", train=write(tmp_path / "b.csv", content)).records(
+            "train"
+        )
+        assert (record.where, record.data) == ("b.csv:3", {"x": "1", "y": " 2"})
+
+
 def test_conll_sentences(tmp_path: Path) -> None:
     name = write(tmp_path / "a.conll", "-DOCSTART-\tO\n\nA\tB-x\nb\tI-x\n\t\nc d\tO\n")
     records = list(source(tmp_path, format="conll", train=name).records("train"))
