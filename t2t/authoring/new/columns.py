@@ -30,7 +30,8 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _MARKS = "".join(sorted({*"".join(SCHEMES.values())}))
 _TAG = rf"(O|[{_MARKS}][-_]\S+|\S+[-_][{_MARKS}])"
 _TAGS = re.compile(rf"{_TAG}(\s+{_TAG})*")
-_NOTICE = re.compile(r"CC[- ]BY\b|CC0\b|https?://\S+$")
+_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
+_NOTICE = re.compile(r"CC[- ]BY\b|CC0\b|https?://\S+$|\S+\.(png|jpe?g|gif|webp|wav|mp3|flac|mp4)$")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -53,7 +54,8 @@ class Column:
     tags: int = 0
     holes: int = 0
     blanks: int = 0  # texts without a character
-    notices: int = 0  # addresses and licences
+    notices: int = 0  # addresses, licences and names of files
+    commas: int = 0  # numbers with a comma in front of their fraction
 
     @property
     def name(self) -> str:
@@ -94,7 +96,7 @@ class Column:
 
     @property
     def is_notice(self) -> bool:
-        """True if all texts are addresses, or name a licence: they say where a record is from."""
+        """True if all texts are addresses, name a licence, or files of pictures and sounds."""
         return 0 < self.texts == self.notices
 
     @property
@@ -133,6 +135,7 @@ class Column:
         self.notices += _NOTICE.match(text) is not None
         self.characters += len(text)
         self.chinese += len(_CHINESE.findall(text))
+        self.commas += _COMMA.fullmatch(text) is not None
         if _NUMBER.fullmatch(text):
             self.numbers += 1
             self.points = self.points or "." in text

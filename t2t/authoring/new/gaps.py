@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from t2t.authoring.new.columns import Column, Table, look
-from t2t.authoring.new.left_out import left_out, stands_in
+from t2t.authoring.new.left_out import is_read, left_out
 from t2t.authoring.new.proposal import LABEL_NAMES, Proposal
 from t2t.authoring.new.sources import Found
 
@@ -66,7 +66,7 @@ def prefer(table: Table, strict: Proposal | None, whole: Table, other: Proposal 
 
 
 def read_by(proposal: Proposal, gaps: list[Gap]) -> list[Gap]:
-    return [gap for gap in gaps if stands_in(gap.path, proposal)]
+    return [gap for gap in gaps if is_read(gap.path, proposal)]
 
 
 def leave_out(proposal: Proposal, gaps: list[Gap]) -> None:

@@ -58,6 +58,7 @@ def unread_inside(table: Table, proposal: Proposal) -> Iterator[Inside]:
     """What stands in the objects of a list that is read, and is not read itself: its path, its values, and whether it
     may carry the task: objects, a closed set of words, offsets."""
     left = {*unread(table, proposal), *proposal.reads}
+    yield from _beside_texts(table, proposal)
     for items in find_items(table.raw):
         key = re.search(r'"(?:[^"]*)"|\w+', items.path)
         objects = [item for item in items.all if isinstance(item, dict)]
@@ -74,6 +75,16 @@ def unread_inside(table: Table, proposal: Proposal) -> Iterator[Inside]:
                 yield f"{items.path}.{name}", values, task
 
 
+def _beside_texts(table: Table, proposal: Proposal) -> Iterator[Inside]:
+    """What stands unread in the objects of records that are lists, as spaCy's pairs of a text and its annotations."""
+    rows = [record["item"] for record in table.raw if record.keys() == {"item"} and isinstance(record["item"], list)]
+    parts = [(place, part) for row in rows for place, part in enumerate(row) if isinstance(part, dict)]
+    for place, name in dict.fromkeys((place, name) for place, part in parts for name in part):
+        values = [part[name] for at, part in parts if at == place and part.get(name)]
+        if values and not stands_in(name, proposal):
+            yield f"item[{place}].{name}", values, True
+
+
 def _is_part_of_a_task(name: str, values: list[Json], objects: list[dict[str, Json]]) -> bool:
     if any(_is_structured(item) for value in values for item in _list(value)):
         return True
@@ -88,7 +99,38 @@ def _is_part_of_a_task(name: str, values: list[Json], objects: list[dict[str, Js
 def unread(table: Table, proposal: Proposal) -> list[str]:
     """The keys of the records that the template does not read."""
     keys = dict.fromkeys(key for record in table.raw for key in record)
-    return [key for key in keys if not stands_in(key, proposal) and key not in proposal.reads]
+    read = stands_in if "group" in keys and is_read("group", proposal) else is_read  # its items have all the keys
+    return [key for key in keys if not read(key, proposal) and key not in proposal.reads]
+
+
+def is_read(key: str, proposal: Proposal) -> bool:
+    """True if a key of the records, or an expression, is read from them, not only from the items of a list."""
+    read = [proposal.fields, proposal.source_fields, proposal.group_by, proposal.explode, proposal.where]
+    return _stands_in(key, " ".join(_texts([_of_records(value) for value in read])))
+
+
+# What an adapter reads from the items of its list.
+_OF_ITEMS = {"offsets": ("start", "end", "type", "surface", "id"), "refer": ("at", "fields")}
+
+
+def _of_records(value: Json) -> Json:
+    """The part of a field that is read from the record."""
+    if isinstance(value, list):
+        return [_of_records(step) for step in value[:1]] if _is_chain(value) else [_of_records(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if "map" in value:
+        return value["map"].get("of")
+    return {
+        name: {key: _of_records(one) for key, one in inner.items() if key not in _OF_ITEMS[name]}
+        if name in _OF_ITEMS and isinstance(inner, dict)
+        else _of_records(inner)
+        for name, inner in value.items()
+    }
+
+
+def _is_chain(value: list[Json]) -> bool:
+    return any(isinstance(step, dict) for step in value[1:])
 
 
 def stands_in(key: str, proposal: Proposal) -> bool:

@@ -38,13 +38,15 @@ def similarity(table: Table) -> Proposal | None:
     numbers = [column for column in table.columns.values() if column.is_numeric and column.fills(table.total)]
     fractions = [column for column in numbers if column.fractions and not _BOOKS.search(column.name)]
     fractions += [column for column in numbers if column.points and column.name.lower() in SCORE_NAMES[:3]]
-    score = named(fractions, SCORE_NAMES)
+    decimal = [c for c in table.columns.values() if c.commas and c.commas + c.numbers == c.n and c.fills(table.total)]
+    score = named([*fractions, *decimal], SCORE_NAMES)
     if score is None and label_column(table) is None:  # a number without such a name is no score beside a label
         score = next(iter(fractions), None)
     inputs = text_columns(table)[:2]
     if score is None or not inputs:
         return None
-    gold: Json = {"json": score.path} if score.is_a("a text") else score.path
+    read: Json = {"replace": {"of": score.path, "put": {",": "."}}} if score.commas else score.path
+    gold: Json = {"json": {"of": read}} if score.commas else {"json": read} if score.is_a("a text") else score.path
     target = {"number": 1, "gold": "score"}
     remarks = ["numbers are rounded to one decimal; number: says how many"]
     fields = {**fields_of(inputs), "score": gold}

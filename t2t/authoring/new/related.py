@@ -60,6 +60,11 @@ def linked(table: Table, mentions: Marked) -> Linked | None:
     """The list of relations between the mentions, by their ids, places or offsets."""
     ids = [[str(at(item, mentions.id)) for item in own] if mentions.id else [] for own in mentions.items.of_records]
     places = [[str(place) for place in range(len(own))] for own in mentions.items.of_records]
+    said = [
+        [str(at(item, mentions.surface)) for item in own] if mentions.surface else []
+        for own in mentions.items.of_records
+    ]
+    surface = mentions.surface if all(len({*own}) == len(own) for own in said) else None
     for items in find_items(table.raw):
         if items.path == mentions.items.path:
             continue
@@ -67,7 +72,7 @@ def linked(table: Table, mentions: Marked) -> Linked | None:
         kept = items.where(head_key) if head_key else items
         keys = keys_of(kept)
         head, tail = by_name(keys, HEAD), by_name(keys, TAIL)
-        for id_, known in ((mentions.id, ids), ("place", places)):
+        for id_, known in ((mentions.id, ids), ("place", places), (surface, said)):
             if head and tail and id_ and _refers(kept, head, known) and _refers(kept, tail, known):
                 return Linked(kept, head, tail, _relation(kept, keys, head, tail), id_)
         if (found := _by_offsets(kept, mentions)) is not None:

@@ -244,3 +244,31 @@ def test_spacy_training_data(tmp_path: Path, form: str) -> None:
     found = proposed(tmp_path, {form: content[form]})
     assert (found.family, found.errors) == ("ner", 0), found.told
     assert found.pairs == {text: f"{PEOPLE[i % 3]} = PER ; {FIRMS[i % 2]} = ORG" for i, (text, _) in enumerate(SPACY)}
+
+
+def test_a_label_beside_mentions_that_some_records_lack_is_told(tmp_path: Path) -> None:
+    rows = [
+        {"text": f"Ada {i} left", "entities": [{"start": 0, "end": 3, "label": ["PER", "ORG"][i % 2]}],
+         "label": ["a", "b", None][i % 3]}
+        for i in range(N)
+    ]  # fmt: skip
+    found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
+    assert (found.family, found.errors) == ("ner", 1), found.told
+    assert "'label': 16 texts, 2 different, not read" in found.told
+
+
+def test_categories_beside_spacys_mentions_are_told(tmp_path: Path) -> None:
+    rows = [[text, {**marks, "cats": {"a": 1.0}}] for text, marks in SPACY]
+    found = proposed(tmp_path, {"a.json": json.dumps(rows)})
+    assert f"'item[1].cats': {N} objects with a, not read" in found.told
+    assert (found.family, found.errors) == ("ner", 1)
+
+
+def test_relations_that_name_their_ends_by_text(tmp_path: Path) -> None:
+    rows, wanted = [], []
+    for text, person, kind, firm in map(story, range(N)):
+        relation = {"head": person, "tail": firm, "type": kind}
+        rows.append({"text": text, "entities": [end(text, person, "P"), end(text, firm, "F")], "relations": [relation]})
+        wanted.append(f"{person} = P ; {firm} = F @ {person} > {kind.replace('_', ' ')} > {firm}")
+    found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
+    assert (found.family, found.errors, found.targets) == ("joint extraction", 0, wanted), found.told

@@ -172,6 +172,13 @@ def test_a_mention_a_row(tmp_path: Path) -> None:
     assert found.pairs == {f"Ada {i} went to Oslo": "Ada = PER ; Oslo = LOC" for i in range(N)}
 
 
+def test_a_mention_a_row_is_no_label_of_the_whole(tmp_path: Path) -> None:
+    rows = "".join(f"Ada {i} went,{(i % 2) * 4},{3 + (i % 2) * (1 + len(str(i)))},{'AB'[i % 2]}\n" for i in range(N))
+    found = proposed(tmp_path, {"a.csv": "text,start,end,label\n" + rows})
+    assert (found.family, found.errors) == ("ner", 0), found.told
+    assert found.targets == [f"{i} = B" if i % 2 else "Ada = A" for i in range(N)]
+
+
 def test_a_token_a_row(tmp_path: Path) -> None:
     words = [("Ada", "B-PER"), ("left", "O"), ("it", "O")]
     rows = "".join(f"{i},{word if word != 'it' else f'x{i}'},{tag}\n" for i in range(60) for word, tag in words)
@@ -228,6 +235,18 @@ def test_scores_that_are_all_whole(tmp_path: Path) -> None:
     rows = [{"sentence1": text, "sentence2": text[::-1], "score": float(i % 5)} for i, text in enumerate(TEXTS)]
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
     assert (found.family, found.targets[:3]) == ("similarity", ["0.0", "1.0", "2.0"]), found.told
+
+
+def test_scores_with_a_decimal_comma(tmp_path: Path) -> None:
+    rows = "".join(f"{text};{i % 5},{i % 10}\n" for i, text in enumerate(TEXTS))
+    found = proposed(tmp_path, {"a.csv": "text;score\n" + rows})
+    assert (found.family, found.targets[:3]) == ("similarity", ["0.0", "1.1", "2.2"]), found.told
+
+
+def test_names_of_pictures_are_no_texts(tmp_path: Path) -> None:
+    rows = [{"image": f"a/{i}.png", "caption": text} for i, text in enumerate(TEXTS)]
+    with pytest.raises(DataError, match="no input and target were found"):
+        proposed(tmp_path, {"a.jsonl": jsonl(rows)})
 
 
 def test_a_licence_is_no_translation(tmp_path: Path) -> None:
