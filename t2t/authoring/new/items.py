@@ -71,7 +71,15 @@ def find_items(records: Sequence[Record]) -> list[Items]:
     paths = dict.fromkeys(path for record in records for path in _paths(record, "", 0))
     paths = dict.fromkeys(_passing_over_cancelled(path, records) for path in paths)
     found = [Items(path, tuple(_read(record, path) for record in records)) for path in paths]
-    return [part for items in found for part in (items, *_by_kind(items)) if items.all]
+    return [part for items in found for part in _with_kinds(items) if items.all]
+
+
+def _with_kinds(items: Items) -> list[Items]:
+    """The items and those of each kind; of each kind first where all have places, as answers about mentions have."""
+    kinds = _by_kind(items)
+    values = [item.get("value") for item in items.all if isinstance(item, dict) and "from_name" in item]
+    placed = all(isinstance(value, dict) and "start" in value for value in values)
+    return [*kinds, items] if placed else [items, *kinds]
 
 
 def _passing_over_cancelled(path: str, records: Sequence[Record]) -> str:

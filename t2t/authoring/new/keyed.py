@@ -27,6 +27,8 @@ def types_above(table: Table) -> Proposal | None:
         if not any(values) or not all(isinstance(value, dict | None) for value in values):
             continue
         for source in sources(table):
+            if str(source.read).partition(".")[0] == name_of(key):
+                continue  # the text itself stands there
             if source.tokens is None and (found := _unfolded(key, values, source)):
                 return found
     return None

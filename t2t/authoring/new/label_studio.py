@@ -24,7 +24,13 @@ class Question:
         self.name, self.kind = name, kind
         self.path = f"{items.path}[?from_name == '{name}'].value.{_READ[kind]}"
         key = _READ[kind].removesuffix("[]")
+        self._places = any("start" in value for of in own for value in of)
         self.counts = [sum(len(v[key]) if isinstance(v.get(key), list) else key in v for v in of) for of in own]
+
+    @property
+    def of_mentions(self) -> bool:
+        """True for what is asked of each mention, not of the whole text."""
+        return self._places
 
     @property
     def several(self) -> bool:
@@ -80,7 +86,7 @@ def _questions(items: Items) -> list[Question]:
 
 
 def _beside_mentions(spans: Proposal, questions: list[Question]) -> Proposal:
-    label = next((one for one in questions if one.kind == "choices" and not one.several), None)
+    label = next((one for one in questions if one.kind == "choices" and not (one.several or one.of_mentions)), None)
     if spans.family == "ner" and label is not None:
         spans = intent_and_slots(spans, Column(label.read))
     for one in questions:

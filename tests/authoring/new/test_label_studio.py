@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from t2t.errors import DataError
 from tests.proposals import proposed
 
 N = 30
@@ -113,6 +114,21 @@ def test_a_choice_and_a_text_beside_mentions(tmp_path: Path) -> None:
     assert found.targets == [f"{'ab'[i % 2]} @ Ada = PER" for i in range(N)], found.told
     assert f"'note': {N} records have textarea there, not read" in found.told
     assert found.errors == 1
+
+
+def test_a_choice_of_each_mention_is_told(tmp_path: Path) -> None:
+    known = [{**choice("known", "ab"[i % 2]), "id": "0"} for i in range(N)]
+    for one in known:
+        one["value"] |= {"start": 0, "end": 3, "text": "Ada"}
+    rows = [task(i, [mention(0, "Ada", "PER"), known[i]]) for i in range(N)]
+    found = proposed(tmp_path, {"a.json": json.dumps(rows)})
+    assert (found.family, found.targets, found.errors) == ("ner", ["Ada = PER"] * N, 1), found.told
+    assert f"'known': {N} records have choices there, not read" in found.told
+
+
+def test_nothing_but_cancelled_annotations_is_no_task(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no input and target were found"):
+        proposed(tmp_path, {"a.json": json.dumps([task(i, CANCELLED) for i in range(N)])})
 
 
 def test_the_small_form_takes_no_time_for_a_score(tmp_path: Path) -> None:
