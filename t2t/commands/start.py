@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from t2t.commands.launch import MODULE
+from t2t.commands.launch import MODULE, check_reach_of
 from t2t.errors import T2TError
 
 
@@ -26,11 +26,13 @@ def start_training(config: Path, overrides: Sequence[str] = ()) -> Path:
     no data are needed to see them, are found before anything is started: InputError.
     """
     from t2t.config.run import load_run
-    from t2t.engine.deepspeed_file import read_deepspeed
     from t2t.engine.forwarding import run_and_forward
     from t2t.runs.run_tasks import load_tasks
 
     run = load_run(config, overrides)
+    check_reach_of(run)
+    from t2t.engine.deepspeed_file import read_deepspeed  # DeepSpeed takes seconds to import
+
     read_deepspeed(run.deepspeed, run)
     if run.peft is not None:
         from t2t.model.peft import read_method
