@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import xxhash
 
 from t2t.engine import distributed
 from t2t.engine.disk import file_hash, file_sizes, room_at, sync, sync_folder
@@ -72,7 +73,7 @@ def save(engine: Any, folder: Path, position: Position, keep: int) -> Path:
     if first:
         with room_at(part):
             mark = {"world_size": distributed.world_size(), "position": asdict(position), "files": _content(part)}
-            (part / _MARK).write_text(json.dumps(mark))
+            (part / _MARK).write_text(json.dumps(mark | {"own": _own_hash(mark)}))
             sync(part)
         part.rename(whole)
         sync_folder(folder)
@@ -152,9 +153,12 @@ def _read(path: Path, *, hashes: bool = False) -> Saved | str:
     """A checkpoint, or in a few words why it is damaged. ``hashes``: look at every byte, else at the sizes alone."""
     try:
         mark = json.loads((path / _MARK).read_text())
+        own = mark.pop("own", None)  # those of older versions have none
+        if own != _own_hash(mark) if own is not None else mark.keys() != {"world_size", "position", "files"}:
+            return f"{_MARK} says something else than was written"
         saved = Saved(path, int(mark["world_size"]), Position(**mark["position"]))
         files = {str(name): (int(size), str(digest)) for name, (size, digest) in mark["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return f"{_MARK} is missing or unreadable"
     found = file_sizes(path)
     for name, (size, digest) in files.items():
@@ -165,6 +169,10 @@ def _read(path: Path, *, hashes: bool = False) -> Saved | str:
         if hashes and _hash_as_read(path / name, size, (path / name).stat().st_mtime_ns) != digest:
             return f"{name} has other bytes than were written"
     return saved
+
+
+def _own_hash(mark: dict[str, Any]) -> str:
+    return xxhash.xxh3_128_hexdigest(json.dumps(mark, sort_keys=True).encode())
 
 
 @cache
