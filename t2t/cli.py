@@ -69,7 +69,7 @@ def _dry_run(file: Path, overrides: Sequence[str]) -> int:
     from t2t.training.dry_run import dry_run
 
     run = load_run(file, overrides)
-    check_reach_of(run)
+    check_reach_of(run.model, run.tokenizer, run.where)
     for line in dry_run(run):
         print(line, flush=True)
     return 0

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from t2t.terminal import show_controls, shown
 from t2t.trust import trust_python
 
 if TYPE_CHECKING:
-    from t2t.config.run import RunConfig
+    from t2t.config.run import ModelSettings, RunConfig, TokenizerSettings
     from t2t.engine.lifetime import Interrupted
 
 CPU_PROCESSES = 2
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         config = load_run(parsed.config, parsed.set)
-        check_reach_of(config)
+        check_reach_of(config.model, config.tokenizer, config.where)
     except InputError as error:
         return _say(error, 2)
     if _wants_more_processes():  # after the checks: a second launcher takes seconds
@@ -125,17 +125,17 @@ def _run(config: RunConfig) -> int:
     return peers.leave(code)
 
 
-def check_reach_of(config: RunConfig) -> None:
+def check_reach_of(model: ModelSettings, tokenizer: TokenizerSettings, where: Callable[[str], str]) -> None:
     """RunFileError where the run starts from what the hub, which is silent, would have to give."""
     from t2t.errors import RunFileError, UnreachableError
     from t2t.network import check_reach
 
-    revisions = {"model.from": config.model.revision, "tokenizer.from": None}
-    for key, name in (("model.from", config.model.source), ("tokenizer.from", config.tokenizer.source)):
+    revisions = {"model.from": model.revision, "tokenizer.from": None}
+    for key, name in (("model.from", model.source), ("tokenizer.from", tokenizer.source)):
         try:
             check_reach(name or ".", revisions[key])
         except UnreachableError as error:
-            raise RunFileError(config.where(key), f"{error.where}: {error.found}", error.todo) from error
+            raise RunFileError(where(key), f"{error.where}: {error.found}", error.todo) from error
 
 
 def _train(config: RunConfig) -> int:

@@ -30,7 +30,7 @@ def start_training(config: Path, overrides: Sequence[str] = ()) -> Path:
     from t2t.runs.run_tasks import load_tasks
 
     run = load_run(config, overrides)
-    check_reach_of(run)
+    check_reach_of(run.model, run.tokenizer, run.where)
     from t2t.engine.deepspeed_file import read_deepspeed  # DeepSpeed takes seconds to import
 
     read_deepspeed(run.deepspeed, run)

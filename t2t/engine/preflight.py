@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from t2t.config.run import RunConfig
 from t2t.config.run_file import spell_out
@@ -127,12 +127,14 @@ def check_vocabulary(tasks: Sequence[Task], vocabulary: Vocabulary) -> None:
             check_words(task.target, vocabulary)
 
 
-def check_targets(config: RunConfig, tasks: Sequence[Task], counts: Mapping[str, Counts]) -> None:
-    """VocabularyError if more of a task's targets cannot be said than the run file lets pass."""
-    for task, entry in zip(tasks, config.tasks, strict=True):
+def check_targets(
+    tasks: Mapping[str, Task], counts: Mapping[str, Counts], policy: Literal["keep", "stop"], share: float
+) -> None:
+    """VocabularyError if more of a task's targets cannot be said than the ``policy`` (``unsayable:``) lets pass.
+
+    ``tasks``: by FILE:LINE of their entries in the run file.
+    """
+    for where, task in tasks.items():
         found = counts.get(task.name, Counts())
-        share = config.unsayable_share
-        if refused := refusal(
-            config.where_of_task(entry), task.name, found.targets, found.characters, config.unsayable, share
-        ):
+        if refused := refusal(where, task.name, found.targets, found.characters, policy, share):
             raise refused

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
-from t2t.config.run import Precision, RunConfig
+from t2t.config.run import BatchSettings, Precision, RunConfig, ScheduleSettings
 from t2t.data.batch import GRID, Plan
 from t2t.data.encode import Encoded
 from t2t.engine.deepspeed_file import read_deepspeed
@@ -38,13 +38,13 @@ def dry_run(config: RunConfig) -> Iterator[str]:
     tasks = load_tasks(config)
     for task in tasks:
         task_metrics(task)
-    check_validation(config, tasks)
+    check_validation(config.validate, config.best, tasks, config.where)
     check_directory(config)
     prepared = prepare(config, tasks)
     yield from data_lines(prepared)
     schedule = in_steps(config.schedule, config.batch, prepared)
-    yield from _batches(replace(config, schedule=schedule), prepared)
-    model = build_model(config, prepared.tokenizer, method)
+    yield from _batches(schedule, config.batch, prepared)
+    model = build_model(config.model, prepared.tokenizer, config.seed, config.where, config.freeze, method)
     trained, whole = counts(model)
     stage = int(settings["zero_optimization"]["stage"])
     yield from _memory(whole, trained, stage, config.precision, config.optimizer.name)
@@ -52,13 +52,11 @@ def dry_run(config: RunConfig) -> Iterator[str]:
         yield from _examples(task.name, rows, prepared)
 
 
-def _batches(config: RunConfig, prepared: Prepared) -> Iterator[str]:
-    batch = config.batch
-    plan = Plan(data_by_epoch(config, prepared), prepared.mixture, batch.tokens, batch.micro_batches, batch.window)
+def _batches(schedule: ScheduleSettings, batch: BatchSettings, prepared: Prepared) -> Iterator[str]:
+    plan = Plan(data_by_epoch(prepared), prepared.mixture, batch.tokens, batch.micro_batches, batch.window)
     steps = list(islice(plan.steps(0), _STEPS))
     tokens, examples = sum(step.tokens for step in steps), sum(step.examples for step in steps)
     positions = sum(_positions(rows) for step in steps for rows in step.micro_batches)
-    schedule = config.schedule
     limit = "" if schedule.minutes is None else f", at most {schedule.minutes:g} minutes"
     yield f"{schedule.length:,} updates{limit}; an update has {examples / len(steps):,.0f} examples and " \
         f"{tokens / len(steps):,.0f} tokens, {1 - tokens / positions:.0%} of its positions are padding"  # fmt: skip

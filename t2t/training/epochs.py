@@ -6,32 +6,29 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from t2t.config.run import RunConfig
 from t2t.data.cache import encode_split
-from t2t.data.encode import Encoded, Encoder
-from t2t.training.preparation import Prepared, cache_folder
+from t2t.data.encode import Encoded
+from t2t.training.preparation import Prepared
 
 
-def data_by_epoch(config: RunConfig, prepared: Prepared) -> Callable[[int], list[list[Encoded]]]:
+def data_by_epoch(prepared: Prepared) -> Callable[[int], list[list[Encoded]]]:
     """The encoded examples of an epoch: what varies by epoch is a function of (seed, epoch, id).
 
     Wordings are encoded once each and drawn for an epoch; tasks where more varies are encoded anew. Where bad records
     are skipped and a wording or a draw does not fit, the prepared row stands in its place; one set aside stays so.
     """
-    encoder = Encoder(prepared.tokenizer, config.lengths.prompt, config.lengths.target)
+    encoder, seed = prepared.new_encoder(), prepared.seed
     encoder.counts = prepared.drawn
 
     @cache
     def wordings(index: int) -> list[list[Encoded]]:
-        limit = config.tasks[index].limit
+        limit, folder = prepared.limit(index), prepared.folder
         others = prepared.tasks[index].in_each_wording()[1:]
         first = prepared.data[index]
         more = [
             in_place(
                 first,
-                encode_split(
-                    encoder, task, "train", task_index=index, limit=limit, folder=cache_folder(config.directory)
-                ),
+                encode_split(encoder, task, "train", task_index=index, limit=limit, folder=folder),
             )
             for task in others
         ]
@@ -42,10 +39,10 @@ def data_by_epoch(config: RunConfig, prepared: Prepared) -> Callable[[int], list
         if not task.prompts_vary:
             return prepared.data[index]
         if variants := wordings(index):
-            drawn = (task.wording(config.seed, epoch, row.id) for row in prepared.data[index])
+            drawn = (task.wording(seed, epoch, row.id) for row in prepared.data[index])
             return [variants[wording][place] for place, wording in enumerate(drawn)]
-        limit = config.tasks[index].limit
-        anew = encode_split(encoder, task, "train", task_index=index, seed=config.seed, epoch=epoch, limit=limit)
+        limit = prepared.limit(index)
+        anew = encode_split(encoder, task, "train", task_index=index, seed=seed, epoch=epoch, limit=limit)
         return in_place(prepared.data[index], anew)
 
     held: dict[int, list[list[Encoded]]] = {}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import deepspeed as deepspeed_library
 import torch
 import transformers
 
 from t2t import __version__
-from t2t.config.run import RunConfig
+from t2t.config.run import Precision, RunConfig
 from t2t.data.batch import Plan
 from t2t.engine import distributed
 from t2t.engine.checkpoint import Position
@@ -39,7 +40,7 @@ def start_directory(config: RunConfig, prepared: Prepared, trained_on: TrainedOn
     shutil.rmtree(folder / "model.tmp", ignore_errors=True)  # of a process that was killed
     write_run_file(config)
     trained_on.write(folder / "checkpoints", prepared.tokenizer)
-    used = [(task, entry.limit) for task, entry in zip(prepared.tasks, config.tasks, strict=True)]
+    used = [(task, prepared.limit(index)) for index, task in enumerate(prepared.tasks)]
     prepared.bad.update(count_bad(folder, used, prepared.encoder.bad))
     for line in data_lines(prepared):
         print(line, flush=True)
@@ -67,43 +68,45 @@ def print_drawn(prepared: Prepared) -> None:
 
 
 def write_model(
-    config: RunConfig,
+    directory: Path,
     engine: TrainingEngine,
     model: Seq2Seq,
     prepared: Prepared,
     method: Method | None = None,
+    base: str | None = None,
     best: Mapping[str, Json] | None = None,
 ) -> None:
     """Write model/ with its tasks, whole and on disk, or not at all: the last weights, or those of the ``best``
     validation.
 
     What a PEFT ``method`` has trained is merged into a plain T5; where that cannot be, it stands in model/ beside the
-    T5 that it belongs to. adapter/ has it alone, in the layout of peft where it has one.
+    T5 that it belongs to. adapter/ has it alone, in the layout of peft where it has one, as of the model ``base``.
     """
     weights = engine.weights_for_use()
     if weights is None:
         distributed.barrier()
         return
     if best is not None:
-        weights = best_weights(config.directory, int(best["step"])) or weights
+        weights = best_weights(directory, int(best["step"])) or weights
     fresh = model.copy_with(weights, lambda made: adapted(made, method))
     if method is not None and method.portable:
-        with whole_folder(config.directory / "adapter") as folder:
-            method.save(fresh, folder, config.model.source)
+        with whole_folder(directory / "adapter") as folder:
+            method.save(fresh, folder, base)
     if method is not None and method.merges:
         method.merge(fresh)
-    with whole_folder(config.directory / "model") as folder:
+    with whole_folder(directory / "model") as folder:
         if method is not None and not method.merges:
             save_adapter(fresh, method, folder)
             fresh = model.copy_with(method.plain(weights))
-        fresh.save(prepared.tokenizer, folder, config.lengths.target)
-        (folder / FILE).write_text(keep(prepared.tasks, config.lengths, __version__), encoding="utf-8")
-    shutil.rmtree(config.directory / BEST, ignore_errors=True)  # they are the model now
+        fresh.save(prepared.tokenizer, folder, prepared.lengths.target)
+        (folder / FILE).write_text(keep(prepared.tasks, prepared.lengths, __version__), encoding="utf-8")
+    shutil.rmtree(directory / BEST, ignore_errors=True)  # they are the model now
     distributed.barrier()
 
 
 def write_facts(
-    config: RunConfig,
+    directory: Path,
+    precision: Precision,
     prepared: Prepared,
     plan: Plan,
     model: Seq2Seq,
@@ -113,7 +116,7 @@ def write_facts(
     """data.json: sizes, cuts, shares asked for and seen in training. facts.json: on what the run was made."""
     if distributed.rank():
         return
-    write_json(config.directory / "data.json", task_facts(prepared, plan, end))
+    write_json(directory / "data.json", task_facts(prepared, plan, end))
     versions = {"t2t": __version__, "torch": torch.__version__, "transformers": transformers.__version__}
     facts = {
         "parameters": sum(getattr(p, "ds_numel", p.numel()) for p in model.parameters().values()),
@@ -122,12 +125,12 @@ def write_facts(
         "tokens": end.tokens,
         **({} if best is None else {"best_step": best["step"], "best": f"{best['metric']} {best['value']:.4f}"}),
         "processes": distributed.world_size(),
-        "precision": config.precision,
+        "precision": precision,
         "device": distributed.device_name(),
         "finished": time.strftime("%Y-%m-%d %H:%M"),
         "versions": versions | {"deepspeed": deepspeed_library.__version__},
     }
-    write_json(config.directory / "facts.json", facts)
+    write_json(directory / "facts.json", facts)
 
 
 def task_facts(prepared: Prepared, plan: Plan, end: Position) -> dict[str, dict[str, Json]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerFast
 
 from t2t import __version__
-from t2t.config.run import MixtureSettings, RunConfig, TaskSettings
+from t2t.config.run import Lengths, MixtureSettings, RunConfig, TaskSettings, TokenizerSettings
 from t2t.data.cache import encode_split
 from t2t.data.counts import Counts
 from t2t.data.encode import Encoded, Encoder
@@ -34,8 +34,9 @@ from t2t.whole_files import remove_stale_parts
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What the loop needs: model, tokenizer, encoded data and how they are mixed.
+    """What the loop needs: tokenizer, encoded data and how they are mixed, and by what they were encoded.
 
+    ``limits``: of the examples of each task, none by default. ``folder``: where encoded data are kept for other runs.
     ``bad``: bad records by task, filled on the first rank. ``drawn``: of what varies by epoch, how many rows were
     encoded beside those of ``data`` and what was cut of them, by task, since this process began: each other wording
     once, what epochs draw once an epoch.
@@ -46,8 +47,20 @@ class Prepared:
     encoder: Encoder
     data: list[list[Encoded]]
     mixture: Mixture
+    lengths: Lengths = Lengths()  # noqa: RUF009 (frozen)
+    seed: int = 0
+    limits: Sequence[int | None] = ()
+    folder: Path | None = None
     bad: dict[str, int] = field(default_factory=dict)
     drawn: dict[str, Counts] = field(default_factory=dict)
+
+    def limit(self, task: int) -> int | None:
+        """The most examples of the training split of the ``task``-th task."""
+        return self.limits[task] if self.limits else None
+
+    def new_encoder(self) -> Encoder:
+        """One with the same limits, that counts for itself."""
+        return Encoder(self.tokenizer, self.lengths.prompt, self.lengths.target)
 
 
 def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
@@ -59,7 +72,11 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
     remove_stale_parts(folder)
     with told_at(config.where, "model.from"):
         pretrained = None if source is None else describe(source, config.model.revision)
-    tokenizer = run_tokenizer(config, tasks, folder, None if pretrained is None else pretrained.vocabulary)
+    tokenizer = _given_tokenizer(config, None if pretrained is None else pretrained.vocabulary)
+    if tokenizer is None:
+        with told_at(config.where, "tokenizer.vocab_size"):
+            limits = [entry.limit for entry in config.tasks]
+            tokenizer = trained_tokenizer(config.tokenizer, list(zip(tasks, limits, strict=True)), folder)
     check_ids(source or config.tokenizer.source or str(folder), tokenizer, pretrained)
     vocabulary = Vocabulary(tokenizer)
     check_vocabulary(tasks, vocabulary)
@@ -71,7 +88,8 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
     for task, rows in zip(tasks, data, strict=True):
         if not rows:
             raise DataError(task.name, "the split 'train' has no example", "correct source: in the template")
-    check_targets(config, tasks, encoder.counts)
+    places = [config.where_of_task(entry) for entry in config.tasks]
+    check_targets(dict(zip(places, tasks, strict=True)), encoder.counts, config.unsayable, config.unsayable_share)
     sizes = [len(rows) for rows in data]
     return Prepared(
         list(tasks),
@@ -79,6 +97,10 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
         encoder,
         data,
         Mixture(sizes, mixing_rates(config.mixture, config.tasks, sizes, config.where), config.seed),
+        config.lengths,
+        config.seed,
+        [entry.limit for entry in config.tasks],
+        folder,
     )
 
 
@@ -106,8 +128,11 @@ def cache_folder(run: Path) -> Path:
     return run.parent / ".cache"
 
 
-def run_tokenizer(config: RunConfig, tasks: Sequence[Task], folder: Path, rows: int | None) -> PreTrainedTokenizerFast:
-    """The tokenizer of the run. ``rows``: of a pretrained model's embedding, which generation goes by too."""
+def _given_tokenizer(config: RunConfig, rows: int | None) -> PreTrainedTokenizerFast | None:
+    """The tokenizer that the run file names, the model brings or the run has begun with; None: it is to be trained.
+
+    ``rows``: of a pretrained model's embedding, which generation goes by too.
+    """
     if config.tokenizer.source is not None:
         with told_at(config.where, "tokenizer.from"):
             return load_tokenizer(config.tokenizer.source, rows)
@@ -116,15 +141,21 @@ def run_tokenizer(config: RunConfig, tasks: Sequence[Task], folder: Path, rows: 
             return load_tokenizer(config.model.source, rows, config.model.revision)
     if kept := kept_tokenizer(config.directory / "checkpoints"):
         return load_tokenizer(kept)
+    return None
+
+
+def trained_tokenizer(
+    settings: TokenizerSettings, tasks: Sequence[tuple[Task, int | None]], folder: Path
+) -> PreTrainedTokenizerFast:
+    """The tokenizer trained on the prompts and targets of tasks, each with its limit; kept in ``folder``, and trained
+    once."""
     content = json.dumps(
-        [__version__, config.tokenizer.size, config.tokenizer.sample]
-        + [[task.fingerprint, entry.limit] for task, entry in zip(tasks, config.tasks, strict=True)]
+        [__version__, settings.size, settings.sample] + [[task.fingerprint, limit] for task, limit in tasks]
     )
     saved = folder / f"tokenizer-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
     if not (saved / "tokenizer.json").is_file():
         part = saved.with_suffix(f".{os.getpid()}.part")
-        with told_at(config.where, "tokenizer.vocab_size"):
-            made = train_tokenizer(_training_texts(config, tasks), config.tokenizer.size)
+        made = train_tokenizer(_training_texts(tasks, settings.sample), settings.size)
         with room_at(part):
             made.save_pretrained(part)
         shutil.rmtree(saved, ignore_errors=True)
@@ -143,10 +174,10 @@ def told_at(where: Callable[[str], str], key: str) -> Iterator[None]:
         raise RunFileError(where(key), f"{error.where}: {error.found}", error.todo) from error
 
 
-def _training_texts(config: RunConfig, tasks: Sequence[Task]) -> Iterator[str]:
+def _training_texts(tasks: Sequence[tuple[Task, int | None]], sample: int | None) -> Iterator[str]:
     """Prompts and targets of the training splits: of the first ``sample`` examples of each task."""
-    for task, entry in zip(tasks, config.tasks, strict=True):
-        limits = [limit for limit in (entry.limit, config.tokenizer.sample) if limit is not None]
+    for task, own in tasks:
+        limits = [limit for limit in (own, sample) if limit is not None]
         for example in islice(task.examples("train"), min(limits, default=None)):
             yield task.prompt(example)
             if task.token_task is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from t2t.config.run import BatchSettings, Precision, RunConfig, ScheduleSettings
+from t2t.config.run import BatchSettings, FreezeSettings, ModelSettings, Precision, RunConfig, ScheduleSettings
 from t2t.data.batch import Plan
 from t2t.engine import checkpoint, distributed
 from t2t.engine.checkpoint import Position
@@ -32,7 +33,7 @@ from t2t.tasks.task import Task
 from t2t.training.epochs import data_by_epoch
 from t2t.training.folder import print_drawn, start_directory, write_facts, write_model
 from t2t.training.preparation import Prepared, prepare, told_at
-from t2t.training.validation import BEST, Validation, check_validation, kept_best
+from t2t.training.validation import BEST, Judge, Validation, check_validation, kept_best, validated
 
 _FEW_STEPS = 100  # updates, after which a pretrained T5 has hardly moved
 
@@ -54,7 +55,7 @@ def train(config: RunConfig, device: torch.device) -> Path:
             raise RunFileError(
                 config.where_of_task(entry), found, "pin it by a commit in the template, or give --allow-unverified"
             )
-    check_validation(config, tasks)
+    check_validation(config.validate, config.best, tasks, config.where)
     check_directory(config)
     if (config.directory / "model").is_dir():
         return _finished(config.directory)
@@ -69,15 +70,15 @@ def _train(config: RunConfig, settings: dict[str, Any], tasks: list[Task], devic
     prepared = on_first(lambda: prepare(config, tasks))
     trained_on = TrainedOn.of(stage, prepared.tokenizer, tasks, prepared.mixture.sizes)
     check_rows(config.directory, trained_on)
-    model = build_model(config, prepared.tokenizer, method)
+    model = build_model(config.model, prepared.tokenizer, config.seed, config.where, config.freeze, method)
     on_first(lambda: start_directory(config, prepared, trained_on))
     precision = known_precision(config.precision, device)
     config = replace(config, precision=precision, schedule=in_steps(config.schedule, config.batch, prepared))
     engine = TrainingEngine(model, config, settings, list(prepared.mixture.shares), device)
     start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints", config.seed) or Position()
     batch = config.batch
-    plan = Plan(data_by_epoch(config, prepared), prepared.mixture, batch.tokens, batch.micro_batches, batch.window)
-    validation = None if config.validate is None else Validation(engine, config, prepared, method)
+    plan = Plan(data_by_epoch(prepared), prepared.mixture, batch.tokens, batch.micro_batches, batch.window)
+    validation = _validation(config, engine, prepared, method)
     log = Log(
         config.directory / "metrics.csv",
         config.log.every,
@@ -89,10 +90,34 @@ def _train(config: RunConfig, settings: dict[str, Any], tasks: list[Task], devic
     end = Loop(engine, plan, config.schedule, config.checkpoint, config.directory, watchers).run(start)
     best = distributed.from_first(lambda: _kept(config.directory, validation))
     # model/ comes last: it says that the run is finished
-    on_first(lambda: write_facts(config, prepared, plan, model, end, best))
+    on_first(lambda: write_facts(config.directory, precision, prepared, plan, model, end, best))
     print_drawn(prepared)
-    write_model(config, engine, model, prepared, method, best)
+    write_model(config.directory, engine, model, prepared, method, config.model.source, best)
     return config.directory
+
+
+def _validation(
+    config: RunConfig, engine: TrainingEngine, prepared: Prepared, method: Method | None
+) -> Validation | None:
+    """The watcher that validates, if the run file wants one."""
+    settings = config.validate
+    if settings is None:
+        return None
+    data = on_first(lambda: validated(prepared, settings.examples, config.where))
+    judge = Judge.of(config.best, settings.by == "generation", data.tasks, config.where)
+    return Validation(
+        engine,
+        prepared,
+        method,
+        data,
+        judge,
+        settings,
+        config.early_stopping,
+        config.schedule,
+        config.directory,
+        tokens=config.batch.tokens,
+        generated_tokens=config.generate.tokens,
+    )
 
 
 def _kept(directory: Path, validation: Validation | None) -> dict[str, Json] | None:
@@ -136,21 +161,28 @@ def _finished(directory: Path) -> Path:
     return directory
 
 
-def build_model(config: RunConfig, tokenizer: PreTrainedTokenizerFast, method: Method | None = None) -> Seq2Seq:
+def build_model(
+    settings: ModelSettings,
+    tokenizer: PreTrainedTokenizerFast,
+    seed: int,
+    where: Callable[[str], str],
+    freeze: FreezeSettings | None = None,
+    method: Method | None = None,
+) -> Seq2Seq:
     """The model as training starts with it, what is frozen frozen, and what is added added."""
-    torch.manual_seed(config.seed)
-    if config.model.source is not None:
-        with told_at(config.where, "model.from"):
-            check_no_adapter(config.model.source)
-            model = load_pretrained(config.model.source, config.model.revision, dropout=config.model.dropout)
+    torch.manual_seed(seed)
+    if settings.source is not None:
+        with told_at(where, "model.from"):
+            check_no_adapter(settings.source)
+            model = load_pretrained(settings.source, settings.revision, dropout=settings.dropout)
     else:
-        model = build_from_scratch(config.model.shape, len(tokenizer), config.seed, SpecialIds.of(tokenizer))
-    if config.freeze is not None:
-        freeze_parts(model, config.freeze, config.where)
-    torch.manual_seed(config.seed)
-    with told_at(config.where, "peft"):
+        model = build_from_scratch(settings.shape, len(tokenizer), seed, SpecialIds.of(tokenizer))
+    if freeze is not None:
+        freeze_parts(model, freeze, where)
+    torch.manual_seed(seed)
+    with told_at(where, "peft"):
         adapted(model, method)
-    if not distributed.rank() and (method is not None or config.freeze is not None):
+    if not distributed.rank() and (method is not None or freeze is not None):
         trained, whole = counts(model)
         name = method.method if method is not None else "freeze"
         print(f"{name}: {trained:,} of {whole:,} parameters are trained ({trained / whole:.2%})", flush=True)

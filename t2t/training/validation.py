@@ -24,10 +24,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from t2t.config.run import RunConfig
+from t2t.config.run import BestSettings, EarlyStoppingSettings, ScheduleSettings, ValidateSettings
 from t2t.data.batch import Step, cut_micro_batches
 from t2t.data.cache import encode_split
-from t2t.data.encode import Encoded, Encoder
+from t2t.data.encode import Encoded
 from t2t.engine import distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import TrainingEngine
@@ -47,7 +47,7 @@ from t2t.serving.answers import answer
 from t2t.structures import Json
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
-from t2t.training.preparation import Prepared, cache_folder
+from t2t.training.preparation import Prepared
 from t2t.whole_files import write_text
 
 SPLIT = "valid"
@@ -64,25 +64,24 @@ class Judge:
     more: bool
 
     @classmethod
-    def of(cls, config: RunConfig, tasks: Sequence[Task]) -> Judge:
+    def of(cls, best: BestSettings, generates: bool, tasks: Sequence[Task], where: Callable[[str], str]) -> Judge:
         """As the run file says; by default the mean score, or the loss where nothing is generated.
 
         RunFileError for a name that no validation has.
         """
-        assert config.validate is not None
         known = {"loss": False, **{f"{task.name}.loss": False for task in tasks}}
         scored = [(task, metric) for task in tasks for metric in _metrics(task)]
-        if config.validate.by == "generation" and scored:
+        if generates and scored:
             known |= {
                 "mean": True,
                 **{f"{task.name}.{metric.name}": _more_is_better(metric) for task, metric in scored},
             }
-        name = config.best.metric or ("mean" if "mean" in known else "loss")
+        name = best.metric or ("mean" if "mean" in known else "loss")
         if name not in known:
             found = f"best.metric: {name!r} is nothing that validation measures here"
             todo = f"write one of: {', '.join([*known][:12])}" + (", ..." if len(known) > 12 else "")
-            raise RunFileError(config.where("best.metric"), found, todo)
-        return cls(name, known[name] if config.best.mode is None else config.best.mode == "max")
+            raise RunFileError(where("best.metric"), found, todo)
+        return cls(name, known[name] if best.mode is None else best.mode == "max")
 
     def better(self, new: Mapping[str, Json], old: Mapping[str, Json] | None, least: float = 0.0) -> bool:
         """True if ``new`` (``value`` and ``loss``) is better by more than ``least``.
@@ -104,15 +103,17 @@ class Validated:
     rows: list[list[Encoded]]
 
 
-def check_validation(config: RunConfig, tasks: Sequence[Task]) -> None:
+def check_validation(
+    settings: ValidateSettings | None, best: BestSettings, tasks: Sequence[Task], where: Callable[[str], str]
+) -> None:
     """RunFileError where nothing could be validated, or ``best:`` names what no validation has: told before anything is
     encoded."""
-    if config.validate is None:
+    if settings is None:
         return
     with_split = [task for task in tasks if task.token_task is None and SPLIT in task.splits()]
     if not with_split:
-        raise _nothing_to_validate(config.where)
-    Judge.of(config, with_split)
+        raise _nothing_to_validate(where)
+    Judge.of(best, settings.by == "generation", with_split, where)
 
 
 def _nothing_to_validate(where: Callable[[str], str]) -> RunFileError:
@@ -120,25 +121,22 @@ def _nothing_to_validate(where: Callable[[str], str]) -> RunFileError:
     return RunFileError(where("validate"), found, "name one under source: in a template, or leave it out")
 
 
-def validated(config: RunConfig, prepared: Prepared) -> Validated:
-    """The first examples of each valid split. A task without one is passed over with a line; RunFileError for all."""
-    assert config.validate is not None
-    most = config.validate.examples
-    encoder = Encoder(prepared.tokenizer, config.lengths.prompt, config.lengths.target)
+def validated(prepared: Prepared, most: int, where: Callable[[str], str]) -> Validated:
+    """The first ``most`` examples of each valid split. A task without one is passed over with a line; RunFileError for
+    all."""
+    encoder = prepared.new_encoder()
     tasks, rows = [], []
     for index, task in enumerate(prepared.tasks):
         own: list[Encoded] = []
         if task.token_task is None and SPLIT in task.splits():
-            own = encode_split(
-                encoder, task, SPLIT, task_index=index, limit=most, folder=cache_folder(config.directory)
-            )
+            own = encode_split(encoder, task, SPLIT, task_index=index, limit=most, folder=prepared.folder)
         if own:
             tasks.append(task)
             rows.append(own)
         elif not distributed.rank():
             print(f"{task.name} has no example in a split {SPLIT!r}: it is not validated", flush=True)
     if not tasks:
-        raise _nothing_to_validate(config.where)
+        raise _nothing_to_validate(where)
     return Validated(tasks, rows)
 
 
@@ -152,13 +150,25 @@ class Validation(Quiet):
     name = "validation"
 
     def __init__(
-        self, engine: TrainingEngine, config: RunConfig, prepared: Prepared, method: Method | None = None
+        self,
+        engine: TrainingEngine,
+        prepared: Prepared,
+        method: Method | None,
+        data: Validated,
+        judge: Judge,
+        settings: ValidateSettings,
+        stopping: EarlyStoppingSettings | None,
+        schedule: ScheduleSettings,
+        directory: Path,
+        *,
+        tokens: int,
+        generated_tokens: int,
     ) -> None:
-        assert config.validate is not None
-        self.engine, self.config, self.settings, self.prepared = engine, config, config.validate, prepared
-        self.data = on_first(lambda: validated(config, prepared))
-        self.method = method
-        self.judge = Judge.of(config, self.data.tasks)
+        """``directory``: of the run. ``tokens``: of a batch whose loss is measured, and of one that is generated."""
+        self.engine, self.prepared, self.method, self.data, self.judge = engine, prepared, method, data, judge
+        self.settings, self.stopping, self.schedule, self.directory = settings, stopping, schedule, directory
+        self.tokens = tokens
+        self.decoding = Decoding(prepared.lengths.target, generated_tokens)
         self.history: list[dict[str, Json]] = []
         self.best: dict[str, Json] | None = None
         self.waited = 0  # validations since the last that was better by more than early_stopping.least
@@ -172,7 +182,7 @@ class Validation(Quiet):
             if self.best is not None and self.best["metric"] != self.judge.name:  # another decides from here on
                 self.best, self.anchor, self.waited = None, None, 0
             self.best = distributed.from_first(lambda: self._kept_since() or self.best)
-            done = progress(self.config.schedule, start.step, start.elapsed / 60.0) >= 1.0
+            done = progress(self.schedule, start.step, start.elapsed / 60.0) >= 1.0
             if start.step > self.last[0] and (done or self.due(start)):  # a signal came before it could act
                 self._validate(start)
         elif start.step == 0:
@@ -181,7 +191,7 @@ class Validation(Quiet):
     def _kept_since(self) -> dict[str, Json] | None:
         """What stands in best/, if it was kept after the checkpoint from which the run goes on: it is no worse than
         what the checkpoint knows of, whose weights it has replaced."""
-        kept = kept_best(self.config.directory)
+        kept = kept_best(self.directory)
         known = None if self.best is None else self.best["step"]
         return kept if kept is not None and kept["metric"] == self.judge.name and kept["step"] != known else None
 
@@ -206,8 +216,7 @@ class Validation(Quiet):
         return self.ends()
 
     def ends(self) -> bool:
-        stopping = self.config.early_stopping
-        ends = stopping is not None and self.waited >= stopping.patience
+        ends = self.stopping is not None and self.waited >= self.stopping.patience
         if ends and not distributed.rank():
             said = f"{self.judge.name} has not become better for {self.waited} validations"
             tqdm.write(f"training ends early at step {self.last[0]}: {said}")
@@ -233,7 +242,7 @@ class Validation(Quiet):
         """Nats a target token, of each task and of all together."""
         sums = torch.zeros(len(self.data.tasks) + 1, 2, dtype=torch.float64)
         for place, rows in enumerate(self.data.rows):
-            nats, tokens = self.engine.measure(_micro_batches(rows, self.config.batch.tokens))
+            nats, tokens = self.engine.measure(_micro_batches(rows, self.tokens))
             sums[place] = torch.tensor([nats, tokens], dtype=torch.float64)
         sums = distributed.total(sums.to(self.engine.device)).cpu()
         sums[-1] = sums[:-1].sum(dim=0)
@@ -242,10 +251,9 @@ class Validation(Quiet):
 
     def _scores(self, whole: Mapping[str, Tensor]) -> dict[str, float]:
         """What the outputs of the first examples score, by TASK.METRIC, and the mean of the tasks' first metrics."""
-        config = self.config
         fresh = self.engine.model.copy_with(whole, lambda model: adapted(model, self.method))
         generator = Generator(TorchEngine(fresh, self.engine.device), self.prepared.tokenizer)
-        encoder = Encoder(self.prepared.tokenizer, config.lengths.prompt, config.lengths.target)
+        encoder = self.prepared.new_encoder()
         scores: dict[str, float] = {}
         shares = []
         for task in self.data.tasks:
@@ -255,7 +263,7 @@ class Validation(Quiet):
                 task,
                 examples,
                 encoder,
-                lambda requests: generator.generate(requests, Decoding(config.lengths.target, config.generate.tokens)),
+                lambda requests: generator.generate(requests, self.decoding),
                 False,
                 BadRecords("skip"),
             )
@@ -278,7 +286,7 @@ class Validation(Quiet):
         }
         now["metric"] = self.judge.name
         is_best = self.judge.better(now, self.best)
-        least = 0.0 if self.config.early_stopping is None else self.config.early_stopping.least
+        least = 0.0 if self.stopping is None else self.stopping.least
         if self.judge.better(now, self.anchor, least):
             self.anchor, self.waited = now, 0
         else:
@@ -290,13 +298,13 @@ class Validation(Quiet):
     def _keep(self, whole: Mapping[str, Tensor] | None) -> None:
         if whole is None:
             return
-        with whole_folder(self.config.directory / BEST) as part:
+        with whole_folder(self.directory / BEST) as part:
             save_file({name: weight.contiguous() for name, weight in whole.items()}, part / _WEIGHTS)
             (part / _STEP).write_text(json.dumps(self.best))
 
     def _tell(self, found: Mapping[str, Json]) -> None:
         """Write validation.jsonl, whole, and say how it stands."""
-        path, best = self.config.directory / FILE, self.best or found
+        path, best = self.directory / FILE, self.best or found
         write_text(path, "".join(map(json_line, self.history)))
         name = self.judge.name
         loss = "" if name == "loss" else f"loss {float(found['loss']):.4f}, "

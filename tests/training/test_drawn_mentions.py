@@ -8,7 +8,7 @@ import pytest
 
 from t2t.authoring.show import show
 from t2t.cli import main
-from t2t.config.run import load_run
+from t2t.config.run import Lengths
 from t2t.data.cache import encode_split
 from t2t.data.encode import Encoder
 from t2t.errors import TemplateError
@@ -78,12 +78,10 @@ def test_a_record_set_aside_is_in_no_epoch_and_the_others_keep_their_places(tmp_
     assert longest > last
     encoder = Encoder(TOKENIZER, longest - 1, 100)
     data = encode_split(encoder, task, "train")
-    (tmp_path / "run.yaml").write_text(
-        f"run: x\ntasks: [{tmp_path}/demo/slots.yaml]\nmodel: {{from: x}}\nschedule: {{steps: 1}}\n"
-        f"lengths: {{prompt: {longest - 1}, target: 100}}\n"
+    prepared = Prepared(
+        [task], TOKENIZER, encoder, [data], Mixture([len(data)], [1.0], 0), Lengths(prompt=longest - 1, target=100)
     )
-    prepared = Prepared([task], TOKENIZER, encoder, [data], Mixture([len(data)], [1.0], 0))
-    by_epoch = data_by_epoch(load_run(tmp_path / "run.yaml", []), prepared)
+    by_epoch = data_by_epoch(prepared)
     assert [row.id for row in data] == ["train:0", "train:1", "train:3"]
     texts = set()
     for epoch in range(10):

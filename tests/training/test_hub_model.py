@@ -53,7 +53,7 @@ try:
 except InputError as error:
     print(json.dumps(str(error)))
     sys.exit()
-build_model(run, prepared.tokenizer).save(prepared.tokenizer, pathlib.Path("model"))
+build_model(run.model, prepared.tokenizer, run.seed, run.where).save(prepared.tokenizer, pathlib.Path("model"))
 again = load_generator(pathlib.Path("model")).tokenizer
 checked = load_tokenizer(pathlib.Path("acme/t5"), revision="tried")
 ids = [encode_texts(one, [sys.argv[1]])[0] for one in (prepared.tokenizer, again, checked)]

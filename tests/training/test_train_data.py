@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from t2t.config.run import Lengths
 from t2t.config.template import read_template
 from t2t.data.batch import Plan
 from t2t.data.cache import encode_split
@@ -78,11 +79,10 @@ def test_an_epoch_is_what_encoding_it_anew_gives(tmp_path: Path, more: str) -> N
     task, tokenizer = Task(read_template(path)), train_tokenizer(["glad or sad mood of text ?"] * 20, 600)
     encoder = Encoder(tokenizer, 64, 16)
     rows = encode_split(encoder, task, "train")
-    prepared = Prepared([task], tokenizer, encoder, [rows], Mixture([len(rows)], [1.0], SEED))
-    lengths = SimpleNamespace(prompt=64, target=16)
-    tasks = [SimpleNamespace(limit=None)]
-    config = SimpleNamespace(seed=SEED, lengths=lengths, tasks=tasks, directory=tmp_path / "runs" / "x")
-    data = data_by_epoch(config, prepared)
+    prepared = Prepared(
+        [task], tokenizer, encoder, [rows], Mixture([len(rows)], [1.0], SEED), Lengths(prompt=64, target=16), SEED
+    )
+    data = data_by_epoch(prepared)
     seen = set()
     for epoch in range(3):
         wanted = encode_split(Encoder(tokenizer, 64, 16), task, "train", seed=SEED, epoch=epoch)

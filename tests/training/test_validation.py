@@ -14,8 +14,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from t2t.config.run import GenerateSettings, Lengths, load_run
+from t2t.config.run import GenerateSettings, Lengths, RunConfig, load_run
 from t2t.errors import RunFileError
+from t2t.runs.run_tasks import load_tasks
 from t2t.training.preparation import prepare
 from t2t.training.validation import Judge, validated
 from tests.places import PYTHONPATH, ROOT
@@ -232,29 +233,31 @@ def test_what_cannot_be_is_told_at_its_place(tmp_path: Path, override: str, mess
     assert message in str(caught.value)
 
 
+def _judge(run: RunConfig) -> Judge:
+    return Judge.of(run.best, True, load_tasks(run), run.where)
+
+
 def test_a_metric_that_no_task_has_and_a_run_without_a_split_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(make(tmp_path / "a"))
-    from t2t.runs.run_tasks import load_tasks
-
     run = load_run("run.yaml", ["best.metric=demo/colour.rougeL"])
     with pytest.raises(RunFileError, match=r"'demo/colour.rougeL' is nothing .* write one of: loss, .*accuracy"):
-        Judge.of(run, load_tasks(run))
+        _judge(run)
     for name, mode, more in (("loss", None, False), ("mean", None, True), ("demo/colour.accuracy", "min", False)):
         given = [f"best.metric={name}", *([f"best.mode={mode}"] if mode else [])]
-        judge = Judge.of(load_run("run.yaml", given), load_tasks(run))
+        judge = _judge(load_run("run.yaml", given))
         assert (judge.name, judge.more) == (name, more)
     errors = TEMPLATE.replace("[accuracy]", "[accuracy, {ter: {}}, perplexity]")
     monkeypatch.chdir(make(tmp_path / "c", template=errors))
     run = load_run("run.yaml", ["best.metric=demo/colour.perplexity"])
-    assert not Judge.of(run, load_tasks(run)).more
+    assert not _judge(run).more
     run = load_run("run.yaml", ["best.metric=demo/colour.ter"])
-    assert not Judge.of(run, load_tasks(run)).more
+    assert not _judge(run).more
     monkeypatch.chdir(make(tmp_path / "d", template=TEMPLATE.replace("[accuracy]", "[unparseable]")))
     run = load_run("run.yaml")
-    assert Judge.of(run, load_tasks(run)).name == "loss"
+    assert _judge(run).name == "loss"
     monkeypatch.chdir(make(tmp_path / "b", template=TEMPLATE.replace(", valid: valid.jsonl", "")))
     run = load_run("run.yaml")
     with pytest.raises(RunFileError, match="no task has a split 'valid' with examples to validate on"):
-        validated(run, prepare(run, load_tasks(run)))
+        validated(prepare(run, load_tasks(run)), 10, run.where)
