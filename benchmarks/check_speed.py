@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
-from t2t.tasks.files import data_dir
+from t2t.tasks.data_files import data_dir
 
 TEMPLATE = """\
 task: speed/snips

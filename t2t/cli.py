@@ -25,7 +25,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     from t2t.authoring.check import check_each, told
-    from t2t.config.library import template_files
+    from t2t.config.shipped_files import template_files
     from t2t.tasks.task import named_tasks
 
     names = [task for name in arguments.template or sorted(template_files()) for task in named_tasks(name)]

@@ -124,7 +124,7 @@ def test_every_template_of_the_language_page_runs(block: str, tmp_path: Path) ->
 
 def test_the_language_page_has_every_format_and_adapter_with_its_arguments() -> None:
     import t2t.tasks.fields  # noqa: F401  (adapters and formats register)
-    from t2t.tasks.fields.registry import ADAPTERS
+    from t2t.tasks.fields.adapter import ADAPTERS
     from t2t.tasks.sources.base import SOURCES
 
     for name in ADAPTERS.names():

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from t2t import registry
-from t2t.config.optimizer import OPTIMIZERS, read_optimizer
+from t2t.config.optimizer_settings import OPTIMIZERS, read_optimizer
 from t2t.errors import InputError, RunFileError, TemplateError
 from t2t.linear.admission import admits
-from t2t.linear.build import NODES
+from t2t.linear.node_kinds import NODES
 from t2t.linear.target import Target
 from t2t.linear.windows import Window, inside
-from t2t.model.peft.base import METHODS
+from t2t.model.peft.method import METHODS
 from t2t.model.sayable import _fixed_words
 from t2t.registry import Registry
 from t2t.structures import Span
@@ -77,7 +77,7 @@ def test_a_method_of_others_is_one_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_an_optimizer_of_others_is_one_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "signs_of_a_test.py").write_text(
         "from typing import Literal\n"
-        "from t2t.config.optimizer import OptimizerSettings\n"
+        "from t2t.config.optimizer_settings import OptimizerSettings\n"
         "from t2t.config.settings import Share, settings\n"
         "@settings\n"
         "class Signs(OptimizerSettings):\n"

@@ -8,8 +8,8 @@ from random import Random
 from typing import TypeAlias
 
 from t2t.atlas.bank import Bank, Patterns
-from t2t.atlas.pattern import Draft, Mention, names_in
 from t2t.atlas.pools import RELATIONS, Pool
+from t2t.atlas.sentence_pattern import Draft, Mention, names_in
 from t2t.structures import Json
 
 Data: TypeAlias = dict[str, Json]

@@ -15,10 +15,10 @@ import babel
 from t2t.atlas.bank import Patterns
 from t2t.atlas.families import FAMILIES, Data, Setting
 from t2t.atlas.names import fold
-from t2t.atlas.pattern import PARTS, literals
 from t2t.atlas.patterns_en import ENGLISH
 from t2t.atlas.patterns_zh import CHINESE
 from t2t.atlas.pools import Pool, character_runs, pool, word_runs
+from t2t.atlas.sentence_pattern import PARTS, literals
 from t2t.atlas.translation import PARALLEL, translation
 from t2t.draws import number_of
 from t2t.errors import TemplateError

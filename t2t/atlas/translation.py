@@ -14,8 +14,8 @@ from random import Random
 from t2t.atlas import parts_parallel
 from t2t.atlas.bank import Bank
 from t2t.atlas.names import fold, held_out_strings, is_held_out, raw_names
-from t2t.atlas.pattern import Slot, expand_pair, parse_pattern, slots
 from t2t.atlas.pools import character_runs, word_runs
+from t2t.atlas.sentence_pattern import Slot, expand_pair, parse_pattern, slots
 from t2t.draws import number_of
 
 COMMON = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from t2t.config.library import read_heads, template_files
+from t2t.config.shipped_files import read_heads, template_files
 from t2t.errors import InputError
 from t2t.table import table
 

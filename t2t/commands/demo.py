@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from t2t.commands.start import start_training
-from t2t.config.library import shipped
+from t2t.config.shipped_files import shipped
 from t2t.structures import Span, Value
 
 if TYPE_CHECKING:

@@ -128,7 +128,7 @@ def _run(config: RunConfig) -> int:
 def check_reach_of(model: ModelSettings, tokenizer: TokenizerSettings, where: Callable[[str], str]) -> None:
     """RunFileError where the run starts from what the hub, which is silent, would have to give."""
     from t2t.errors import RunFileError, UnreachableError
-    from t2t.network import check_reach
+    from t2t.reach import check_reach
 
     revisions = {"model.from": model.revision, "tokenizer.from": None}
     for key, name in (("model.from", model.source), ("tokenizer.from", tokenizer.source)):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from t2t.config.optimizer import OptimizerSettings, read_optimizer
+from t2t.config.optimizer_settings import OptimizerSettings, read_optimizer
 from t2t.config.settings import NotNegative, Positive, PositiveFloat, Share, as_data, settings
 from t2t.config.yaml_file import write_yaml
 

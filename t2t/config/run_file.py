@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from t2t.config.mistakes import first_mistake
-from t2t.config.optimizer import read_optimizer
+from t2t.config.optimizer_settings import read_optimizer
 from t2t.config.run import RunFile
 from t2t.config.run_choices import check_choices, filled_in
 from t2t.config.settings import keys_at, read_settings

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from t2t.config.library import is_unverified, metric_names
-from t2t.config.mentions import Chance, MentionSettings, MentionsSection, read_mentions
 from t2t.config.mistakes import first_mistake
+from t2t.config.replacement import Chance, MentionSettings, MentionsSection, read_mentions
+from t2t.config.shipped_files import is_unverified, metric_names
 from t2t.config.token_task import TokenTask, TokenTaskSection, read_token_task
 from t2t.config.variants import Where, line_finder, of_variant, variants
 from t2t.config.window import WindowSection, WindowSettings, read_window

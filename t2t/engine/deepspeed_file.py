@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from t2t.config.library import shipped
 from t2t.config.run import RunConfig
+from t2t.config.shipped_files import shipped
 from t2t.engine.deepspeed_keys import KeySetting, sections, whole_zero
 from t2t.errors import DeepSpeedFileError, RunFileError
 from t2t.registry import did_you_mean

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
-from t2t.config.optimizer import OptimizerSettings
+from t2t.config.optimizer_settings import OptimizerSettings
 from t2t.model.seq2seq import Seat, Seq2Seq
 
 SMALLEST_RMS = 1e-3  # as in Adafactor (Shazeer & Stern 2018), so that zero parameters can leave zero

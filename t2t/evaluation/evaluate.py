@@ -16,8 +16,8 @@ from t2t.evaluation.pairs import Judged, Scorable, judge
 from t2t.evaluation.worst import Worst
 from t2t.linear.parsed import Issue, Parsed
 from t2t.metrics import Metric, build_metrics, health_metrics, score
-from t2t.metrics.base import Stats, stacked
 from t2t.metrics.ceiling import Ceiling
+from t2t.metrics.metric import Stats, stacked
 from t2t.runs.rejects import bad_places
 from t2t.runs.run_files import prediction_name, write_json
 from t2t.runs.run_tasks import answering_tasks

@@ -10,7 +10,7 @@ import numpy as np
 
 from t2t.evaluation.pairs import Judged, Scorable
 from t2t.metrics import Metric
-from t2t.metrics.base import Additive, Columnar, Stats, each_alone, stacked
+from t2t.metrics.metric import Additive, Columnar, Stats, each_alone, stacked
 from t2t.structures import Json
 
 WORST = 10

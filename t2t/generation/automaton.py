@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-from t2t.generation.network import FAR, Network
 from t2t.generation.spelling import Spelling
+from t2t.generation.state_network import FAR, Network
 from t2t.linear.grammar import Grammar
 
 DEAD, UNKNOWN_YET = -1, -2

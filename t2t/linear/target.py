@@ -6,9 +6,9 @@ from __future__ import annotations
 import t2t.linear.nodes  # noqa: F401  (the nodes register)
 from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
-from t2t.linear.build import build
 from t2t.linear.grammar import Grammar
 from t2t.linear.node import INVALID, Place
+from t2t.linear.node_kinds import build
 from t2t.linear.parsed import Parsed
 from t2t.linear.scope import Scope, Where
 from t2t.registry import did_you_mean

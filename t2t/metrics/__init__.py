@@ -15,8 +15,8 @@ from t2t.metrics import (
     squad,
     syntax,
 )
-from t2t.metrics.base import METRICS, Metric, Score, build_metrics, score, segments, value
 from t2t.metrics.evaluate_package import as_evaluate
+from t2t.metrics.metric import METRICS, Metric, Score, build_metrics, score, segments, value
 from t2t.metrics.parse_health import health_metrics
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import Columnar, Metric, segments, value
+from t2t.metrics.metric import Columnar, Metric, segments, value
 from t2t.structures import Value
 
 SCORED = 500  # examples that an additive metric is tried on

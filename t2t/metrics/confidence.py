@@ -10,8 +10,8 @@ import numpy as np
 
 from t2t.errors import DataError
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.labels import Share
+from t2t.metrics.metric import METRICS, Metric, MetricArguments, Stats
 from t2t.structures import Value
 
 _LARGEST = 700.0  # nats: exp of more is no float

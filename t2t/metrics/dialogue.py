@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.labels import RIGHT, WRONG, Share
+from t2t.metrics.metric import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.spans import MicroF1
 from t2t.metrics.values import OUTPUT, Look, clean, parsed_at, plain
 from t2t.structures import Value

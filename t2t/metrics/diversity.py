@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from t2t.errors import TemplateError
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, RESAMPLES, Metric, MetricArguments, Stats
+from t2t.metrics.metric import METRICS, RESAMPLES, Metric, MetricArguments, Stats
 from t2t.metrics.tokens import character_tokens, without_spaces
 from t2t.metrics.values import parsed_at, text_of
 from t2t.structures import Value

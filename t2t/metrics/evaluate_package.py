@@ -16,7 +16,7 @@ import numpy as np
 
 from t2t.errors import TemplateError
 from t2t.linear.parsed import Parsed, from_json
-from t2t.metrics.base import METRICS, SEED, Metric, MetricArguments, Stats, build_metrics, score, segments
+from t2t.metrics.metric import METRICS, SEED, Metric, MetricArguments, Stats, build_metrics, score, segments
 from t2t.metrics.values import MISSING, Key, Missing, gold_at, parsed_at, plain, text_of
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Value

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, Metric, MetricArguments, Stats
+from t2t.metrics.metric import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.values import MISSING, Key, Missing, clean, gold_at, parsed_at, plain, unordered
 from t2t.structures import Value
 

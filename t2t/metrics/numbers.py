@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from t2t.errors import TemplateError
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, RESAMPLES, Metric, MetricArguments, Stats
 from t2t.metrics.labels import Share
+from t2t.metrics.metric import METRICS, RESAMPLES, Metric, MetricArguments, Stats
 from t2t.metrics.values import Missing, gold_at, parsed_at
 from t2t.structures import Value
 

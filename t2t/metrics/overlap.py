@@ -10,8 +10,8 @@ import numpy as np
 
 from t2t.errors import TemplateError
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.labels import Share
+from t2t.metrics.metric import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.tokens import CharacterTokenizer, is_chinese, is_english, is_japanese, without_spaces
 from t2t.metrics.values import parsed_at, text_of, texts
 from t2t.registry import did_you_mean

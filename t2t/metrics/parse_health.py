@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.labels import RIGHT, WRONG, Share
+from t2t.metrics.metric import METRICS, Metric, MetricArguments, Stats
 from t2t.structures import Span, Value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from t2t.metrics.base import METRICS, Metric, MetricArguments
+from t2t.metrics.metric import METRICS, Metric, MetricArguments
 from t2t.metrics.spans import MicroF1
 from t2t.metrics.values import Key, Look, Missing, Surface, place, plain
 from t2t.structures import Value

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, Metric, MetricArguments, Stats
+from t2t.metrics.metric import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.values import OUTPUT, Key, Look, Missing, Surface, parsed_at, place, plain
 from t2t.structures import Value
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.labels import Share
+from t2t.metrics.metric import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.tokens import character_tokens, without_spaces
 from t2t.metrics.values import MISSING, parsed_at, text_of, texts
 from t2t.structures import Value

@@ -12,8 +12,8 @@ import numpy as np
 
 from t2t.errors import TemplateError
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.labels import Share
+from t2t.metrics.metric import METRICS, Metric, MetricArguments, Stats
 from t2t.metrics.values import MISSING, parsed_at, text_of
 from t2t.structures import Value
 

@@ -20,7 +20,7 @@ from t2t.errors import InputError
 from t2t.model.seq2seq import FAMILIES, Seq2Seq, SpecialIds
 from t2t.model.tokenizer import DAMAGED
 from t2t.model.weight_files import check_shards, pickle_files, read_pickles, stored_count, stored_names, stored_types
-from t2t.network import check_reach
+from t2t.reach import check_reach
 
 _LOADING = logging.getLogger("transformers.modeling_utils")
 _NAME_ONE = "name a directory or a hub model whose files are whole"

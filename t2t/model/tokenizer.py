@@ -14,7 +14,7 @@ from t2t.errors import InputError
 from t2t.model import pieces, t5_vocabulary
 from t2t.model.byte_vocabulary import BYTE_ROWS, SENTINELS, byte_backend
 from t2t.model.sound import check_sound
-from t2t.network import check_reach
+from t2t.reach import check_reach
 
 PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256)]

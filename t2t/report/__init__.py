@@ -8,7 +8,7 @@ from pathlib import Path
 from t2t.report import sections
 from t2t.report.files import RunFiles, read_run
 from t2t.report.style import CSS
-from t2t.report.validation import validation
+from t2t.report.validation_part import validation
 from t2t.whole_files import write_text
 
 

@@ -16,7 +16,7 @@ from t2t.authoring.new.formats import look_at
 from t2t.errors import DataError, InputError, RunFileError
 from t2t.structures import Example, Json
 from t2t.tasks.bad_records import BadRecords
-from t2t.tasks.files import decode, find_file
+from t2t.tasks.data_files import decode, find_file
 from t2t.tasks.json_text import parse_json
 from t2t.tasks.kept import Answerer
 from t2t.tasks.record import RawRecord

@@ -14,7 +14,7 @@ from t2t.linear.scope import Expression
 from t2t.linear.target import Target
 from t2t.structures import Example, Json, Value
 from t2t.tasks.label_sets import EachTrain, has_open_sets, resolve_sets
-from t2t.tasks.windows import Windows
+from t2t.tasks.task_windows import Windows
 
 
 class Answering:

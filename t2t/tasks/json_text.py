@@ -6,7 +6,7 @@ import json
 
 from t2t.errors import DataError
 from t2t.structures import Json
-from t2t.tasks.files import UNPACKED_CAP, DataFile, check_text, open_bytes
+from t2t.tasks.data_files import UNPACKED_CAP, DataFile, check_text, open_bytes
 
 
 class NotANumber:

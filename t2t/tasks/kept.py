@@ -20,7 +20,7 @@ from t2t.config.settings import read_settings
 from t2t.config.template import FewShot, PromptVariant, Shorten, Template, Types
 from t2t.config.window import WindowSettings
 from t2t.errors import DataError, InputError
-from t2t.linear.build import closed_names
+from t2t.linear.node_kinds import closed_names
 from t2t.linear.scope import Expression
 from t2t.registry import did_you_mean
 from t2t.structures import Example, Json

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from t2t.errors import DataError, TemplateError
-from t2t.linear.build import closed_keys
-from t2t.linear.nodes.labels import SeenLabels
+from t2t.linear.node_kinds import closed_keys
+from t2t.linear.nodes.label import SeenLabels
 from t2t.linear.scope import Expression, Where, kind_of
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Record
-from t2t.tasks.files import find_file, read_lines
+from t2t.tasks.data_files import find_file, read_lines
 from t2t.tasks.json_text import read_document
 
 _KEYS = {"from", "words", "at", "column"}

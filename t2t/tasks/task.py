@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from t2t.config.library import template_files
+from t2t.config.shipped_files import template_files
 from t2t.config.template import Template, read_template, read_templates
 from t2t.config.token_task import TokenTask
 from t2t.errors import InputError, RunFileError, UnreachableGold

@@ -8,7 +8,7 @@ from typing import Any
 from t2t.config.template import Types
 from t2t.draws import chance_of
 from t2t.errors import RunFileError, TemplateError
-from t2t.linear.build import closed_keys
+from t2t.linear.node_kinds import closed_keys
 from t2t.linear.target import Target
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Value

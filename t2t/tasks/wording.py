@@ -14,7 +14,7 @@ from t2t.linear.target import Target
 from t2t.registry import did_you_mean
 from t2t.structures import Example, Record, Value
 from t2t.tasks.few_shot import Exemplars, KeptExemplars
-from t2t.tasks.mentions import Mentions
+from t2t.tasks.replaced_mentions import Mentions
 from t2t.tasks.wanted_types import WantedTypes
 
 

@@ -41,7 +41,7 @@ from t2t.generation.generator import Decoding, Generator
 from t2t.generation.torch_engine import TorchEngine
 from t2t.json_lines import json_line
 from t2t.metrics import Metric
-from t2t.metrics.base import stacked, value
+from t2t.metrics.metric import stacked, value
 from t2t.model.peft import Method, adapted
 from t2t.serving.answers import answer
 from t2t.structures import Json

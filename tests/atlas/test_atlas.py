@@ -17,11 +17,11 @@ import pytest
 from t2t.atlas.bank import Bank
 from t2t.atlas.families import FAMILIES
 from t2t.atlas.names import KINDS, facts, fold, held_out_strings, is_held_out, raw_names
-from t2t.atlas.pattern import DAYS, PARTS, expand, expand_pair, is_combined, parse_pattern
 from t2t.atlas.pools import RELATIONS, character_runs, word_runs
+from t2t.atlas.sentence_pattern import DAYS, PARTS, expand, expand_pair, is_combined, parse_pattern
 from t2t.atlas.source import LANGUAGES, PATTERNS, SIZES, make, names
 from t2t.atlas.translation import PARALLEL, side_of, vocabulary
-from t2t.config.library import TEMPLATES
+from t2t.config.shipped_files import TEMPLATES
 from t2t.errors import TemplateError
 from t2t.structures import Json
 from t2t.tasks.record import RawRecord

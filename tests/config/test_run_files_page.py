@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from t2t.config.optimizer import OPTIMIZERS, OptimizerSettings
+from t2t.config.optimizer_settings import OPTIMIZERS, OptimizerSettings
 from t2t.config.run import DEFAULT_VOCABULARY, RunFile
 from t2t.config.settings import keys_at, section_at
 

@@ -54,7 +54,7 @@ def test_a_long_text_is_cut_before_it_is_tokenized(count: int, keep_end: bool, m
 
 def test_characters_that_share_a_token_are_kept_all_the_same() -> None:
     from t2t.model.tokenizer import load_tokenizer
-    from t2t.tasks.files import data_dir
+    from t2t.tasks.data_files import data_dir
 
     path = data_dir() / "sentencepiece_models" / "t5" / "spiece.model"
     if not path.is_file():

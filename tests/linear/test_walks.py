@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import t2t
-from t2t.linear.build import NODES
 from t2t.linear.node import INVALID, Invalid
+from t2t.linear.node_kinds import NODES
 from t2t.linear.target import Target
 from t2t.structures import Span, Value
 

@@ -10,7 +10,7 @@ import pytest
 from t2t.errors import TemplateError
 from t2t.linear.parsed import Parsed
 from t2t.metrics import METRICS, build_metrics, score, segments
-from t2t.metrics.base import resampled
+from t2t.metrics.metric import resampled
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_interval_of_a_proportion_matches_the_normal_approximation() -> None:
 def test_chunks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.arange(30.0).reshape(10, 3)
     whole = resampled(rows)
-    monkeypatch.setattr("t2t.metrics.base._CHUNK", 70)
+    monkeypatch.setattr("t2t.metrics.metric._CHUNK", 70)
     assert np.array_equal(resampled(rows), whole)
 
 

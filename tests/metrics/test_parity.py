@@ -15,7 +15,7 @@ import pytest
 from t2t.linear.parsed import Parsed
 from t2t.metrics import build_metrics, segments
 from t2t.structures import Json, Span, Value
-from t2t.tasks.files import data_dir
+from t2t.tasks.data_files import data_dir
 
 ValueOf = Callable[..., float]
 

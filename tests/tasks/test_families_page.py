@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from t2t.config.library import TEMPLATES
+from t2t.config.shipped_files import TEMPLATES
 from t2t.config.template import read_template
 from t2t.evaluation.evaluate import task_metrics
 from t2t.linear.parsed import Parsed

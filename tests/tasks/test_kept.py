@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from t2t.config.library import TEMPLATES, template_files
 from t2t.config.run import Lengths
+from t2t.config.shipped_files import TEMPLATES, template_files
 from t2t.errors import DataError, InputError
-from t2t.linear.build import NODES
-from t2t.linear.nodes.labels import Label
+from t2t.linear.node_kinds import NODES
+from t2t.linear.nodes.label import Label
 from t2t.tasks.kept import FILE, KeptTasks, keep
 from t2t.tasks.record import RawRecord
 from t2t.tasks.sources import data_dir

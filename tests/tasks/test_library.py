@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from t2t.config.library import TEMPLATES, read_heads, template_files
+from t2t.config.shipped_files import TEMPLATES, read_heads, template_files
 from t2t.config.template import Template, read_templates
 from t2t.data.encode import Encoder
 from t2t.evaluation.evaluate import task_metrics

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from t2t.config.library import TEMPLATES, template_files
+from t2t.config.shipped_files import TEMPLATES, template_files
 from t2t.config.template import read_templates
 from t2t.tasks.sources import data_dir
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from t2t.config.library import read_heads, template_files
+from t2t.config.shipped_files import read_heads, template_files
 from t2t.config.template import read_template
 from t2t.errors import DataError, RunFileError
 from t2t.linear.parsed import Parsed
-from t2t.metrics.base import build_metrics, stacked, value
+from t2t.metrics.metric import build_metrics, stacked, value
 from t2t.structures import Span
 from t2t.tasks.task import Task, load_task, named_tasks
 

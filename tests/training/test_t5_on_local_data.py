@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from t2t.config.library import template_files
 from t2t.config.run import load_run
+from t2t.config.shipped_files import template_files
 from t2t.config.template import read_templates
 from t2t.evaluation.evaluate import task_metrics
-from t2t.metrics.base import segments, value
+from t2t.metrics.metric import segments, value
 from t2t.model.sayable import Vocabulary
 from t2t.model.tokenizer import load_tokenizer
 from t2t.runs.run_tasks import load_tasks

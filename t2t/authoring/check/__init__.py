@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 from t2t.authoring.check.duplicates import Duplicates
 from t2t.authoring.check.findings import Report
-from t2t.authoring.check.prompts import static_notes
+from t2t.authoring.check.prompt_findings import static_notes
+from t2t.authoring.check.report_text import as_text
 from t2t.authoring.check.split import examine
-from t2t.authoring.check.table import as_text
-from t2t.authoring.check.token_task import examine_texts
-from t2t.config.library import template_files
+from t2t.authoring.check.token_split import examine_texts
+from t2t.config.shipped_files import template_files
 from t2t.errors import InputError, UnreachableError
 from t2t.evaluation.evaluate import task_metrics
-from t2t.network import check_reach, hub_answers
+from t2t.reach import check_reach, hub_answers
 from t2t.tasks.task import load_task
 
 if TYPE_CHECKING:

@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING
 
 from t2t.authoring.check.duplicates import Duplicates
 from t2t.authoring.check.findings import Findings, LengthCounts
-from t2t.authoring.check.prompts import Answers, Script
-from t2t.authoring.check.values import closed_sets, compatible, count_kinds, cuts_a_word, labels, spans, surfaces
+from t2t.authoring.check.prompt_findings import Answers, Script
+from t2t.authoring.check.value_findings import (
+    closed_sets,
+    compatible,
+    count_kinds,
+    cuts_a_word,
+    labels,
+    spans,
+    surfaces,
+)
 from t2t.config.run import Lengths
 from t2t.errors import DataError, VocabularyError
 from t2t.linear.parsed import Issue, Parsed
-from t2t.metrics.base import Metric
 from t2t.metrics.ceiling import SCORED, Ceiling, missed
+from t2t.metrics.metric import Metric
 from t2t.structures import Example, Rendered
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from t2t.authoring.check import check
 from t2t.authoring.new.cells import opened
+from t2t.authoring.new.closed_sets import with_labels
 from t2t.authoring.new.columns import look
-from t2t.authoring.new.families import propose, why_not
 from t2t.authoring.new.gaps import find_gaps, leave_out, prefer, without_gaps
-from t2t.authoring.new.labels import with_labels
 from t2t.authoring.new.left_out import left_out
+from t2t.authoring.new.new_run_file import write_run_file
+from t2t.authoring.new.new_template import parted, template
 from t2t.authoring.new.places import check_place, place_for
 from t2t.authoring.new.proposal import Proposal
-from t2t.authoring.new.run_file import write_run_file
 from t2t.authoring.new.sources import find_source
-from t2t.authoring.new.template import parted, template
+from t2t.authoring.new.task_kinds import propose, why_not
 from t2t.config.yaml_file import write_yaml
 from t2t.errors import DataError, InputError
 from t2t.whole_files import write_text

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 from t2t.authoring.new.columns import Column, Table, look
 from t2t.authoring.new.items import END, START
+from t2t.authoring.new.new_template import with_key
 from t2t.authoring.new.proposal import text_columns
 from t2t.authoring.new.sources import Found
-from t2t.authoring.new.template import with_key
 from t2t.errors import DataError
 from t2t.structures import Json
 from t2t.tasks.fields.plain import python_value

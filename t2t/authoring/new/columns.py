@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from t2t.authoring.new.names import names_beside
+from t2t.authoring.new.class_names import names_beside
 from t2t.authoring.new.sources import Found
 from t2t.errors import DataError
 from t2t.linear.scope import PLAIN, Expression, kind_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from t2t.tasks.files import DataFile, open_bytes
+from t2t.tasks.data_files import DataFile, open_bytes
 
 _LOOKED_AT = 1 << 18  # bytes
 _MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe\x00\x00": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}

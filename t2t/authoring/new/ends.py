@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from t2t.authoring.new.annotations import Marked, TextColumn, marked_in, offsets_field, sources, untrimmed
 from t2t.authoring.new.columns import Table
 from t2t.authoring.new.items import (
     END,
@@ -23,7 +24,6 @@ from t2t.authoring.new.items import (
 from t2t.authoring.new.keyed import ARGUMENTS, ROLE, TRIGGER, event_proposal
 from t2t.authoring.new.proposal import Proposal
 from t2t.authoring.new.related import HEAD, RELATION, TAIL, Linked, joint, relation_list
-from t2t.authoring.new.spans import Marked, Source, marked_in, offsets_field, sources, untrimmed
 from t2t.linear.scope import Expression
 from t2t.structures import Json
 
@@ -49,7 +49,7 @@ def linked_objects(table: Table) -> Proposal | None:
     return None
 
 
-def _listed_too(table: Table, source: Source, ends: Marked) -> Marked:
+def _listed_too(table: Table, source: TextColumn, ends: Marked) -> Marked:
     """The list of mentions among which all the ends stand, with others; the ends where there is none."""
     wanted = [_placed(own, ends) for own in ends.items.of_records]
     for items in find_items(table.raw):
@@ -88,7 +88,7 @@ def events_with_places(table: Table) -> Proposal | None:
     return None
 
 
-def _with_places(table: Table) -> Iterator[tuple[Source, Items, list[str]]]:
+def _with_places(table: Table) -> Iterator[tuple[TextColumn, Items, list[str]]]:
     """Texts, lists of items, and the keys of items under which objects with offsets stand."""
     for source in sources(table):
         for items in find_items(table.raw):
@@ -127,7 +127,7 @@ def _two_ends(parts: Sequence[str]) -> tuple[str, str] | None:
     return (parts[0], parts[1]) if len(parts) == 2 else None
 
 
-def _gathered(items: Items, source: Source, parts: Sequence[str]) -> Marked | None:
+def _gathered(items: Items, source: TextColumn, parts: Sequence[str]) -> Marked | None:
     """All objects under ``parts`` of the items as one list of mentions."""
     inner = f"{items.path}[].[{', '.join(parts)}]" if len(parts) > 1 else f"{items.path}[].{parts[0]}"
     everything = Items(f"{inner}[]" + ("[]" if len(parts) > 1 else ""), ())
@@ -144,7 +144,7 @@ def _objects(own: Sequence[Json]) -> list[Json]:
     return found
 
 
-def _mentions(source: Source, found: Marked) -> Json:
+def _mentions(source: TextColumn, found: Marked) -> Json:
     field = offsets_field(source, found, _id(found))
     if found.type is None:
         field["offsets"]["type"] = "`null`"
@@ -159,7 +159,7 @@ def _at(part: str, found: Marked) -> str:
     return f"{name_of(part)} | {_id(found)}"
 
 
-def _relation(source: Source, fields: dict[str, Json], found: Linked) -> Proposal:
+def _relation(source: TextColumn, fields: dict[str, Json], found: Linked) -> Proposal:
     """Relations alone, where nothing says what kind their ends are of."""
     whole = joint(source, fields, found)
     ends = {"over": "relations", "head": "head", "tail": "tail"} | ({"relation": "type"} if found.type else {})

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from t2t.authoring.new.encodings import encoding_of, first_bytes
-from t2t.authoring.new.files import split_word
-from t2t.authoring.new.tables import look_at_table, open_quote
+from t2t.authoring.new.given_files import split_word
+from t2t.authoring.new.table_dialect import look_at_table, open_quote
 from t2t.authoring.new.tag_files import check_tags, tag_file
 from t2t.errors import DataError
 from t2t.structures import Json
-from t2t.tasks.files import DataFile
+from t2t.tasks.data_files import DataFile
 from t2t.tasks.json_text import parse_values, read_document
 
 _LISTS = ("data", "records", "examples", "rows", "items")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from t2t.authoring.new.annotations import TextColumn, marked, mention_list, offsets_field, sources, span_metric
 from t2t.authoring.new.columns import Table
 from t2t.authoring.new.items import Items, by_name, find_items, is_number, is_text, keys_of, last_name, name_of
 from t2t.authoring.new.proposal import FROM_DATA, LABEL_NAMES, Proposal, label_column, text_columns
 from t2t.authoring.new.related import linked
-from t2t.authoring.new.spans import Source, marked, mention_list, offsets_field, sources, span_metric
 from t2t.structures import Json
 from t2t.tasks.fields.offsets import counting_of
 
@@ -34,7 +34,7 @@ def types_above(table: Table) -> Proposal | None:
     return None
 
 
-def _unfolded(key: str, values: list[Json], source: Source) -> Proposal | None:
+def _unfolded(key: str, values: list[Json], source: TextColumn) -> Proposal | None:
     rows = [
         (text, kind, inner)
         for text, value in zip(source.texts, values, strict=True)
@@ -67,7 +67,7 @@ def _pairs(places: Json) -> list[list[Json]]:
     )
 
 
-def _ner(source: Source, mentions: Json) -> Proposal:
+def _ner(source: TextColumn, mentions: Json) -> Proposal:
     fields = {source.field: source.read, "mentions": mentions}
     target = mention_list("mentions", source.field)
     return Proposal("ner", fields, [source.field], target, [span_metric()], str(source.read), long=source.field)
@@ -183,7 +183,7 @@ def _values(record: dict[str, Json], key: str) -> list[Json]:
     return [one for value in found.values() for one in (value if isinstance(value, list) else [value])]
 
 
-def _by(source: Source) -> str:
+def _by(source: TextColumn) -> str:
     return source.tokens or str(source.read)
 
 
@@ -221,7 +221,7 @@ def events(table: Table) -> Proposal | None:
     return None
 
 
-def _with_start(items: Items, said: str, source: Source) -> str:
+def _with_start(items: Items, said: str, source: TextColumn) -> str:
     """The expression of a text with its place, where a number beside it says that; else of the text alone."""
     texts = [text for text, own in zip(source.texts, items.of_records, strict=True) for _ in own]
     for key in (key for key in keys_of(items) if items.has(key, is_number)):
@@ -249,12 +249,12 @@ def _are_by_role(items: Items, key: str) -> bool:
     return all(isinstance(value, dict) for value in values) and bool(texts) and all(map(is_text, texts))
 
 
-def _event(source: Source, path: str, trigger: str, kind: str, args: Json, numbered: bool = False) -> Proposal:
+def _event(source: TextColumn, path: str, trigger: str, kind: str, args: Json, numbered: bool = False) -> Proposal:
     fields = {source.field: source.read, "events": [path, {"map": {"trigger": trigger, "type": kind, "args": args}}]}
     return event_proposal(source, fields, numbered)
 
 
-def event_proposal(source: Source, fields: dict[str, Json], numbered: bool = False) -> Proposal:
+def event_proposal(source: TextColumn, fields: dict[str, Json], numbered: bool = False) -> Proposal:
     """Events with triggers, types and arguments by role; ``numbered``: a text that stands there again says which."""
     span: dict[str, Json] = {"span_of": source.field} | ({"repeat": "number"} if numbered else {})
     inner = {"role": {"label": FROM_DATA}, "text": span}

@@ -8,9 +8,9 @@ from t2t.authoring.new.annotators import leave_out_unannotated
 from t2t.authoring.new.beside import intent_and_slots
 from t2t.authoring.new.columns import Column, Table
 from t2t.authoring.new.items import Items, find_items
-from t2t.authoring.new.plain import are_pair
 from t2t.authoring.new.proposal import FROM_DATA, Proposal, fields_of, longest, text_columns
 from t2t.authoring.new.related import marked_spans
+from t2t.authoring.new.whole_texts import are_pair
 from t2t.structures import Json
 
 _READ = {"choices": "choices[]", "rating": "rating", "textarea": "text[]"}

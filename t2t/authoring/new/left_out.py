@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from t2t.authoring.new.annotations import KINDS_OF_ITEMS
 from t2t.authoring.new.columns import Table
 from t2t.authoring.new.items import END, START, find_items
 from t2t.authoring.new.proposal import LABEL_NAMES, Proposal
-from t2t.authoring.new.spans import KINDS_OF_ITEMS
 from t2t.linear.scope import kind_of
 from t2t.structures import Json
 

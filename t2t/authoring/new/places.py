@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from t2t.config.library import TEMPLATES, template_files
+from t2t.config.shipped_files import TEMPLATES, template_files
 from t2t.config.template import TASK_NAME
 from t2t.errors import TemplateError
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from t2t.authoring.new.annotators import leave_out_unannotated
-from t2t.authoring.new.columns import Table
-from t2t.authoring.new.items import Items, by_name, find_items, is_text, keys_of, last_name
-from t2t.authoring.new.proposal import FROM_DATA, Proposal
-from t2t.authoring.new.spans import (
+from t2t.authoring.new.annotations import (
     KINDS_OF_ITEMS,
     Marked,
-    Source,
+    TextColumn,
     at,
     marked,
     mention_list,
@@ -21,6 +17,10 @@ from t2t.authoring.new.spans import (
     undecided,
     untrimmed,
 )
+from t2t.authoring.new.annotators import leave_out_unannotated
+from t2t.authoring.new.columns import Table
+from t2t.authoring.new.items import Items, by_name, find_items, is_text, keys_of, last_name
+from t2t.authoring.new.proposal import FROM_DATA, Proposal
 from t2t.linear.scope import Expression
 from t2t.structures import Json
 
@@ -136,11 +136,11 @@ def marked_spans(table: Table) -> Proposal | None:
     return proposal
 
 
-def _split_by(source: Source) -> str:
+def _split_by(source: TextColumn) -> str:
     return source.tokens or str(source.read)
 
 
-def joint(source: Source, fields: dict[str, Json], found: Linked) -> Proposal:
+def joint(source: TextColumn, fields: dict[str, Json], found: Linked) -> Proposal:
     refer: dict[str, Json] = {"of": found.items.path, "to": "mentions", "at": {"head": found.head, "tail": found.tail}}
     if found.type:
         refer["fields"] = {"type": found.type}

@@ -10,7 +10,8 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from t2t.authoring.new.files import (
+from t2t.authoring.new.formats import Format, look_at
+from t2t.authoring.new.given_files import (
     FileName,
     Spec,
     beside,
@@ -25,10 +26,9 @@ from t2t.authoring.new.files import (
     split_word,
     text_files,
 )
-from t2t.authoring.new.formats import Format, look_at
 from t2t.errors import DataError
 from t2t.tasks.bad_records import BadRecords
-from t2t.tasks.files import find_file, read_lines
+from t2t.tasks.data_files import find_file, read_lines
 
 _MANY_TEXTS = 3  # files of a folder, on average, where each file is a text
 

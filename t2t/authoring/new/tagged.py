@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from t2t.authoring.new.annotations import mention_list, span_metric
 from t2t.authoring.new.beside import intent_and_slots
 from t2t.authoring.new.columns import Column, Table
 from t2t.authoring.new.proposal import Proposal, label_column, pairs
-from t2t.authoring.new.spans import mention_list, span_metric
 from t2t.authoring.new.tag_files import PHRASES
 from t2t.structures import Json
 from t2t.tasks.fields.tags import SCHEMES

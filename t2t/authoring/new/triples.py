@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from t2t.authoring.new.annotations import sources
 from t2t.authoring.new.columns import Table
 from t2t.authoring.new.items import Items, find_items, is_text, keys_of, last_name, name_of
 from t2t.authoring.new.keyed import stands_in
 from t2t.authoring.new.proposal import FROM_DATA, Proposal, label_column
 from t2t.authoring.new.related import relation_list
-from t2t.authoring.new.spans import sources
 from t2t.structures import Json
 
 _HEAD = ("head", "subject", "subj", "sub", "s", "h", "[0]")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from t2t.config.optimizer import OPTIMIZERS, OptimizerSettings
+from t2t.config.optimizer_settings import OPTIMIZERS, OptimizerSettings
 from t2t.config.settings import PositiveFloat, settings
 
 if TYPE_CHECKING:

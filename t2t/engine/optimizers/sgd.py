@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from t2t.config.optimizer import OPTIMIZERS, OptimizerSettings
+from t2t.config.optimizer_settings import OPTIMIZERS, OptimizerSettings
 from t2t.config.settings import Share, settings
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from string import ascii_uppercase
 
 from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
-from t2t.linear.build import NODES
 from t2t.linear.grammar import Grammar, any_of
 from t2t.linear.node import INVALID, Invalid, Node, Place, one_of
+from t2t.linear.node_kinds import NODES
 from t2t.linear.scope import Expression, Scope, kind_of
 from t2t.structures import Json, Value
 from t2t.text import fold

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from t2t.linear.alphabet import Alphabet
-from t2t.linear.build import NODES
 from t2t.linear.node import Place
-from t2t.linear.nodes.text import Text
+from t2t.linear.node_kinds import NODES
+from t2t.linear.nodes.free_text import Text
 from t2t.linear.scope import Scope
 from t2t.structures import Json, Value
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from t2t.errors import TemplateError, UnreachableGold
 from t2t.linear.alphabet import Alphabet
-from t2t.linear.build import NODES
 from t2t.linear.grammar import Grammar, Literal, OneOf, Repeat
 from t2t.linear.grounding import Cursor
 from t2t.linear.node import INVALID, Invalid, Place, mark_between, one_of
-from t2t.linear.nodes.record import Fields, ItemList
+from t2t.linear.node_kinds import NODES
+from t2t.linear.nodes.record_node import Fields, ItemList
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Json, Span, Value
 from t2t.text import fold, folds_to

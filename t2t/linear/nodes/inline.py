@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from t2t.errors import TemplateError
 from t2t.linear.alignment import align
 from t2t.linear.alphabet import Alphabet
-from t2t.linear.build import NODES
 from t2t.linear.grounding import Cursor, ground
 from t2t.linear.node import INVALID, Invalid, Place
-from t2t.linear.nodes.record import Fields, ItemList
+from t2t.linear.node_kinds import NODES
+from t2t.linear.nodes.record_node import Fields, ItemList
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Json, Span, Value
 from t2t.text import EMPTY

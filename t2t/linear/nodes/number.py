@@ -8,9 +8,9 @@ from decimal import Decimal, InvalidOperation
 
 from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
-from t2t.linear.build import NODES
 from t2t.linear.grammar import NOTHING, Grammar, Literal, OneOf, Repeat, Sequence, any_of, guarded, maybe
 from t2t.linear.node import INVALID, Invalid, Node, Place
+from t2t.linear.node_kinds import NODES
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Json, Value
 

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
-from t2t.linear.build import NODES
 from t2t.linear.node import INVALID, Invalid, Node, Place
+from t2t.linear.node_kinds import NODES
 from t2t.linear.scope import Scope
 from t2t.structures import Json, Record, Value
 from t2t.trust import require_trust

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
-from t2t.linear.build import NODES
 from t2t.linear.grammar import Copy, Grammar, guarded
 from t2t.linear.grounding import Occurrence, ground, number_for
 from t2t.linear.node import INVALID, ChangeSpan, Invalid, Node, Place, one_of
+from t2t.linear.node_kinds import NODES
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Json, Span, Value
 from t2t.text import fold

@@ -15,11 +15,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from t2t.config.sections import read_named
+from t2t.config.named_sections import read_named
 from t2t.config.settings import as_data
 from t2t.errors import InputError
-from t2t.model.peft import added, low_rank, prefix, prompts, scales, subsets  # noqa: F401  (their methods register)
-from t2t.model.peft.base import METHODS, Method, counts, freeze
+from t2t.model.peft import added, low_rank, prefix, prompt_tuning, scales, subsets  # noqa: F401  (their methods register)
+from t2t.model.peft.method import METHODS, Method, counts, freeze
 from t2t.model.seq2seq import Seq2Seq
 
 __all__ = ["Method", "adapted", "check_no_adapter", "counts", "freeze", "load_adapter", "read_method", "save_adapter"]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from t2t.config.settings import Positive, settings
-from t2t.model.peft.base import METHODS, linears, replace_module
+from t2t.model.peft.method import METHODS, linears, replace_module
 from t2t.model.peft.subsets import norms
 from t2t.model.seq2seq import Seq2Seq
 

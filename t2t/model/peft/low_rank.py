@@ -10,8 +10,8 @@ from pydantic import Field
 
 from t2t.config.settings import Positive, Share, settings
 from t2t.errors import InputError
-from t2t.model.peft.base import METHODS, linears
-from t2t.model.peft.library import LibraryMethod
+from t2t.model.peft.method import METHODS, linears
+from t2t.model.peft.peft_layers import LibraryMethod
 from t2t.model.seq2seq import Seq2Seq
 
 Target = Literal["q", "k", "v", "o", "wi", "wi_0", "wi_1", "wo"]

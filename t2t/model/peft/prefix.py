@@ -18,7 +18,7 @@ from torch.nn import functional
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from t2t.config.settings import Positive, settings
-from t2t.model.peft.base import METHODS
+from t2t.model.peft.method import METHODS
 from t2t.model.seq2seq import Seq2Seq
 
 _ATTENTION = "t2t_prefix"

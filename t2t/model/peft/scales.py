@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from t2t.config.settings import settings
-from t2t.model.peft.base import METHODS, linears
-from t2t.model.peft.library import LibraryMethod
+from t2t.model.peft.method import METHODS, linears
+from t2t.model.peft.peft_layers import LibraryMethod
 from t2t.model.seq2seq import Seq2Seq
 
 

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from t2t.config.settings import settings
-from t2t.model.peft.base import METHODS
+from t2t.model.peft.method import METHODS
 from t2t.model.seq2seq import Seq2Seq
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from t2t.errors import DataError, TemplateError
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader, compile_expression
+from t2t.tasks.fields.adapter import ADAPTERS, AdapterArguments, SideFile
 from t2t.tasks.fields.refer import RecordWithFields
-from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, SideFile
 from t2t.tasks.record import RawRecord
 
 

@@ -6,7 +6,7 @@ import re
 
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader, describe
-from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, need_text
+from t2t.tasks.fields.adapter import ADAPTERS, AdapterArguments, need_text
 
 _TOKENISED = re.compile(r"__start_(\w+?)__ (.*?) __end_\1__(?: |$)")
 _RAW = re.compile(r"([^\[\],]+)\[([^\]]*)\](?:, *|$)")

@@ -9,7 +9,7 @@ from typing import Any
 from t2t.linear.nodes.span import ONE_PIECE
 from t2t.structures import Json, Span
 from t2t.tasks.expressions import Mismatch, Reader, describe
-from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, need_text, need_texts
+from t2t.tasks.fields.adapter import ADAPTERS, AdapterArguments, need_text, need_texts
 
 # Not \S: tokens may hold no-break and ideographic spaces.
 TOKEN = re.compile(r"[^ \t\r\n]+")

@@ -8,8 +8,8 @@ from itertools import islice, product
 from t2t.linear.scope import kind_of
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader
+from t2t.tasks.fields.adapter import ADAPTERS, AdapterArguments, need_object
 from t2t.tasks.fields.compile import compile_field
-from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, need_object
 
 _MOST_CHOICES = 1024  # lists that one record's alternatives may make: ten items with two values each
 

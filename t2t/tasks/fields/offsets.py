@@ -8,8 +8,8 @@ from typing import Any
 
 from t2t.structures import Json, Span
 from t2t.tasks.expressions import Mismatch, Reader, compile_expression
+from t2t.tasks.fields.adapter import ADAPTERS, AdapterArguments, need_text
 from t2t.tasks.fields.marking import in_pieces, line_of
-from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, need_text
 
 
 @ADAPTERS.register("offsets")

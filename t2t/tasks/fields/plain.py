@@ -10,7 +10,7 @@ from typing import Any
 from t2t.errors import DataError
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader, compile_expression, describe
-from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, SideFile, need_object, need_text, need_texts
+from t2t.tasks.fields.adapter import ADAPTERS, AdapterArguments, SideFile, need_object, need_text, need_texts
 from t2t.tasks.json_text import parse_json
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader, describe
-from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, need_objects
+from t2t.tasks.fields.adapter import ADAPTERS, AdapterArguments, need_objects
 
 
 class RecordWithFields(dict[str, Any]):

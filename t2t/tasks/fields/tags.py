@@ -10,8 +10,8 @@ from typing import Any
 from t2t.linear.nodes.span import ONE_PIECE
 from t2t.structures import Json, Span
 from t2t.tasks.expressions import Mismatch, Reader, describe
+from t2t.tasks.fields.adapter import ADAPTERS, AdapterArguments, SideFile, need_text, need_texts
 from t2t.tasks.fields.marking import TOKEN, Line, line_of
-from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, SideFile, need_text, need_texts
 
 _PIECES = ("BD", "ID", "BH", "IH")  # marks that schemes for discontinuous mentions add to BIO
 _OUTSIDE = "O"

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 from t2t.errors import DataError, TemplateError
 from t2t.registry import Registry, did_you_mean
 from t2t.tasks.bad_records import STOP, BadRecords
-from t2t.tasks.files import DataFile, check_encoding, data_dir, file_digest, find_file
+from t2t.tasks.data_files import DataFile, check_encoding, data_dir, file_digest, find_file
 from t2t.tasks.record import RawRecord
 
 __all__ = ["SOURCES", "DataFile", "FileSource", "Options", "RawRecord", "Source", "data_dir", "find_file", "sha256_of"]

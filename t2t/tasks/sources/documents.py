@@ -9,8 +9,8 @@ from typing import Any
 from t2t.errors import DataError
 from t2t.structures import Json
 from t2t.tasks.bad_records import BadRecords
+from t2t.tasks.data_files import DataFile
 from t2t.tasks.expressions import Mismatch, compile_expression
-from t2t.tasks.files import DataFile
 from t2t.tasks.json_text import read_document
 from t2t.tasks.sources.base import SOURCES, FileSource, Options, Source, Spec
 

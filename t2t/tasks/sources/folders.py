@@ -12,7 +12,7 @@ from typing import Any
 from t2t.errors import DataError
 from t2t.structures import Json
 from t2t.tasks.bad_records import BadRecords
-from t2t.tasks.files import DataFile, check_text, data_dir, file_digest, open_bytes
+from t2t.tasks.data_files import DataFile, check_text, data_dir, file_digest, open_bytes
 from t2t.tasks.sources.base import SOURCES, FileSource, Options, Source, Spec
 
 _CAP = 1 << 26  # bytes of one text

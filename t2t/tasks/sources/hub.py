@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from t2t.config.library import UNVERIFIED
+from t2t.config.shipped_files import UNVERIFIED
 from t2t.errors import DataError, TemplateError, UnreachableError
-from t2t.network import hub_answers
+from t2t.reach import hub_answers
 from t2t.registry import did_you_mean
 from t2t.structures import Json
 from t2t.tasks.bad_records import STOP, BadRecords
-from t2t.tasks.files import data_dir, file_digest
+from t2t.tasks.data_files import data_dir, file_digest
 from t2t.tasks.sources.base import SOURCES, Options, RawRecord, Source, Spec, sha256_of
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")

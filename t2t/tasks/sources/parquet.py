@@ -12,7 +12,7 @@ from typing import Any
 
 from t2t.errors import DataError
 from t2t.tasks.bad_records import BadRecords
-from t2t.tasks.files import UNPACKED_CAP, DataFile, check_text, open_bytes
+from t2t.tasks.data_files import UNPACKED_CAP, DataFile, check_text, open_bytes
 from t2t.tasks.json_text import NotANumber
 from t2t.tasks.sources.base import SOURCES, FileSource, Options, Source, Spec
 

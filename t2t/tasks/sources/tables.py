@@ -13,7 +13,7 @@ from typing import Any
 
 from t2t.errors import DataError, TemplateError
 from t2t.tasks.bad_records import BadRecords
-from t2t.tasks.files import LINE_CAP, DataFile, read_lines, try_lines
+from t2t.tasks.data_files import LINE_CAP, DataFile, read_lines, try_lines
 from t2t.tasks.sources.base import SOURCES, FileSource, Options, Source, Spec
 
 Records = Iterator[tuple[str, dict[str, Any]]]

@@ -11,7 +11,7 @@ from typing import Any
 from t2t.errors import DataError, TemplateError
 from t2t.registry import did_you_mean
 from t2t.tasks.bad_records import BadRecords
-from t2t.tasks.files import DataFile, read_lines, try_lines
+from t2t.tasks.data_files import DataFile, read_lines, try_lines
 from t2t.tasks.json_text import parse_json
 from t2t.tasks.sources.base import SOURCES, FileSource, Options, Source, Spec
 from t2t.tasks.sources.documents import as_data

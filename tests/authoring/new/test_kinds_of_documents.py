@@ -135,8 +135,8 @@ def test_what_carries_the_task_and_is_left_out_ends_with_an_error(tmp_path: Path
 
 
 def test_a_run_file_stands_beside_the_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from t2t.config.library import template_files
     from t2t.config.run import load_run
+    from t2t.config.shipped_files import template_files
 
     for name, rows, model in (("films", LABELLED, "google/flan-t5-base"), ("影评", CHINESE, "google/mt5-small")):
         (tmp_path / f"{name}.jsonl").write_text(

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from t2t.errors import DataError
-from t2t.tasks.files import DataFile, data_dir, find_file
+from t2t.tasks.data_files import DataFile, data_dir, find_file
 
 SPLITS = {
     "train": ("train", "training"),

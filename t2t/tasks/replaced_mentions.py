@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TypeAlias
 
-from t2t.config.mentions import MentionSettings
+from t2t.config.replacement import MentionSettings
 from t2t.draws import random_of
 from t2t.errors import TemplateError
 from t2t.linear.mentions import (

@@ -38,7 +38,7 @@ KINDS_OF_ITEMS = {
 
 
 @dataclass(slots=True)
-class Source:
+class TextColumn:
     """The text in which mentions stand: the ``field`` of the template, how it is read, and its value in each record;
     with ``tokens``, the expression of the list that it is joined from."""
 
@@ -63,12 +63,12 @@ class Marked:
     counting: Counting
 
 
-def sources(table: Table) -> Iterator[Source]:
+def sources(table: Table) -> Iterator[TextColumn]:
     """The texts of the records, the likeliest first, and lists of tokens."""
     texts = text_columns(table)
     first = named(texts, TEXT_NAMES)
     for column in sorted(texts, key=lambda one: (one is not first, -one.mean)):
-        yield Source(column.name, column.path, [str(at(record, column.path)) for record in table.raw])
+        yield TextColumn(column.name, column.path, [str(at(record, column.path)) for record in table.raw])
     for column in table.columns.values():
         found = _tokens(table, column)
         if found is None:
@@ -76,7 +76,7 @@ def sources(table: Table) -> Iterator[Source]:
         path, rows = found
         glue = "" if _one_character(rows) else " "
         joined: Json = {"join": {"of": path, "with": glue}}
-        yield Source("text", joined, [glue.join(row) for row in rows], path, tuple(len(row) for row in rows), glue)
+        yield TextColumn("text", joined, [glue.join(row) for row in rows], path, tuple(len(row) for row in rows), glue)
 
 
 def _tokens(table: Table, column: Column) -> tuple[str, list[list[str]]] | None:
@@ -101,7 +101,7 @@ def at(record: Json, path: str) -> Json:
     return record.get(path) if found.plain else found.read(record, "record")
 
 
-def marked(table: Table) -> tuple[Source, Marked] | None:
+def marked(table: Table) -> tuple[TextColumn, Marked] | None:
     """The first list of mentions with offsets, and the text in which they stand."""
     lists = find_items(table.raw)
     for source in sources(table):
@@ -111,7 +111,7 @@ def marked(table: Table) -> tuple[Source, Marked] | None:
     return None
 
 
-def marked_in(items: Items, source: Source) -> Marked | None:
+def marked_in(items: Items, source: TextColumn) -> Marked | None:
     """The items as mentions in a text; None where they are none."""
     for start_key in _start_keys(items):
         kept = items.where(start_key.partition(".")[0]) if "." in start_key or not start_key.startswith("[") else items
@@ -144,7 +144,7 @@ def _places(items: Items, keys: list[str]) -> Iterator[tuple[str, str]]:
         yield "[0]", "[1]"
 
 
-def _complete(items: Items, keys: list[str], start: str, end: str, source: Source) -> Marked | None:
+def _complete(items: Items, keys: list[str], start: str, end: str, source: TextColumn) -> Marked | None:
     """The mentions, if their offsets are such of the text."""
     if not items.has(start, is_number) or not items.has(end, is_number):
         return None
@@ -206,7 +206,7 @@ def _in_word(text: str, place: int) -> bool:
 
 
 def _last_in_tokens(
-    items: Items, rows: list[tuple[str, int, int]], most: Sequence[int], surface: str | None, source: Source
+    items: Items, rows: list[tuple[str, int, int]], most: Sequence[int], surface: str | None, source: TextColumn
 ) -> bool | None:
     """Whether ends are inclusive, where offsets count tokens; None where they do not."""
     spans = [(start, end, count) for (_, start, end), count in zip(rows, most, strict=True)]
@@ -223,7 +223,7 @@ def _last_in_tokens(
     return next((last for last in (rows_first, not rows_first) if fits[last]), None)
 
 
-def _surface(items: Items, keys: list[str], source: Source) -> str | None:
+def _surface(items: Items, keys: list[str], source: TextColumn) -> str | None:
     """What gives the text of a mention: it stands in the text for nearly every item."""
     texts = _texts_of(items, source.texts)
     for key in sorted(keys, key=lambda one: last_name(one) not in _SURFACE):
@@ -261,7 +261,7 @@ def _key_of(id_: Json) -> str:
     return str(id_)
 
 
-def offsets_field(source: Source, found: Marked, id_: str | None = None) -> Json:
+def offsets_field(source: TextColumn, found: Marked, id_: str | None = None) -> Json:
     """The adapter that reads a list of mentions."""
     given: dict[str, Json] = {"of": found.items.path}
     if source.tokens is not None:
@@ -296,7 +296,7 @@ def span_metric(over: str = "mentions") -> Json:
 _UNSAID = "nothing in the records says whether ends are inclusive: they were taken as exclusive"
 
 
-def undecided(source: Source, found: Marked) -> list[str]:
+def undecided(source: TextColumn, found: Marked) -> list[str]:
     """A line where offsets fit the text in both ways of ending, equally well, and no surface decides."""
     if found.surface or source.tokens is not None or found.counting.last:
         return []
@@ -311,7 +311,7 @@ def undecided(source: Source, found: Marked) -> list[str]:
     return [_UNSAID] if cuts[0] == cuts[1] else []
 
 
-def untrimmed(source: Source, found: Marked) -> list[str]:
+def untrimmed(source: TextColumn, found: Marked) -> list[str]:
     """A line where mentions have a space at an end that is none of theirs."""
     if source.tokens is not None:
         return []

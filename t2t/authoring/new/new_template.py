@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from t2t.authoring.new.columns import Column, Table
-from t2t.authoring.new.files import SPLITS
+from t2t.authoring.new.given_files import SPLITS
 from t2t.authoring.new.items import name_of
+from t2t.authoring.new.new_prompts import prompts
 from t2t.authoring.new.proposal import Proposal
 from t2t.authoring.new.sources import Found
-from t2t.authoring.new.wording import prompts
 from t2t.structures import Json
 from t2t.tasks.sources.build import side_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from t2t.errors import DataError
 from t2t.structures import Json
-from t2t.tasks.files import DataFile
+from t2t.tasks.data_files import DataFile
 from t2t.tasks.json_text import parse_json, read_document
 
 _MOST_BYTES = 1 << 20

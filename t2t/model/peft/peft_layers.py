@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from t2t.errors import InputError
-from t2t.model.peft.base import replace_module
+from t2t.model.peft.method import replace_module
 from t2t.model.seq2seq import Seq2Seq
 
 

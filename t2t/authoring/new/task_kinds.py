@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from t2t.authoring.new.annotations import places_apart
 from t2t.authoring.new.beside import with_what_stands_beside
 from t2t.authoring.new.columns import Table
 from t2t.authoring.new.ends import events_with_places, linked_objects
@@ -17,7 +18,12 @@ from t2t.authoring.new.keyed import (
     wanted_type,
 )
 from t2t.authoring.new.label_studio import answered_questions
-from t2t.authoring.new.plain import (
+from t2t.authoring.new.proposal import Proposal
+from t2t.authoring.new.related import marked_spans
+from t2t.authoring.new.structured import bare_options, multiple_choice, question_answering
+from t2t.authoring.new.tagged import tagged
+from t2t.authoring.new.triples import given_ends, triples
+from t2t.authoring.new.whole_texts import (
     acceptable_texts,
     classification,
     joined_labels,
@@ -30,12 +36,6 @@ from t2t.authoring.new.plain import (
     text_to_text,
     translation,
 )
-from t2t.authoring.new.proposal import Proposal
-from t2t.authoring.new.related import marked_spans
-from t2t.authoring.new.spans import places_apart
-from t2t.authoring.new.structured import bare_options, multiple_choice, question_answering
-from t2t.authoring.new.tagged import tagged
-from t2t.authoring.new.triples import given_ends, triples
 
 Rule = Callable[[Table], Proposal | None]
 RULES: tuple[Rule, ...] = (

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from t2t.config.library import metric_names
+from t2t.config.shipped_files import metric_names
 from t2t.draws import digest_of
 from t2t.linear.node import Node
 from t2t.tasks.task import Task

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from t2t.authoring.check.duplicates import Duplicates
 from t2t.authoring.check.findings import Findings, LengthCounts
-from t2t.authoring.check.values import count_kinds
+from t2t.authoring.check.value_findings import count_kinds
 from t2t.config.run import Lengths
 from t2t.errors import DataError, VocabularyError
 from t2t.structures import Example

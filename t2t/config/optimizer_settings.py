@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from t2t.config.sections import read_named
+from t2t.config.named_sections import read_named
 from t2t.config.settings import NotNegative, PositiveFloat, settings
 from t2t.errors import RunFileError
 from t2t.registry import Registry

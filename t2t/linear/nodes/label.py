@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from t2t.errors import TemplateError, UnreachableGold
 from t2t.linear.alphabet import Alphabet
-from t2t.linear.build import NODES
 from t2t.linear.grammar import Grammar, Literal, OneOf, Subset, any_of
 from t2t.linear.node import INVALID, Invalid, Node, Place, mark_between
+from t2t.linear.node_kinds import NODES
 from t2t.linear.scope import Scope, kind_of
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Value

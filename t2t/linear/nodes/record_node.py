@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
-from t2t.linear.build import NODES, build
 from t2t.linear.grammar import Grammar, Literal, Sequence
 from t2t.linear.node import INVALID, Change, Invalid, Node, Place
+from t2t.linear.node_kinds import NODES, build
 from t2t.linear.pattern import compile_pattern
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Json, Value

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from t2t import network
+from t2t import reach
 from t2t.authoring.check import check, check_each
 from t2t.errors import UnreachableError
 from tests.places import PYTHONPATH
@@ -61,23 +61,23 @@ def test_what_answers_is_asked_once(silent: str, monkeypatch: pytest.MonkeyPatch
         asked.append(address)
         return len(asked) > 5
 
-    monkeypatch.setattr(network, "_answers", answers)
+    monkeypatch.setattr(reach, "_answers", answers)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "ENDPOINT", silent)
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
-    network.hub_answers.cache_clear()
-    assert [network.hub_answers() for _ in range(3)] == [False] * 3
+    reach.hub_answers.cache_clear()
+    assert [reach.hub_answers() for _ in range(3)] == [False] * 3
     assert asked == [silent]
     assert constants.HF_HUB_OFFLINE
-    network.hub_answers.cache_clear()
+    reach.hub_answers.cache_clear()
 
 
 def test_only_silence_is_no_answer(silent: str) -> None:
     started = time.monotonic()
-    assert not network._answers(silent)
+    assert not reach._answers(silent)
     assert 2 < time.monotonic() - started < 5
-    assert not network._answers("http://127.0.0.1:9")  # nobody listens
-    assert not network._answers("no address")
+    assert not reach._answers("http://127.0.0.1:9")  # nobody listens
+    assert not reach._answers("no address")
 
 
 def test_data_out_of_reach_are_listed_together_and_no_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_data_out_of_reach_are_listed_together_and_no_errors(tmp_path: Path, mon
     )
     assert head in text
     assert text.count("demo/far0") == 1
-    monkeypatch.setattr(network, "hub_answers", lambda: False)
+    monkeypatch.setattr(reach, "hub_answers", lambda: False)
     with pytest.raises(UnreachableError, match="acme/t5: it is no folder here"):
         check_each(names[:1], Path("acme/t5"))
     (report,) = check_each(names[:1])

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from t2t.errors import TemplateError
 from t2t.linear.alphabet import Alphabet
-from t2t.linear.build import NODES
 from t2t.linear.grammar import Grammar, free_text
 from t2t.linear.node import Invalid, Node, Place
+from t2t.linear.node_kinds import NODES
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Json, Value
 

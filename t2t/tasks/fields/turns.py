@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from t2t.structures import Json
 from t2t.tasks.expressions import Mismatch, Reader, describe
-from t2t.tasks.fields.registry import ADAPTERS, AdapterArguments, need_object, need_objects, need_text
+from t2t.tasks.fields.adapter import ADAPTERS, AdapterArguments, need_object, need_objects, need_text
 
 
 @ADAPTERS.register("turns")

@@ -14,7 +14,7 @@ import pytest
 
 from t2t.errors import DataError, TemplateError
 from t2t.linear.scope import kind_of
-from t2t.tasks import files
+from t2t.tasks import data_files
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.sources import Source, build_source, data_dir, find_file
 
@@ -65,7 +65,7 @@ def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
 
 
 def test_a_line_longer_than_the_cap_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "LINE_CAP", 100)
+    monkeypatch.setattr(data_files, "LINE_CAP", 100)
     name = write(tmp_path / "a.txt", b"a\n" + b"x" * 99 + b"\n" + b"y" * 101)
     built = source(tmp_path, format="parallel", train={"t": name})
     with pytest.raises(DataError, match=r"a\.txt:3: a line longer than 100 bytes"):
@@ -141,7 +141,7 @@ def test_members_of_archives_are_streamed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz", "gz"])
 def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    monkeypatch.setattr(files, "RATIO_FROM", 1 << 18)
+    monkeypatch.setattr(data_files, "RATIO_FROM", 1 << 18)
     lines = (b"x" * 1023 + b"\n") * (1 << 10)
     if kind == "zip":
         with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -153,11 +153,11 @@ def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind
     built = source(tmp_path, format="parallel", train={"t": f"b.{kind}" + ("" if kind == "gz" else "!x")})
     with pytest.raises(DataError, match="unpacks to more than 200 times its size"):
         data(built)
-    monkeypatch.setattr(files, "RATIO_CAP", 10**9)
-    monkeypatch.setattr(files, "UNPACKED_CAP", 1 << 19)
+    monkeypatch.setattr(data_files, "RATIO_CAP", 10**9)
+    monkeypatch.setattr(data_files, "UNPACKED_CAP", 1 << 19)
     with pytest.raises(DataError, match="unpacks to more than 524288 bytes"):
         data(built)
-    monkeypatch.setattr(files, "UNPACKED_CAP", 1 << 30)
+    monkeypatch.setattr(data_files, "UNPACKED_CAP", 1 << 30)
     assert len(data(built)) == 1 << 10
 
 

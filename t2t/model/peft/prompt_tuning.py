@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from t2t.config.settings import Positive, settings
 from t2t.errors import InputError
-from t2t.model.peft.base import METHODS
+from t2t.model.peft.method import METHODS
 from t2t.model.seq2seq import Seq2Seq
 
 _NAME = "soft_prompt"

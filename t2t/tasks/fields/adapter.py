@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 from t2t.errors import TemplateError
 from t2t.registry import Registry, did_you_mean
 from t2t.structures import Json
+from t2t.tasks.data_files import file_digest, find_file
 from t2t.tasks.expressions import Mismatch, Reader, describe
-from t2t.tasks.files import file_digest, find_file
 from t2t.tasks.json_text import read_document
 
 # Given its arguments, an adapter is a pure function of the record's data (or, in a chain, of what came before);
