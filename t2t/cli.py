@@ -85,9 +85,10 @@ def _generate(arguments: argparse.Namespace) -> int:
 
 def _generate_for_file(arguments: argparse.Namespace) -> int:
     from t2t.commands.answer import answer_file
+    from t2t.config.run_file import read_generation
 
-    if arguments.input is None or arguments.types or arguments.set:
-        found = "--input is missing" if arguments.input is None else "--types and --set go with --config"
+    if arguments.input is None or arguments.types:
+        found = "--input is missing" if arguments.input is None else "--types goes with --config"
         raise RunFileError("t2t generate --model", found, "write --model DIR --task NAME --input FILE")
     keep = [name for name in (arguments.keep or "").split(",") if name]
     answer_file(
@@ -98,6 +99,7 @@ def _generate_for_file(arguments: argparse.Namespace) -> int:
         form=arguments.format,
         fields=arguments.field,
         keep=keep,
+        settings=read_generation(arguments.set),
     )
     return 0
 

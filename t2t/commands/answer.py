@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 from tqdm import tqdm
 
+from t2t.config.run import GenerateSettings
 from t2t.errors import DataError
 from t2t.serving.inputs import renaming
 from t2t.serving.model import load
@@ -26,22 +28,32 @@ def answer_file(
     form: str | None = None,
     fields: Sequence[str] = (),
     keep: Sequence[str] = (),
+    settings: GenerateSettings = GenerateSettings(),  # noqa: B008 (frozen)
 ) -> int:
     """Answer the records of a file and give how many there were.
 
     ``form``: of the file, one of inputs.FORMATS; None: by its ending. ``out``: JSON lines or Parquet by its ending;
     None: standard output. ``fields``: FIELD=COLUMN pairs. ``keep``: columns of the input that stand in the output too,
-    as ``input_NAME`` where the output has a NAME of its own. Bad records are told on standard error, and stand in
-    OUT.bad.jsonl. DataError, and no output, where all of them are bad.
+    as ``input_NAME`` where the output has a NAME of its own. ``settings``: how they are generated. Bad
+    records are told on standard error, and stand in OUT.bad.jsonl. DataError, and no output, where all of them are bad.
     """
     names = renaming(fields)
-    loaded = load(model)
+    loaded = load(
+        model,
+        precision=settings.precision,
+        engine=settings.engine,
+        num_beams=settings.beams,
+        constrain=settings.constrain,
+        batch_tokens=settings.tokens,
+    )
     kept_as = {key: f"input_{key}" if key in COLUMNS else key for key in keep}
     answered = 0
     with writing(out) as write, tqdm(desc="generate", unit=" records", disable=out is None) as bar:
         rejects = Rejects(None if out is None else out.with_name(f"{out.name}.bad.jsonl"))
         with closing(rejects):
-            for found, data in loaded.answer_file(task, name, names, BadRecords("skip", rejects), form):
+            for found, data in islice(
+                loaded.answer_file(task, name, names, BadRecords("skip", rejects), form), settings.limit
+            ):
                 if not answered:
                     _tell_missing(keep, data)
                 kept: dict[str, Json] = {kept_as[key]: data.get(key) for key in keep}

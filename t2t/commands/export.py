@@ -6,13 +6,13 @@ import shutil
 from pathlib import Path
 
 from t2t.engine.disk import whole_folder
-from t2t.errors import InputError, RunDirectoryError
+from t2t.errors import InputError
 from t2t.model.peft import check_no_adapter
 from t2t.report.card import card
+from t2t.serving.conversion import convert
 from t2t.serving.loading import model_folder
 
 FORMATS = ("transformers", "ctranslate2")
-QUANTIZATIONS = ("float32", "bfloat16", "int8")
 _NOT_WEIGHTS = ("tokenizer.json", "tokenizer_config.json", "tasks.json")
 
 
@@ -34,25 +34,10 @@ def export(model: Path, out: Path, form: str = "transformers", quantization: str
     out.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(out) as part:
         if form == "ctranslate2":
-            _convert(folder, part, quantization)
+            convert(folder, part, quantization)
         for file in sorted(folder.iterdir()):
             if file.is_file() and (form == "transformers" or file.name in _NOT_WEIGHTS):
                 shutil.copy(file, part / file.name)
         run = folder.parent if (folder.parent / "run.yaml").is_file() else None
         (part / "README.md").write_text(card(folder, run, form), encoding="utf-8")
     return out
-
-
-def _convert(folder: Path, out: Path, quantization: str) -> None:
-    try:
-        from ctranslate2.converters import TransformersConverter
-    except ModuleNotFoundError as error:
-        found = "ctranslate2 is not installed"
-        raise InputError("t2t export --format", found, 'install it: pip install "t2t[ctranslate2]"') from error
-    try:
-        converter = TransformersConverter(str(folder))
-        converter.convert(str(out), quantization=None if quantization == "float32" else quantization, force=True)
-    except (ValueError, KeyError, AttributeError) as error:
-        raise RunDirectoryError(
-            str(folder), f"ctranslate2 cannot convert it ({error})", "use --format transformers"
-        ) from error

@@ -56,7 +56,7 @@ def generate(
     """
     directory = Path(run_dir)
     wanted = _wanted(tasks, settings.splits)
-    generator = load_generator(directory, device, settings.precision)
+    generator = load_generator(directory, device, settings.precision, settings.engine)
     encoder = Encoder(generator.tokenizer, lengths.prompt, lengths.target)
     decoding = Decoding(lengths.target, settings.tokens, settings.beams)
     counts: dict[str, int] = {}

@@ -188,8 +188,9 @@ class LogSettings:
 @settings
 class GenerateSettings:
     """Splits to generate for, ``tokens`` of a batch, at most ``limit`` inputs a task and split, whether outputs that
-    are not strict are decoded again under the grammar of their target, how many beams the free ones have, and in what
-    the model computes (``auto``: bf16 where the hardware multiplies it, else fp32).
+    are not strict are decoded again under the grammar of their target, how many beams the free ones have, by which
+    ``engine`` (``auto``: ctranslate2 on a CPU where it is installed, else torch), and in what the model computes
+    (``auto``: bf16 where the hardware multiplies it, else fp32; ``int8``: with ctranslate2).
 
     A batch of ``tokens`` has that many rows x (longest prompt + ``lengths: target``); a beam is a row; 1 is greedy.
     """
@@ -199,7 +200,8 @@ class GenerateSettings:
     limit: Positive | None = None
     constrain: bool = True
     beams: Positive = 1
-    precision: Literal["auto", "fp32", "bf16"] = "fp32"
+    engine: Literal["torch", "ctranslate2", "auto"] = "torch"
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "fp32"
 
     @property
     def decoding(self) -> str:

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from t2t.config.mistakes import first_mistake
 from t2t.config.optimizer_settings import read_optimizer
-from t2t.config.run import RunFile
+from t2t.config.run import GenerateSettings, RunFile
 from t2t.config.run_choices import check_choices, filled_in
-from t2t.config.settings import keys_at, read_settings
+from t2t.config.settings import keys_at, read_settings, settings
 from t2t.config.yaml_file import KeyPath, Lines, read_scalar, read_yaml
 from t2t.errors import RunFileError
 from t2t.registry import did_you_mean
@@ -55,6 +55,32 @@ def read_run_file(path: Path, overrides: Sequence[str]) -> tuple[RunFile, Callab
         raise _first_error(error, data, where) from None
     check_choices(parsed, where)
     return parsed, where
+
+
+@settings
+class _Generation:
+    """What of a run file is set where there is none."""
+
+    generate: GenerateSettings = GenerateSettings()
+
+
+def read_generation(overrides: Sequence[str]) -> GenerateSettings:
+    """``generate:`` as overrides ("generate.beams=4") say it, for records that are of no run.
+
+    RunFileError, with the override, for another section, an unknown key, a wrong value and ``generate.splits``.
+    """
+    data: dict[Any, Any] = {}
+    set_by: dict[KeyPath, str] = {}
+    for override in overrides:
+        changed = _override(data, override)
+        set_by |= {changed: f"--set {override}"}
+        if changed[0] != "generate" or changed[1:2] == ("splits",):
+            found = f"{'.'.join(map(str, changed))} says nothing of records that are of no run"
+            raise RunFileError(f"--set {override}", found, "set generate.engine, precision, beams, tokens or constrain")
+    try:
+        return read_settings(_Generation, data).generate
+    except ValidationError as error:
+        raise _first_error(error, data, _place_finder(Path("--set"), {}, set_by)) from None
 
 
 def spell_out(data: dict[Any, Any], where: str) -> list[str]:

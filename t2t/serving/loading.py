@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from transformers import PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from t2t.engine.distributed import has_gpu, multiplies_bf16
 from t2t.errors import InputError, RunDirectoryError
+from t2t.generation.ctranslate2_engine import CTranslate2Engine
 from t2t.generation.generator import Generator
 from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import load_pretrained
-from t2t.model.peft import load_adapter
-from t2t.model.pretrained import Described, check_ids
+from t2t.model.peft import ADAPTER, check_no_adapter, load_adapter
+from t2t.model.pretrained import Described, check_ids, describe
+from t2t.model.seq2seq import Seq2Seq
 from t2t.model.tokenizer import load_tokenizer
 from t2t.registry import did_you_mean
+from t2t.serving.conversion import converted
 
-PRECISIONS = ("auto", "fp32", "bf16")
+PRECISIONS = ("auto", "fp32", "bf16", "int8")
+ENGINES = ("torch", "ctranslate2", "auto")
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_COMPUTE = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}  # in the words of CTranslate2
 
 
 def model_folder(directory: Path) -> Path:
@@ -28,24 +37,70 @@ def model_folder(directory: Path) -> Path:
     raise RunDirectoryError(str(directory), "no model/config.json", "train first, or name a directory with a model")
 
 
-def load_generator(directory: Path, device: str | None = None, precision: str = "fp32") -> Generator:
+def load_generator(
+    directory: Path, device: str | None = None, precision: str = "fp32", engine: str = "torch"
+) -> Generator:
     """The model and tokenizer of a run (its ``model/``) or of a model directory, ready to generate.
 
-    ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. ``precision``: fp32, bf16, or
-    auto, which is bf16 where the device multiplies it in hardware. InputError for another.
+    ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. ``precision``: fp32, bf16,
+    auto, which is bf16 where the device multiplies it in hardware, or, with ctranslate2, int8. ``engine``: torch,
+    ctranslate2, or auto: ctranslate2 on a CPU where it is installed and the model has no adapter, else torch.
+    InputError for another.
     """
     logging.disable_progress_bar()  # transformers' own, for what takes a moment
     place = torch.device(device or ("cuda" if has_gpu() else "cpu"))
-    dtype = _dtype(precision, place)
     model = model_folder(directory)
+    _known("engine", engine, ENGINES)
+    exact = _in_hardware(_known("precision", precision, PRECISIONS), place)
+    if engine == "ctranslate2" or (engine == "auto" and place.type == "cpu" and _converts(model)):
+        return _with_ctranslate2(model, place, exact)
+    if exact == "int8":
+        raise InputError("precision", "the engine torch has no int8", "use engine: ctranslate2, or fp32 or bf16")
+    face, tokenizer = _loaded(model, _DTYPES[exact])
+    return Generator(TorchEngine(face, place, _DTYPES[exact]), tokenizer)
+
+
+def _converts(model: Path) -> bool:
+    """True where CTranslate2 is installed and knows the model as it stands."""
+    if find_spec("ctranslate2") is None or (model / ADAPTER).is_file():
+        return False
+    try:
+        converted(model)
+    except RunDirectoryError:
+        return False
+    return True
+
+
+def _loaded(model: Path, dtype: torch.dtype) -> tuple[Seq2Seq, PreTrainedTokenizerFast]:
     face = load_adapter(load_pretrained(model, dtype=dtype), model)
     tokenizer = load_tokenizer(model, face.vocabulary)
     check_ids(str(model), tokenizer, Described(face.vocabulary, face.ids))
-    return Generator(TorchEngine(face, place, dtype), tokenizer)
+    return face, tokenizer
 
 
-def _dtype(precision: str, device: torch.device) -> torch.dtype:
-    if precision not in PRECISIONS:
-        raise InputError("precision", f"{precision!r} is unknown", did_you_mean(precision, PRECISIONS))
-    fast = precision == "bf16" or (precision == "auto" and multiplies_bf16(device))
-    return torch.bfloat16 if fast else torch.float32
+def _with_ctranslate2(model: Path, place: torch.device, precision: str) -> Generator:
+    """Free searches by CTranslate2, guided ones by torch in the same precision, or in fp32 beside int8."""
+    check_no_adapter(str(model))
+    described = describe(str(model))
+    tokenizer = load_tokenizer(model, described.vocabulary)
+    check_ids(str(model), tokenizer, described)
+    assert described.ids is not None  # they have been checked
+    dtype = _DTYPES.get(precision, torch.float32)
+
+    def guided() -> TorchEngine:
+        return TorchEngine(_loaded(model, dtype)[0], place, dtype)
+
+    folder = converted(model, _COMPUTE[precision])
+    return Generator(CTranslate2Engine(folder, described.ids, guided, str(place), _COMPUTE[precision]), tokenizer)
+
+
+def _known(name: str, value: str, known: Sequence[str]) -> str:
+    if value not in known:
+        raise InputError(name, f"{value!r} is unknown", did_you_mean(value, known))
+    return value
+
+
+def _in_hardware(precision: str, device: torch.device) -> str:
+    if precision != "auto":
+        return precision
+    return "bf16" if multiplies_bf16(device) else "fp32"

@@ -48,12 +48,12 @@ class Model:
     ``model("atlas/ner_en", ["Ada moved to Oslo"])`` gives an Answer for each input, in their order.
     """
 
-    def __init__(self, generator: Generator, tasks: KeptTasks, *, num_beams: int = 1, constrain: bool = True) -> None:
+    def __init__(self, generator: Generator, tasks: KeptTasks, decoding: Decoding, *, constrain: bool = True) -> None:
         self.generator = generator
         self._kept = tasks
         self._constrain = constrain
         self._encoder = Encoder(generator.tokenizer, tasks.lengths.prompt, tasks.lengths.target)
-        self._decode = partial(generator.generate, decoding=Decoding(tasks.lengths.target, beams=num_beams))
+        self._decode = partial(generator.generate, decoding=decoding)
 
     @property
     def tasks(self) -> list[str]:
@@ -110,21 +110,27 @@ def load(
     *,
     device: str | None = None,
     precision: str = "fp32",
+    engine: str = "torch",
     num_beams: int = 1,
     constrain: bool = True,
+    batch_tokens: int = 32768,
 ) -> Model:
     """A model that answers what it was trained for: ``model/`` of a run, or the run's directory.
 
     Args:
         folder: as ``t2t train`` left it; it need hold nothing else, and nothing of the training data is read.
         device: "cpu", "cuda", "cuda:1", ...; by default a GPU where there is one.
-        precision: "fp32", "bf16", or "auto": bf16 where the device multiplies it in hardware.
+        precision: "fp32", "bf16", or "auto": bf16 where the device multiplies it in hardware; with
+            ctranslate2 "int8" too.
+        engine: "torch", "ctranslate2", or "auto": ctranslate2 on a CPU where it is installed and knows the model.
         num_beams: beams of the search; 1 is greedy.
         constrain: outputs outside the target language are decoded again inside it.
+        batch_tokens: of a batch, at most: its rows times the longest prompt and output.
 
     Raises:
         RunDirectoryError: there is no model. InputError: it cannot be used, or keeps no tasks.
     """
     tasks = KeptTasks(model_folder(Path(folder)))
-    generator = load_generator(Path(folder), device, precision)
-    return Model(generator, tasks, num_beams=num_beams, constrain=constrain)
+    generator = load_generator(Path(folder), device, precision, engine)
+    decoding = Decoding(tasks.lengths.target, batch_tokens, num_beams)
+    return Model(generator, tasks, decoding, constrain=constrain)

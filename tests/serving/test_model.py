@@ -277,7 +277,11 @@ def test_empty_lines_and_bytes_that_are_no_text(
         (("--model", "m", "--config", "c"), "--config and --model"),
         ((), "there is neither --config nor --model"),
         (("--model", "m"), "--input is missing"),
-        (("--model", "m", "--input", "x", "--set", "a=b"), "--types and --set go with --config"),
+        (("--model", "m", "--input", "x", "--types", "a"), "--types goes with --config"),
+        (("--model", "m", "--input", "x", "--set", "seed=1"), "seed says nothing of records that are of no run"),
+        (("--model", "m", "--input", "x", "--set", "generate.splits=[a]"), "generate.splits says nothing of"),
+        (("--model", "m", "--input", "x", "--set", "generate.beam=2"), "did you mean 'beams'"),
+        (("--model", "m", "--input", "x", "--set", "generate.engine=onnx"), "engine: 'onnx' is not 'torch'"),
         (("--model", "nowhere", "--input", "x"), "no model/config.json"),
     ],
 )
