@@ -133,9 +133,8 @@ def main() -> None:
     print(f"ratio {medians['ours'] / medians['peer']:.2f}; {equal:.1%} of the outputs equal")
     for name in others:
         equal = sum(one == other for one, other in zip(outputs["ours"], outputs[name], strict=True)) / len(asked)
-        print(
-            f"{name}: {medians[name]:,.0f} tokens/s, {medians[name] / medians['ours']:.2f} times torch; {equal:.1%} equal"
-        )
+        ratio = medians[name] / medians["ours"]
+        print(f"{name}: {medians[name]:,.0f} tokens/s, {ratio:.2f} times torch; {equal:.1%} equal")
 
 
 if __name__ == "__main__":
