@@ -53,13 +53,16 @@ def encode_split(
     rows = list(encoder.encode_many(task, examples, task_index=task_index, seed=seed, epoch=epoch))
     if file is not None:
         counts = encoder.counts.get(task.name, Counts()) - before
-        _write(file, rows, counts, encoder.bad[task.name][bad:])
+        write_rows(file, rows, counts, encoder.bad[task.name][bad:])
     return rows
 
 
-def _write(file: Path, rows: Sequence[Encoded], counts: Counts, bad: Sequence[DataError]) -> None:
+def write_rows(
+    file: Path, rows: Sequence[Encoded], counts: Counts | None = None, bad: Sequence[DataError] = ()
+) -> None:
+    """The rows in a file of NumPy arrays, whole or not at all, with what was cut and what was bad."""
     errors = [[error.where, error.found, error.todo] for error in bad]
-    head = json.dumps({"ids": [row.id for row in rows], "counts": counts.to_json(), "bad": errors})
+    head = json.dumps({"ids": [row.id for row in rows], "counts": (counts or Counts()).to_json(), "bad": errors})
     input_ids, input_ends = _flat(row.input_ids for row in rows)
     labels, label_ends = _flat(row.labels for row in rows)
     with whole_bytes(file) as out:
@@ -77,6 +80,14 @@ def _flat(rows: Iterable[Ids]) -> tuple[Ids, NDArray[np.int64]]:
     parts = list(rows)
     flat = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
     return flat, np.cumsum([len(part) for part in parts], dtype=np.int64)
+
+
+def read_rows(file: Path, task_index: int = 0) -> list[Encoded]:
+    """The rows that ``write_rows`` wrote. DataError for a file that is damaged or not there."""
+    found = _read(file, task_index)
+    if found is None:
+        raise DataError(str(file), "it holds no encoded examples that can be read", "put it back, or train again")
+    return found[0]
 
 
 def _read(file: Path, task_index: int) -> tuple[list[Encoded], Counts, list[DataError]] | None:

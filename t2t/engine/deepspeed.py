@@ -138,6 +138,10 @@ class TrainingEngine:
                     whole[name] = weight.detach().float().cpu().clone()
         return None if distributed.rank() else whole
 
+    def master(self, parameter: nn.Parameter) -> Tensor:
+        """The fp32 weight that the optimiser updates at stage 0: the parameter itself, unless it trains in bf16."""
+        return parameter if parameter.dtype == torch.float32 else self._masters()[parameter]
+
     def _full(self, parameter: nn.Parameter, masters: Mapping[nn.Parameter, Tensor]) -> Tensor:
         """The fp32 weight behind ``parameter``, which is the parameter itself unless the model trains in bf16."""
         if parameter.dtype == torch.float32 or not parameter.requires_grad:

@@ -69,6 +69,24 @@ def test_other_optimizers_and_rates_by_part_do_not_depend_on_stage_and_processes
     assert got["weights"] != pytest.approx(results[1]["zero2 micro-batches1"]["weights"], abs=1e-4)
 
 
+@pytest.mark.parametrize("world", [1, 2])
+@pytest.mark.parametrize("stage", range(4))
+def test_weights_are_pulled_alike_at_every_stage_and_on_two_processes(
+    results: dict[int, dict[str, Any]], world: int, stage: int
+) -> None:
+    reference, got = results[1]["anchored zero0"], results[world][f"anchored zero{stage}"]
+    assert got["losses"] == pytest.approx(reference["losses"], rel=1e-5)
+    assert got["norms"] == pytest.approx(reference["norms"], rel=1e-4)
+    assert got["weights"] == pytest.approx(reference["weights"], abs=2e-5)
+    assert got["weights"] != pytest.approx(results[1]["zero2 micro-batches1"]["weights"], abs=1e-3)
+
+
+def test_the_masters_of_bf16_weights_are_pulled(results: dict[int, dict[str, Any]]) -> None:
+    free, pulled = results[1]["bf16 zero0"], results[1]["anchored bf16 zero0"]
+    assert pulled["weights"] != pytest.approx(free["weights"], abs=1e-3)
+    assert results[2]["anchored bf16 zero2"]["weights"] == pytest.approx(pulled["weights"], abs=5e-3)
+
+
 def test_adafactor_trains_alike_on_two_processes(results: dict[int, dict[str, Any]]) -> None:
     one, two = results[1]["adafactor"], results[2]["adafactor"]
     assert two["losses"] == pytest.approx(one["losses"], rel=1e-5)

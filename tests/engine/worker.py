@@ -17,9 +17,11 @@ import numpy as np
 import torch
 
 from t2t.config.run import RunConfig, load_run
+from t2t.continual.strategy import Anchor
 from t2t.data.batch import Step
 from t2t.data.encode import Encoded
 from t2t.engine import checkpoint, distributed
+from t2t.engine.anchoring import attach
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import TrainingEngine
 from t2t.engine.deepspeed_file import read_deepspeed
@@ -80,9 +82,22 @@ def weights(trained: TrainingEngine) -> list[float] | None:
     return None if whole is None else torch.cat([part.flatten() for part in whole.values()]).tolist()
 
 
-def trained(run: RunConfig, device: torch.device, micro_batches: int) -> dict[str, object]:
-    """Loss and gradient norm of each of STEPS steps, and the weights after them."""
+def anchor_of(run: RunConfig, strength: float) -> Anchor:
+    """To other weights than those that training starts from, each as important as its number is odd."""
+    weights = build_from_scratch(run.model.shape, VOCABULARY, run.seed + 1).parameters()
+    importance = {
+        name: torch.arange(one.numel(), dtype=torch.float32).remainder(3).view_as(one) for name, one in weights.items()
+    }
+    return Anchor(strength, importance, {name: importance[name] * one.detach() for name, one in weights.items()})
+
+
+def trained(run: RunConfig, device: torch.device, micro_batches: int, strength: float = 0.0) -> dict[str, object]:
+    """Loss and gradient norm of each of STEPS steps, and the weights after them. ``strength``: of a pull."""
     made = engine(run, device)
+    if strength:
+        before = weights(made)
+        attach(made, anchor_of(run, strength))
+        assert weights(made) == before
     losses, norms = [], []
     for number in range(STEPS):
         taken = step(number, micro_batches)
@@ -263,6 +278,13 @@ def main(out: Path, offload: bool) -> None:
             results[f"{name} zero{stage}"] = trained(run, device, 3)
     factored = config(out.parent, "deepspeed=ds_configs/zero0.json", "optimizer.name=adafactor")
     results["adafactor"] = trained(factored, device, 3)
+    for stage in range(4):
+        run = config(out.parent, f"deepspeed=ds_configs/zero{stage}.json")
+        results[f"anchored zero{stage}"] = trained(run, device, 3, strength=2.0)
+    results["anchored bf16 zero0"], results["anchored bf16 zero2"] = (
+        trained(config(out.parent, "precision=bf16", f"deepspeed=ds_configs/zero{stage}.json"), device, 2, strength=2.0)
+        for stage in (0, 2)
+    )
     for norm in ("examples", "tasks"):
         results[norm] = trained(config(out.parent, f"loss.norm={norm}"), device, 3)
     for precision in ("bf16", "autocast_bf16"):

@@ -1,0 +1,122 @@
+"""What a strategy against forgetting is: what it brings into the training of a stage, and what it keeps for the next.
+
+A stage is a run of its own, with its folder, checkpoints and model. What a strategy keeps stands in the folder of the
+stage that it comes from, written whole: so a run goes on in the middle of any stage, and a stage can be added later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from t2t.config.named_sections import read_named
+from t2t.config.settings import settings
+from t2t.data.encode import Encoded
+from t2t.errors import RunFileError
+from t2t.model.seq2seq import Seq2Seq
+from t2t.registry import Registry
+
+KEPT = "continual"  # the folder of a stage in which a strategy keeps what later stages need
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage that is to be trained: its number from 0, its folder, and those of the stages before, in their order."""
+
+    number: int
+    folder: Path
+    earlier: tuple[Path, ...] = ()
+
+    @property
+    def kept(self) -> Path:
+        """Where what is kept of this stage stands."""
+        return self.folder / KEPT
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A pull of each weight w towards where it was: strength x (importance x w - pulled) is added to its gradient.
+
+    ``importance`` and ``pulled`` (importance x the weights as they were) by the names of the weights, fp32, on the CPU;
+    a weight that neither has is free. The gradient of strength / 2 x sum of importance x (w - w_before) ** 2.
+    """
+
+    strength: float
+    importance: Mapping[str, Tensor]
+    pulled: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What training of a stage has beside its own data.
+
+    ``rows``: examples of earlier stages; ``share`` of all draws are of them, None: as they are of all examples.
+    """
+
+    rows: Sequence[Encoded] = ()
+    share: float | None = None
+    anchor: Anchor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A stage that has been trained: the model, on the CPU, and the training rows of each of its tasks by name.
+
+    ``vocabulary``: a hash of the tokenizer that made the ids. ``seed``: of the run.
+    """
+
+    model: Callable[[], Seq2Seq]
+    rows: Mapping[str, Sequence[Encoded]]
+    vocabulary: str
+    seed: int
+
+
+@settings
+class Strategy:
+    """Settings under ``continual:`` and what they do. By default nothing: each stage trains on from the one before."""
+
+    strategy: str
+
+    @property
+    def gathers(self) -> bool:
+        """Whether each stage trains on the data of all stages so far, from the start."""
+        return False
+
+    def refused(self, peft: str | None) -> str | None:
+        """Why it cannot go with a PEFT method (None: all weights are trained); None where it can."""
+        return None
+
+    def begin(self, stage: Stage, vocabulary: str) -> Support:
+        """What the stage is trained with. Called on every rank; InputError for what earlier stages kept and does not
+        fit, ``vocabulary`` being that of the model."""
+        return Support()
+
+    def end(self, stage: Stage, trained: Trained) -> None:
+        """Keep what later stages need. Called on the first rank, again where the run was killed before it was done."""
+
+    def model(self, folder: Path) -> Path:
+        """The model of a stage that has ended."""
+        return folder / "model"
+
+
+STRATEGIES: Registry[type[Strategy]] = Registry(
+    "strategy",
+    "t2t.strategies",
+    {name: f"t2t.continual.{file}" for name, file in {
+        "sequential": "plain", "joint": "plain", "replay": "replay", "l2": "anchors", "ewc": "anchors",
+        "averaging": "averaging",
+    }.items()},
+)  # fmt: skip
+
+
+def read_strategy(data: Mapping[str, Any] | None, where: Callable[[str], str], peft: str | None = None) -> Strategy:
+    """What stands under ``continual:``, sequential by default. RunFileError for an unknown one, a setting that it does
+    not have, and one that cannot go with the PEFT method."""
+    found: Strategy = read_named(STRATEGIES, {"strategy": "sequential", **(data or {})}, "continual", "strategy", where)
+    if (reason := found.refused(peft)) is not None:
+        raise RunFileError(where("continual"), f"{found.strategy}: {reason}", "use another strategy, or no peft:")
+    return found
