@@ -32,6 +32,10 @@ class FullDiskError(T2TError):
     """There is no room for what is to be written; what was there before is whole."""
 
 
+class RefusedError(T2TError):
+    """A stage of continual learning forgot more than ``accept:`` lets pass; the model of the stage before stays."""
+
+
 class InputError(T2TError):
     """A user's mistake, told in one sentence: where, what was found, what to do."""
 

@@ -35,15 +35,16 @@ _CPU_SETTINGS = {
     "MALLOC_TOP_PAD_": str(1 << 28),
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
-_PATIENCE = 5.0  # seconds that the first rank has to tell an error that all ranks found
+# Seconds that the first rank has to tell an error that all ranks found; one that came later would be told twice.
+_PATIENCE = 2.0
 _CONSEQUENCE = 1.0  # seconds until a process knows that another is gone, which breaks its sums before
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train; returns the exit code.
 
-    0; 1: training failed, or was stopped with nothing saved; 2: a user's mistake; 143: stopped by a signal with a
-    checkpoint from which the same command goes on.
+    0; 1: training failed, or was stopped with nothing saved; 2: a user's mistake; 3: a stage of continual learning
+    forgot too much; 143: stopped by a signal with a checkpoint from which the same command goes on.
     """
     show_controls()
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -142,17 +143,25 @@ def _train(config: RunConfig) -> int:
     from t2t.engine import distributed
     from t2t.engine.lifetime import Interrupted
     from t2t.engine.loop import Terminated
-    from t2t.errors import InputError, T2TError, sentence_of
+    from t2t.errors import InputError, RefusedError, T2TError, sentence_of
     from t2t.training.train import train
 
     try:
-        train(config, distributed.start())
+        device = distributed.start()
+        if config.stages:
+            from t2t.commands.stages import train_stages
+
+            train_stages(config, device)
+        else:
+            train(config, device)
     except Terminated as stopped:
         return _say(stopped, 143)
     except Interrupted as stopped:
         return _say(*_left_by(config.directory, stopped))
     except InputError as error:
         return _say(error, 2)
+    except RefusedError as error:
+        return _say(error, 3)
     except T2TError as error:
         return _say(error, 1)
     except OSError as error:

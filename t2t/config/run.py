@@ -211,12 +211,30 @@ class GenerateSettings:
 
 
 @settings
+class StageSettings:
+    """A mixture that is trained after the one before: its ``tasks``, and its own ``schedule`` if it has one."""
+
+    name: Annotated[str, Field(pattern=r"^[^\W_][\w.-]*$")]
+    tasks: Annotated[tuple[TaskSettings, ...], Field(min_length=1)]
+    schedule: ScheduleSettings | None = None
+
+
+@settings
+class AcceptSettings:
+    """The gate of a stage: no task of earlier stages may have lost more than ``forgetting`` of its score."""
+
+    forgetting: Annotated[float, Field(ge=0, le=1)] = 0.02
+
+
+@settings
 class RunFile:
     """The keys of a run file.
 
     ``precision: auto`` is bf16 autocast where all processes multiply bf16 in hardware, else fp32.
     ``unsayable``: whether targets that the vocabulary cannot say whole are kept as near as it can say them, up to
     ``unsayable_share`` of a task. ``allow_unverified``: train on data sets of the hub whose revision nobody has seen.
+    ``stages``: mixtures that are trained one after the other, in place of ``tasks``, which are then those of all of
+    them; ``continual``: the strategy against forgetting.
     """
 
     run: Annotated[str, Field(pattern=r"^[^\W_][\w.-]*$")]
@@ -242,6 +260,9 @@ class RunFile:
     best: BestSettings = BestSettings()
     early_stopping: EarlyStoppingSettings | None = None
     generate: GenerateSettings = GenerateSettings()
+    stages: tuple[StageSettings, ...] = ()
+    continual: dict[str, Any] | None = None
+    accept: AcceptSettings | None = None
     allow_unverified: bool | None = None
 
 

@@ -43,7 +43,7 @@ def filled_in(data: Mapping[Any, Any]) -> Mapping[Any, Any]:
         "schedule": {"warmup": PRETRAINED_WARMUP if pretrained else NEW_WARMUP},
         "model": {"dropout": PRETRAINED_DROPOUT} if pretrained else {},
     }
-    filled = {**data}
+    filled = _with_tasks_of_stages(data)
     for section, values in more.items():
         if isinstance(given := data.get(section, {} if section == "optimizer" else None), Mapping):
             filled[section] = _with(given, values)
@@ -51,6 +51,16 @@ def filled_in(data: Mapping[Any, Any]) -> Mapping[Any, Any]:
     if isinstance(size := scratch.get("size"), str) and size in SHAPES:
         filled["model"] = {**filled["model"], "from_scratch": _with(scratch, SHAPES[size])}
     return filled
+
+
+def _with_tasks_of_stages(data: Mapping[Any, Any]) -> dict[Any, Any]:
+    """``data`` with the tasks of its stages, each once, where it has stages and names none."""
+    stages = data.get("stages")
+    if data.get("tasks") is not None or not isinstance(stages, list):
+        return {**data}
+    entries = [entry for stage in stages if isinstance(stage, Mapping) for entry in stage.get("tasks") or ()]
+    named = {entry.get("task"): entry for entry in reversed(entries) if isinstance(entry, Mapping)}
+    return {**data, "tasks": list(named.values())[::-1]} if named else {**data}
 
 
 def _below(data: Mapping[Any, Any], key: str) -> Mapping[Any, Any]:
@@ -69,6 +79,7 @@ def check_choices(parsed: RunFile, where: Where) -> None:
     _check_tokenizer(parsed, where)
     _check_schedule(parsed.schedule, where)
     _check_validation(parsed, where)
+    _check_stages(parsed, where)
     if parsed.peft is not None and parsed.freeze is not None:
         found = "peft freezes all weights but those that it trains, so there is nothing to freeze"
         raise RunFileError(_place(where, "freeze", "peft"), found, "keep one of them")
@@ -91,6 +102,27 @@ def _check_twice(parsed: RunFile, where: Where) -> None:
     for name in splits:
         if splits.count(name) > 1:
             raise RunFileError(where("generate.splits"), f"the split {name!r} stands twice", "name it once")
+
+
+def _check_stages(parsed: RunFile, where: Where) -> None:
+    names = [stage.name for stage in parsed.stages]
+    for index, stage in enumerate(parsed.stages):
+        if stage.name in names[:index]:
+            raise RunFileError(where(f"stages.{index}"), f"the stage {stage.name!r} stands twice", "rename one")
+        tasks = [entry.task for entry in stage.tasks]
+        for place, name in enumerate(tasks):
+            if name in tasks[:place]:
+                found = f"the task {name!r} stands twice in the stage {stage.name!r}"
+                raise RunFileError(where(f"stages.{index}.tasks.{place}"), found, "keep one, with a weight")
+        if stage.schedule is not None:
+            _check_schedule(stage.schedule, lambda key, index=index: where(f"stages.{index}.{key}"))  # type: ignore[misc]
+    if parsed.stages:
+        if {entry.task for entry in parsed.tasks} != {entry.task for stage in parsed.stages for entry in stage.tasks}:
+            raise RunFileError(where("tasks"), "tasks are not those of the stages", "leave tasks: out")
+        return
+    given = {"continual": parsed.continual is not None, "accept": parsed.accept is not None}
+    for key in [key for key, is_given in given.items() if is_given]:
+        raise RunFileError(where(key), f"{key} goes by stages, of which there are none", "add stages:")
 
 
 def _check_model(parsed: RunFile, where: Where) -> None:

@@ -100,8 +100,10 @@ def spell_out(data: dict[Any, Any], where: str) -> list[str]:
                 raise RunFileError(where, found, "keep the new one")
             section[new] = section.pop(old)
             told.append(f"{where}: {'.'.join(path)} is now called {new}")
-    if isinstance(data.get("tasks"), list):
-        data["tasks"] = [{"task": entry} if isinstance(entry, str) else entry for entry in data["tasks"]]
+    stages = data.get("stages")
+    for section in [data, *(stages if isinstance(stages, list) else ())]:
+        if isinstance(section, dict) and isinstance(section.get("tasks"), list):
+            section["tasks"] = [{"task": entry} if isinstance(entry, str) else entry for entry in section["tasks"]]
     return told
 
 

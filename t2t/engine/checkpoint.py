@@ -152,9 +152,13 @@ def _content(folder: Path) -> dict[str, list[int | str]]:
 def _read(path: Path, *, hashes: bool = False) -> Saved | str:
     """A checkpoint, or in a few words why it is damaged. ``hashes``: look at every byte, else at the sizes alone."""
     try:
-        mark = json.loads((path / _MARK).read_text())
+        text = (path / _MARK).read_text()
+        mark = json.loads(text)
+        written = json.dumps(mark) == text  # to the last space
         own = mark.pop("own", None)  # those of older versions have none
-        if own != _own_hash(mark) if own is not None else mark.keys() != {"world_size", "position", "files"}:
+        if not written or (
+            own != _own_hash(mark) if own is not None else mark.keys() != {"world_size", "position", "files"}
+        ):
             return f"{_MARK} says something else than was written"
         saved = Saved(path, int(mark["world_size"]), Position(**mark["position"]))
         files = {str(name): (int(size), str(digest)) for name, (size, digest) in mark["files"].items()}

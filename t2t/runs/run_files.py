@@ -27,6 +27,11 @@ def write_json(path: Path, data: Json) -> None:
     write_text(path, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
 
 
+def read_json(path: Path) -> Json:
+    """What ``write_json`` wrote. OSError where there is none, ValueError where it is damaged."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def read_lines(path: Path) -> Iterator[tuple[str, Json]]:
     """("FILE:LINE", object) of each line of a JSON lines file; DataError names a line that is none."""
     with path.open("rb") as file:

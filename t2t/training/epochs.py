@@ -51,6 +51,7 @@ def data_by_epoch(prepared: Prepared) -> Callable[[int], list[list[Encoded]]]:
         if epoch not in held:
             held.clear()  # one epoch at a time in memory
             held[epoch] = [rows(index, epoch) for index in range(len(prepared.tasks))]
+            held[epoch] += [list(prepared.more)] if prepared.more else []
         return held[epoch]
 
     return data

@@ -49,7 +49,7 @@ def start_directory(config: RunConfig, prepared: Prepared, trained_on: TrainedOn
 def data_lines(prepared: Prepared) -> Iterator[str]:
     """A line for each task: its examples, its share, and what is cut or changed of them."""
     everything = sum(map(len, prepared.data))
-    for task, rows, share in zip(prepared.tasks, prepared.data, prepared.mixture.shares, strict=True):
+    for task, rows, share in zip(prepared.tasks, prepared.data, prepared.mixture.shares, strict=False):
         counts = prepared.encoder.counts[task.name]
         cuts = [f"{counts.prompts_cut} prompts cut"] if counts.prompts_cut else []
         cuts += [f"{counts.targets_cut} targets cut"] if counts.targets_cut else []
@@ -58,6 +58,8 @@ def data_lines(prepared: Prepared) -> Iterator[str]:
         taken = share * everything
         cuts += [f"an epoch takes only about {taken:.1g} examples"] if taken < len(rows) / 100 else []
         yield f"{task.name:<28} {len(rows):>8} examples  {share:6.1%}  {', '.join(cuts)}".rstrip()
+    if prepared.more:
+        yield f"{'of earlier stages':<28} {len(prepared.more):>8} examples  {prepared.mixture.shares[-1]:6.1%}"
 
 
 def print_drawn(prepared: Prepared) -> None:
@@ -99,7 +101,7 @@ def write_model(
             save_adapter(fresh, method, folder)
             fresh = model.copy_with(method.plain(weights))
         fresh.save(prepared.tokenizer, folder, prepared.lengths.target)
-        (folder / FILE).write_text(keep(prepared.tasks, prepared.lengths, __version__), encoding="utf-8")
+        (folder / FILE).write_text(keep(prepared.known_and_new, prepared.lengths, __version__), encoding="utf-8")
     shutil.rmtree(directory / BEST, ignore_errors=True)  # they are the model now
     distributed.barrier()
 

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -37,6 +37,8 @@ class Prepared:
     """What the loop needs: tokenizer, encoded data and how they are mixed, and by what they were encoded.
 
     ``limits``: of the examples of each task, none by default. ``folder``: where encoded data are kept for other runs.
+    ``more``: rows beside those of the tasks, which the mixture has as a last task of its own. ``known``: tasks that the
+    model knows already.
     ``bad``: bad records by task, filled on the first rank. ``drawn``: of what varies by epoch, how many rows were
     encoded beside those of ``data`` and what was cut of them, by task, since this process began: each other wording
     once, what epochs draw once an epoch.
@@ -51,12 +53,35 @@ class Prepared:
     seed: int = 0
     limits: Sequence[int | None] = ()
     folder: Path | None = None
+    more: Sequence[Encoded] = ()
+    known: Sequence[Task] = ()
     bad: dict[str, int] = field(default_factory=dict)
     drawn: dict[str, Counts] = field(default_factory=dict)
+
+    @property
+    def known_and_new(self) -> list[Task]:
+        """The tasks that the trained model knows, each once, as it is now."""
+        new = {task.name for task in self.tasks}
+        return [*(task for task in self.known if task.name not in new), *self.tasks]
 
     def limit(self, task: int) -> int | None:
         """The most examples of the training split of the ``task``-th task."""
         return self.limits[task] if self.limits else None
+
+    @property
+    def groups(self) -> list[Sequence[Encoded]]:
+        """The rows that the mixture draws from, as they were prepared."""
+        return [*self.data, *([self.more] if self.more else [])]
+
+    def with_more(self, rows: Sequence[Encoded], share: float | None) -> Prepared:
+        """The same with rows beside those of the tasks. ``share``: of all draws; None: as they are of all rows."""
+        if not rows:
+            return self
+        share = len(rows) / (len(rows) + sum(map(len, self.data))) if share is None else share
+        rates = [*((1 - share) * one for one in self.mixture.shares), share]
+        mixture = Mixture([*self.mixture.sizes, len(rows)], rates, self.seed)
+        index = len(self.tasks)
+        return replace(self, mixture=mixture, more=[replace(row, task_index=index) for row in rows])
 
     def new_encoder(self) -> Encoder:
         """One with the same limits, that counts for itself."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from t2t.config.run import BatchSettings, FreezeSettings, ModelSettings, Precision, RunConfig, ScheduleSettings
+from t2t.continual.strategy import Support
 from t2t.data.batch import Plan
 from t2t.engine import checkpoint, distributed
+from t2t.engine.anchoring import attach
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import TrainingEngine
 from t2t.engine.deepspeed_file import read_deepspeed
@@ -38,8 +40,16 @@ from t2t.training.validation import BEST, Judge, Validation, check_validation, k
 _FEW_STEPS = 100  # updates, after which a pretrained T5 has hardly moved
 
 
-def train(config: RunConfig, device: torch.device) -> Path:
+def train(
+    config: RunConfig,
+    device: torch.device,
+    support: Callable[[str], Support] = lambda vocabulary: Support(),
+    known: Sequence[Task] = (),
+) -> Path:
     """Train a run and give its directory. Every rank calls it.
+
+    ``support``: what a strategy of continual learning brings, asked with the hash of the vocabulary. ``known``: tasks
+    that the model knows already.
 
     Raises:
         InputError: a mistake in run file, DeepSpeed file, templates or data, before anything is written.
@@ -60,22 +70,33 @@ def train(config: RunConfig, device: torch.device) -> Path:
     if (config.directory / "model").is_dir():
         return _finished(config.directory)
     with one_owner(config.directory, device):
-        return _train(config, settings, tasks, device)
+        return _train(config, settings, tasks, device, support, known)
 
 
-def _train(config: RunConfig, settings: dict[str, Any], tasks: list[Task], device: torch.device) -> Path:
+def _train(
+    config: RunConfig,
+    settings: dict[str, Any],
+    tasks: list[Task],
+    device: torch.device,
+    support: Callable[[str], Support],
+    known: Sequence[Task],
+) -> Path:
     method = read_method(config.peft, config.where)
     stage = int(settings["zero_optimization"]["stage"])
     check_resume(config.directory, stage, tasks)
     prepared = on_first(lambda: prepare(config, tasks))
     trained_on = TrainedOn.of(stage, prepared.tokenizer, tasks, prepared.mixture.sizes)
     check_rows(config.directory, trained_on)
+    supported = support(trained_on.vocabulary)
+    prepared = replace(prepared.with_more(supported.rows, supported.share), known=known)
     model = build_model(config.model, prepared.tokenizer, config.seed, config.where, config.freeze, method)
     on_first(lambda: start_directory(config, prepared, trained_on))
     precision = known_precision(config.precision, device)
     config = replace(config, precision=precision, schedule=in_steps(config.schedule, config.batch, prepared))
     engine = TrainingEngine(model, config, settings, list(prepared.mixture.shares), device)
     start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints", config.seed) or Position()
+    if supported.anchor is not None:
+        attach(engine, supported.anchor)
     batch = config.batch
     plan = Plan(data_by_epoch(prepared), prepared.mixture, batch.tokens, batch.micro_batches, batch.window)
     validation = _validation(config, engine, prepared, method)
@@ -147,7 +168,7 @@ def in_steps(schedule: ScheduleSettings, batch: BatchSettings, prepared: Prepare
     """
     if schedule.epochs is None:
         return schedule
-    plan = Plan(lambda _: prepared.data, prepared.mixture, batch.tokens, batch.micro_batches, batch.window)
+    plan = Plan(lambda _: prepared.groups, prepared.mixture, batch.tokens, batch.micro_batches, batch.window)
     steps = plan.count(schedule.epochs)
     if not distributed.rank():
         few = "; few: raise schedule: epochs, or lower batch: tokens and micro_batches" if steps < _FEW_STEPS else ""

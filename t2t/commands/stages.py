@@ -1,0 +1,150 @@
+"""Stage after stage: each is trained, its strategy keeps what later ones need, all tasks are scored, the gate asked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from t2t.commands.generate import generate
+from t2t.config.run import RunConfig
+from t2t.continual.matrix import Matrix
+from t2t.continual.strategy import Stage, Strategy, read_strategy
+from t2t.engine import distributed
+from t2t.engine.disk import whole_folder
+from t2t.errors import RefusedError
+from t2t.evaluation.evaluate import HEALTH, evaluate
+from t2t.model.peft import read_method
+from t2t.runs.run_files import read_json, write_json
+from t2t.runs.run_tasks import load_tasks
+from t2t.tasks.task import Task
+from t2t.training.preparation import prepare
+from t2t.training.stages import (
+    check_stages,
+    run_of_stage,
+    stages_of,
+    tasks_so_far,
+    tokenizer_of_all,
+    trained,
+    write_run_file,
+)
+from t2t.training.train import train
+
+FILE = "continual.json"  # the matrix, in the run's folder
+_SCORES = "after.json"  # of all tasks after a stage, in its folder
+
+
+def train_stages(config: RunConfig, device: torch.device) -> Path:
+    """Train the stages of a run, those that have ended left as they are; gives the run's directory. All ranks call it.
+
+    Raises:
+        InputError: a mistake, before anything is trained.
+        RefusedError: by the gate.
+        T2TError: as ``train`` does.
+    """
+    method = read_method(config.peft, config.where)
+    strategy = read_strategy(config.continual, config.where, None if method is None else method.method)
+    tasks = {task.name: task for task in load_tasks(config)}
+    named = {entry.task: task for entry, task in zip(config.tasks, tasks.values(), strict=True)}
+    check_stages(config)
+    tokenizer = distributed.from_first(lambda: tokenizer_of_all(config, named))
+    distributed.from_first(lambda: write_run_file(config))
+    for stage in stages_of(config):
+        source = None if strategy.gathers or not stage.earlier else strategy.model(stage.earlier[-1])
+        run = run_of_stage(config, stage.number, source, tokenizer, strategy.gathers)
+        _tell(f"stage {stage.number + 1} of {len(config.stages)}: {stage.folder.name}")
+        known = [named[entry.task] for entry in tasks_so_far(config, stage.number)]
+        train(run, device, lambda vocabulary, stage=stage: strategy.begin(stage, vocabulary), known)  # type: ignore[misc]
+        distributed.from_first(lambda: _end(strategy, stage, run))  # noqa: B023 (called at once)
+        matrix = distributed.from_first(lambda: _scored(config, strategy, stage, tasks, named))  # noqa: B023
+        _gate(config, matrix, stage)
+        distributed.from_first(lambda: _publish(strategy.model(stage.folder), config.directory))  # noqa: B023
+    _tell("\n".join(matrix.lines()))
+    return config.directory
+
+
+def _end(strategy: Strategy, stage: Stage, run: RunConfig) -> None:
+    done = stage.kept / "done"
+    if not done.is_file():
+        strategy.end(stage, trained(run, prepare(run, load_tasks(run))))
+        stage.kept.mkdir(parents=True, exist_ok=True)
+        done.touch()
+
+
+def _scored(
+    config: RunConfig, strategy: Strategy, stage: Stage, tasks: Mapping[str, Task], named: Mapping[str, Task]
+) -> Matrix:
+    """The matrix after a stage, with the scores of all tasks of the run by its model: those of later stages too."""
+    asked = [task for task in tasks.values() if task.token_task is None]
+    start = None
+    if config.model.source is not None and Path(config.model.source).is_dir():
+        start = _scores(config, Path(config.model.source), config.directory / "start", asked)
+    rows = [
+        _scores(config, strategy.model(folder), folder, asked, missing=folder == stage.folder)
+        for folder in (*stage.earlier, stage.folder)
+    ]
+    came = [
+        next(n for n, one in enumerate(config.stages) if task in [named[entry.task] for entry in one.tasks])
+        for task in asked
+    ]
+    matrix = Matrix(
+        tuple(task.name for task in asked),
+        tuple(one.name for one in config.stages),
+        tuple(came),
+        tuple(tuple(row[task.name] for task in asked) for row in rows),
+        None if start is None else tuple(start[task.name] for task in asked),
+    )
+    write_json(config.directory / FILE, matrix.to_json())
+    return matrix
+
+
+def _scores(
+    config: RunConfig, model: Path, folder: Path, tasks: Sequence[Task], missing: bool = True
+) -> dict[str, float]:
+    """The first metric of each task, between 0 and 1, of the outputs of a model; kept in the folder.
+
+    Tasks that are not there yet are generated for: a stage may have been added.
+    """
+    file = folder / _SCORES
+    known: dict[str, float] = read_json(file) if file.is_file() else {}
+    wanted = [task for task in tasks if task.name not in known]
+    if wanted:
+        settings = config.generate
+        generate(model, wanted, settings, config.lengths, out=folder / "after")
+        rows = evaluate(folder / "after", wanted, settings.splits, limit=settings.limit, decoding=settings.decoding)
+        for row in rows:
+            if row.metric not in HEALTH and row.split == settings.splits[0]:
+                known.setdefault(row.task, row.value / (100.0 if row.best == 100 else 1.0))
+        write_json(file, known)
+    return known
+
+
+def _gate(config: RunConfig, matrix: Matrix, stage: Stage) -> None:
+    if config.accept is None or not stage.number:
+        return
+    before, now = matrix.scores[stage.number - 1], matrix.scores[stage.number]
+    for task, came in enumerate(matrix.came):
+        lost = before[task] - now[task]
+        if came < stage.number and lost > config.accept.forgetting:
+            found = f"{matrix.tasks[task]} fell from {before[task]:.4f} to {now[task]:.4f} in {stage.folder.name}"
+            limit = f"accept: forgetting: {config.accept.forgetting:g}"
+            raise RefusedError(f"{found}, more than {limit}; {config.directory / 'model'} stays the model before it")
+
+
+def _publish(model: Path, directory: Path) -> None:
+    """Make the model of a stage that of the run. Weights are linked, not copied, where the disk can."""
+    with whole_folder(directory / "model") as part:
+        for file in sorted(model.iterdir()):
+            if file.is_file():
+                try:
+                    os.link(file, part / file.name)
+                except OSError:
+                    shutil.copy(file, part / file.name)
+
+
+def _tell(line: str) -> None:
+    if not distributed.rank():
+        print(line, flush=True)
