@@ -59,8 +59,8 @@ def _with_tasks_of_stages(data: Mapping[Any, Any]) -> dict[Any, Any]:
     if data.get("tasks") is not None or not isinstance(stages, list):
         return {**data}
     entries = [entry for stage in stages if isinstance(stage, Mapping) for entry in stage.get("tasks") or ()]
-    named = {entry.get("task"): entry for entry in reversed(entries) if isinstance(entry, Mapping)}
-    return {**data, "tasks": list(named.values())[::-1]} if named else {**data}
+    named = {str(entry.get("task")): entry for entry in entries if isinstance(entry, Mapping)}
+    return {**data, "tasks": list(named.values())} if named else {**data}
 
 
 def _below(data: Mapping[Any, Any], key: str) -> Mapping[Any, Any]:

@@ -91,11 +91,7 @@ class Matrix:
             rows.append([stage, *(f"{one:.3f}" for one in scores)])
         found = table([["after", *self.tasks], *rows], rule=True)
         if self.scores:
-            shown = [(name, value) for name, value in asdict(self.summary()).items() if value is not None]
-            found += [
-                "",
-                *(f"{name} {value:+.4f}" if name != "accuracy" else f"{name} {value:.4f}" for name, value in shown),
-            ]
+            found += ["", *(f"{name} {one:.4f}" for name, one in asdict(self.summary()).items() if one is not None)]
         return found
 
 
