@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 
 from t2t.report import sections
+from t2t.report.continual_part import continual
 from t2t.report.files import RunFiles, read_run
 from t2t.report.style import CSS
 from t2t.report.validation_part import validation
@@ -27,6 +28,7 @@ def page(run: RunFiles) -> str:
     parts = [
         sections.head,
         sections.scores,
+        continual,
         validation,
         sections.training,
         sections.worst,

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from t2t.config.yaml_file import read_scalar
+from t2t.continual.matrix import Matrix
 from t2t.errors import InputError, RunDirectoryError
 from t2t.structures import Json
 
@@ -85,6 +86,7 @@ class RunFiles:
     facts: Mapping[str, Json]
     parameters: int | None
     validations: Sequence[Mapping[str, Json]] = ()
+    matrix: Matrix | None = None
 
 
 def read_run(run_dir: Path) -> RunFiles:
@@ -102,7 +104,16 @@ def read_run(run_dir: Path) -> RunFiles:
         _read(run_dir / "facts.json", dict[str, Json], {}),
         count_parameters(run_dir / "model"),
         _lines(run_dir / "validation.jsonl"),
+        _matrix(run_dir / "continual.json"),
     )
+
+
+def _matrix(path: Path) -> Matrix | None:
+    """The scores of a run of stages; None where it is none."""
+    if not path.is_file():
+        return None
+    with _sound(path):
+        return Matrix.from_json(json.loads(path.read_text(encoding="utf-8")))
 
 
 @contextmanager

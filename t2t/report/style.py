@@ -51,6 +51,7 @@ del{background:var(--del);color:var(--delink)}ins{background:var(--ins);color:va
 padding:1px 8px;margin:8px 6px 0 0;overflow-wrap:anywhere}
 pre{margin:0;padding:4px 16px 16px;font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"Noto Sans Mono CJK SC",
 monospace;white-space:pre-wrap;overflow-wrap:anywhere}
+.heat td{border-bottom:0}.heat th{text-align:right}.heat th:first-child{text-align:left}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:3px 18px;margin:0}
 dt{color:var(--quiet)}dd{margin:0;overflow-wrap:anywhere}
 @media(max-width:640px){main{padding:20px 14px 48px}.sides{grid-template-columns:1fr}h1{font-size:24px}

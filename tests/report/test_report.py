@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from t2t.continual.matrix import Matrix
 from t2t.errors import RunDirectoryError
 from t2t.report import write_report
 from t2t.report.charts import Chart, compact, draw, interval, log_ticks, smoothed, ticks
@@ -312,4 +313,23 @@ def test_validation_shows_start_best_last_and_test_side_by_side(tmp_path: Path) 
     assert page.count("<h3>mean</h3>") == page.count("<h3>loss</h3>") == page.count("<h3>a/b.f1&lt;</h3>") == 1
     (tmp_path / "validation.jsonl").write_text("{")
     with pytest.raises(RunDirectoryError, match=r"validation\.jsonl"):
+        write_report(tmp_path)
+
+
+def test_stages_show_every_task_after_every_stage(tmp_path: Path) -> None:
+    matrix = Matrix(("a/<one>", "b/二"), ("first", "second"), (0, 1), ((0.9, 0.1), (0.6, 0.8)), (0.05, 0.0))
+    (tmp_path / "run.yaml").write_text("run: x\n")
+    (tmp_path / "continual.json").write_text(json.dumps(matrix.to_json()))
+    page = write_report(tmp_path).read_text(encoding="utf-8")
+    assert "a/&lt;one&gt;" in page
+    assert "<h2>Stages</h2>" in page
+    rows = re.findall(r"<tr><td>(start|first|second)(.*?)</tr>", page)
+    assert [(name, re.findall(r">(\d\.\d{3})", cells)) for name, cells in rows] == [
+        ("start", ["0.050", "0.000"]), ("first", ["0.900", "0.100"]), ("second", ["0.600", "0.800"])
+    ]  # fmt: skip
+    assert [cells.count("outline:2px") for _, cells in rows] == [0, 1, 1]
+    assert "<b>0.7000</b><span>mean score of the tasks seen so far" in page
+    assert "<b>0.3000</b><span>what earlier tasks lost since their best" in page
+    (tmp_path / "continual.json").write_text('{"tasks": []}')
+    with pytest.raises(RunDirectoryError, match=r"continual\.json: cannot be read"):
         write_report(tmp_path)
