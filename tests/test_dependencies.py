@@ -37,11 +37,15 @@ def imports(folder: Path) -> set[str]:
 def test_what_is_imported_is_declared_and_nothing_else_is() -> None:
     extras = PROJECT["optional-dependencies"]
     declared, demo, peft = names(PROJECT["dependencies"]), names(extras["demo"]), names(extras["peft"])
-    ctranslate2 = names(extras["ctranslate2"])
-    assert imports(ROOT / "t2t") == (declared.keys() | demo.keys() | peft.keys() | ctranslate2.keys()) - {
-        IMPORTED_AS.get(one, one) for one in ONLY_THERE
+    ctranslate2, wandb = names(extras["ctranslate2"]), names(extras["wandb"])
+    assert imports(ROOT / "t2t") == (
+        declared.keys() | demo.keys() | peft.keys() | ctranslate2.keys() | wandb.keys()
+    ) - {IMPORTED_AS.get(one, one) for one in ONLY_THERE}
+    assert imports(ROOT / "t2t") - imports(ROOT / "t2t" / "atlas") <= declared.keys() | peft.keys() | {
+        "ctranslate2",
+        "wandb",
     }
-    assert imports(ROOT / "t2t") - imports(ROOT / "t2t" / "atlas") <= declared.keys() | peft.keys() | {"ctranslate2"}
+    assert "wandb" not in imports(ROOT / "t2t") - imports(ROOT / "t2t" / "engine" / "loggers")
     assert "ctranslate2" not in imports(ROOT / "t2t") - imports(ROOT / "t2t" / "serving")
     assert "peft" not in imports(ROOT / "t2t") - imports(ROOT / "t2t" / "model" / "peft")
     assert all(">=" in bounds for bounds in declared.values())

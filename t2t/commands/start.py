@@ -38,6 +38,9 @@ def start_training(config: Path, overrides: Sequence[str] = ()) -> Path:
         from t2t.model.peft import read_method
 
         read_method(run.peft, run.where)
+    from t2t.engine.loggers import check_loggers
+
+    check_loggers(run.log.to, run.where)
     load_tasks(run)
     settings = [part for override in overrides for part in ("--set", override)]
     launcher = [sys.executable, "-m", "deepspeed.launcher.runner", "--module", MODULE]

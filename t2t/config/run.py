@@ -180,9 +180,10 @@ class FreezeSettings:
 
 @settings
 class LogSettings:
-    """A row of metrics.csv every ``every`` steps, and one at the end."""
+    """A row of metrics.csv every ``every`` steps, and one at the end; ``to``: and to other loggers by name."""
 
     every: Positive = 10
+    to: tuple[str, ...] = ("csv",)
 
 
 @settings

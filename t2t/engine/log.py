@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from tqdm import tqdm
 
 from t2t.engine import distributed
 from t2t.engine.checkpoint import Position
+from t2t.engine.loggers import Logger
 from t2t.engine.watching import Quiet, Seen
 from t2t.structures import Json
 from t2t.whole_files import whole_file
@@ -22,15 +24,24 @@ class Log(Quiet):
     """metrics.csv and the progress bar of the first rank; the others add what they saw.
 
     ``every``: steps between rows. ``rate``: of the optimiser, which the schedule scales. ``length``: steps of the run.
+    ``loggers``: have the same rows, on the first rank.
     """
 
     name = "log"
     quick = True
 
-    def __init__(self, path: Path, every: int, rate: float, length: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        path: Path,
+        every: int,
+        rate: float,
+        length: int,
+        device: torch.device,
+        loggers: Sequence[Logger] = (),
+    ) -> None:
         self.path, self.device, self.every = path, device, every
         self.first = distributed.rank() == 0
-        self.rate, self.length = rate, length
+        self.rate, self.length, self.loggers = rate, length, loggers
         self.summed = torch.zeros(3, dtype=torch.float64)  # nats, target tokens, all tokens
         self.last = time.monotonic()
 
@@ -64,6 +75,10 @@ class Log(Quiet):
             speed = f"{tokens / seconds:.1f}"
             self.writer.writerow((*values, speed, f"{position.elapsed:.1f}", f"{seen.norm:.4f}"))
             self.file.flush()
+            numbers = {"loss": loss, "learning_rate": self.rate * seen.factor, "tokens": float(position.tokens)}
+            for logger in self.loggers:
+                rest = {"tokens_per_second": tokens / seconds, "epoch": float(position.epoch), "grad_norm": seen.norm}
+                logger.write(position.step, numbers | rest)
             self.bar.set_postfix(loss=f"{loss:.3f}", tokens_s=speed, refresh=False)
         self.summed.zero_()
         self.last = time.monotonic()
@@ -77,6 +92,8 @@ class Log(Quiet):
         if self.first:
             self.bar.close()
             self.file.close()
+            for logger in self.loggers:
+                logger.close()
 
 
 def _keep_until(path: Path, step: int) -> None:

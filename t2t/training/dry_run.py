@@ -10,6 +10,7 @@ from t2t.config.run import BatchSettings, Precision, RunConfig, ScheduleSettings
 from t2t.data.batch import GRID, Plan
 from t2t.data.encode import Encoded
 from t2t.engine.deepspeed_file import read_deepspeed
+from t2t.engine.loggers import check_loggers
 from t2t.engine.preflight import check_directory
 from t2t.evaluation.evaluate import task_metrics
 from t2t.model.peft import counts, read_method
@@ -39,6 +40,7 @@ def dry_run(config: RunConfig) -> Iterator[str]:
     for task in tasks:
         task_metrics(task)
     check_validation(config.validate, config.best, tasks, config.where)
+    check_loggers(config.log.to, config.where)
     check_directory(config)
     prepared = prepare(config, tasks)
     yield from data_lines(prepared)

@@ -20,6 +20,7 @@ from t2t.engine.deepspeed import TrainingEngine
 from t2t.engine.deepspeed_file import read_deepspeed
 from t2t.engine.lifetime import one_owner
 from t2t.engine.log import Log
+from t2t.engine.loggers import Logger, check_loggers, open_loggers
 from t2t.engine.loop import Loop
 from t2t.engine.preflight import check_directory, check_resume, on_first
 from t2t.engine.trained_on import TrainedOn, check_rows
@@ -66,6 +67,7 @@ def train(
                 config.where_of_task(entry), found, "pin it by a commit in the template, or give --allow-unverified"
             )
     check_validation(config.validate, config.best, tasks, config.where)
+    check_loggers(config.log.to, config.where)
     check_directory(config)
     if (config.directory / "model").is_dir():
         return _finished(config.directory)
@@ -99,13 +101,15 @@ def _train(
         attach(engine, supported.anchor)
     batch = config.batch
     plan = Plan(data_by_epoch(prepared), prepared.mixture, batch.tokens, batch.micro_batches, batch.window)
-    validation = _validation(config, engine, prepared, method)
+    on_rank = [] if distributed.rank() else open_loggers(config.log.to, config.directory, start.step)
+    validation = _validation(config, engine, prepared, method, on_rank)
     log = Log(
         config.directory / "metrics.csv",
         config.log.every,
         config.optimizer.learning_rate,
         config.schedule.length,
         device,
+        on_rank,
     )
     watchers = [log] if validation is None else [validation, log]
     end = Loop(engine, plan, config.schedule, config.checkpoint, config.directory, watchers).run(start)
@@ -118,7 +122,11 @@ def _train(
 
 
 def _validation(
-    config: RunConfig, engine: TrainingEngine, prepared: Prepared, method: Method | None
+    config: RunConfig,
+    engine: TrainingEngine,
+    prepared: Prepared,
+    method: Method | None,
+    loggers: Sequence[Logger],
 ) -> Validation | None:
     """The watcher that validates, if the run file wants one."""
     settings = config.validate
@@ -138,6 +146,7 @@ def _validation(
         config.directory,
         tokens=config.batch.tokens,
         generated_tokens=config.generate.tokens,
+        loggers=loggers,
     )
 
 

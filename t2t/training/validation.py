@@ -32,6 +32,7 @@ from t2t.engine import distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import TrainingEngine
 from t2t.engine.disk import whole_folder
+from t2t.engine.loggers import Logger
 from t2t.engine.preflight import on_first
 from t2t.engine.schedule import progress
 from t2t.engine.watching import Quiet, Seen
@@ -163,11 +164,12 @@ class Validation(Quiet):
         *,
         tokens: int,
         generated_tokens: int,
+        loggers: Sequence[Logger] = (),
     ) -> None:
         """``directory``: of the run. ``tokens``: of a batch whose loss is measured, and of one that is generated."""
         self.engine, self.prepared, self.method, self.data, self.judge = engine, prepared, method, data, judge
         self.settings, self.stopping, self.schedule, self.directory = settings, stopping, schedule, directory
-        self.tokens = tokens
+        self.tokens, self.loggers = tokens, loggers
         self.decoding = Decoding(prepared.lengths.target, generated_tokens)
         self.history: list[dict[str, Json]] = []
         self.best: dict[str, Json] | None = None
@@ -306,6 +308,9 @@ class Validation(Quiet):
         """Write validation.jsonl, whole, and say how it stands."""
         path, best = self.directory / FILE, self.best or found
         write_text(path, "".join(map(json_line, self.history)))
+        numbers = {f"valid/{name}": float(one) for name, one in found.items() if name not in ("step", "elapsed")}
+        for logger in self.loggers:
+            logger.write(int(found["step"]), numbers)
         name = self.judge.name
         loss = "" if name == "loss" else f"loss {float(found['loss']):.4f}, "
         said = f"{name} {float(found[name]):.4f} (best {float(best['value']):.4f} at step {best['step']})"

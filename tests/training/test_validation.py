@@ -88,7 +88,7 @@ def found(folder: Path) -> list[dict[str, Any]]:
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One process, not interrupted."""
     folder = make(tmp_path_factory.mktemp("alone"))
-    assert start(folder) == 0, (folder / "said.txt").read_text()[-3000:]
+    assert start(folder, "log.to=[csv, tensorboard]") == 0, (folder / "said.txt").read_text()[-3000:]
     return folder
 
 
@@ -102,6 +102,16 @@ def test_training_ends_early_and_the_best_weights_are_the_model(alone: Path) -> 
     assert facts["best_step"] == rows[best]["step"] <= facts["steps"] == rows[-1]["step"] < 300
     assert "mean has not become better for 3 validations" in (alone / "said.txt").read_text()
     assert not (run / "best").exists()  # they are the model now
+
+
+def test_tensorboard_has_the_rows_of_training_and_validation(alone: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    read = EventAccumulator(str(alone / "runs" / "toy" / "tensorboard"))
+    read.Reload()
+    rows = (alone / "runs" / "toy" / "metrics.csv").read_text().splitlines()[1:]
+    assert [one.step for one in read.Scalars("loss")] == [int(row.split(",")[0]) for row in rows]
+    assert [one.step for one in read.Scalars("valid/mean")] == [row["step"] for row in found(alone)]
 
 
 def test_scores_are_what_generate_and_evaluate_say_of_the_model(alone: Path) -> None:
