@@ -85,7 +85,7 @@ def common(toy: bool) -> dict[str, Any]:
         "deepspeed": "ds_configs/zero2.json",
         "checkpoint": {"every": 1000000, "keep": 1},
         "log": {"every": 50},
-        "generate": {"splits": ["test"], "limit": 20 if toy else 150},
+        "generate": {"splits": ["test"], "limit": 20 if toy else 100},
     }
 
 
@@ -155,7 +155,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=list(STRATEGIES))
     parser.add_argument("--orders", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=150, help="of a stage")
+    parser.add_argument("--steps", type=int, default=60, help="of a stage")
     parser.add_argument("--rate", type=float, default=1.0e-2)
     parser.add_argument("--start-minutes", type=float, default=6.0)
     parser.add_argument("--toy", action="store_true")
