@@ -99,9 +99,21 @@ def _generate_for_file(arguments: argparse.Namespace) -> int:
         form=arguments.format,
         fields=arguments.field,
         keep=keep,
+        adapters=_adapters(arguments.adapters),
         settings=read_generation(arguments.set),
     )
     return 0
+
+
+def _adapters(pairs: Sequence[str]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for pair in pairs:
+        name, sign, folder = pair.partition("=")
+        if not (name and sign and folder) or name in found:
+            what = "is given twice" if name in found else "is no NAME=DIR"
+            raise RunFileError(f"--adapters {pair}", f"it {what}", "write e.g. --adapters names=runs/names/adapter")
+        found[name] = Path(folder)
+    return found
 
 
 def _generate_for_run(arguments: argparse.Namespace) -> int:
@@ -209,7 +221,11 @@ def _generation(add: Add) -> None:
     generate.add_argument("--config", type=Path, metavar="FILE", help="the run file, for the splits of its tasks")
     _run_arguments(generate, config=False)
     generate.add_argument("--model", type=Path, metavar="DIR", help="a model folder, for records that have no gold")
-    generate.add_argument("--task", metavar="NAME", help="one of the model's tasks; not needed where it has one")
+    generate.add_argument(
+        "--task",
+        metavar="NAME",
+        help="one of the model's tasks; not needed where it has one, or where each record says its own under task",
+    )
     input_help = "jsonl, json, csv, tsv, parquet, or lines of text; - is standard input"
     generate.add_argument("--input", metavar="FILE", help=input_help)
     forms = ("jsonl", "json", "csv", "tsv", "parquet", "lines")
@@ -218,6 +234,8 @@ def _generation(add: Add) -> None:
     generate.add_argument("--output", type=Path, metavar="FILE", help=output_help)
     generate.add_argument("--field", action="append", default=[], metavar="F=COLUMN", help="the column that a field is")
     generate.add_argument("--keep", metavar="A,B", help="columns of the input that the output has too")
+    adapters_help = "adapters trained on that model; each answers the tasks that it was trained on"
+    generate.add_argument("--adapters", nargs="+", default=[], metavar="NAME=DIR", help=adapters_help)
     generate.add_argument("--types", metavar="A,B", help="ask for types of your own, of tasks with types: sampled")
     out = add("export", _export, "write a model to a folder that others use without t2t, with a card")
     out.add_argument("--model", type=Path, required=True, metavar="DIR", help="a run or a model folder")

@@ -17,6 +17,7 @@ FLAGS = {
     "list": [],
     "train": ["--allow-unverified", "--config", "--dry-run", "--set", "--trust-python", "file"],
     "generate": [
+        "--adapters",
         "--config",
         "--field",
         "--format",

@@ -28,6 +28,7 @@ def answer_file(
     form: str | None = None,
     fields: Sequence[str] = (),
     keep: Sequence[str] = (),
+    adapters: Mapping[str, Path] | None = None,
     settings: GenerateSettings = GenerateSettings(),  # noqa: B008 (frozen)
 ) -> int:
     """Answer the records of a file and give how many there were.
@@ -40,6 +41,7 @@ def answer_file(
     names = renaming(fields)
     loaded = load(
         model,
+        adapters=adapters,
         precision=settings.precision,
         engine=settings.engine,
         num_beams=settings.beams,

@@ -13,7 +13,7 @@ from t2t.config.shipped_files import shipped
 from t2t.structures import Span, Value
 
 if TYPE_CHECKING:
-    from t2t.serving.model import Model
+    from t2t.serving.model import AdaptedModel, Model
 
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 SENTENCES = ("He speaks Finnish and pays in euros.", "Oslo is the capital of Norway.", "北京是中国的首都。")
@@ -44,7 +44,7 @@ def demo(overrides: list[str], sentences: Sequence[str] | None = None) -> Path:
     return report
 
 
-def found_in(model: Model, sentences: Sequence[str]) -> Iterator[str]:
+def found_in(model: Model | AdaptedModel, sentences: Sequence[str]) -> Iterator[str]:
     """For each sentence what the demo's tasks for its language find in it."""
     for sentence in sentences:
         yield f"\n{sentence}"

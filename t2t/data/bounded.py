@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from t2t.structures import Example, Json
+
+T = TypeVar("T")
 
 # Encoding takes some 200 bytes a character of a window.
 MOST_CHARACTERS = 2_000_000
@@ -12,10 +15,17 @@ MOST_CHARACTERS = 2_000_000
 
 def windows(examples: Iterable[Example], most: int, characters: int = MOST_CHARACTERS) -> Iterator[list[Example]]:
     """Lists of at most ``most`` examples whose fields have at most ``characters`` characters; a longer one is alone."""
-    window: list[Example] = []
+    return bounded(examples, most, lambda example: length(example.fields), characters)
+
+
+def bounded(
+    items: Iterable[T], most: int, size_of: Callable[[T], int], characters: int = MOST_CHARACTERS
+) -> Iterator[list[T]]:
+    """The same of whatever has a size in characters."""
+    window: list[T] = []
     held = 0
-    for example in examples:
-        size = length(example.fields)
+    for example in items:
+        size = size_of(example)
         if window and (len(window) == most or held + size > characters):
             yield window
             window, held = [], 0

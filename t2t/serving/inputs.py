@@ -7,9 +7,9 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from t2t.authoring.new.encodings import encoding_of, first_bytes
 from t2t.authoring.new.formats import look_at
@@ -31,6 +31,32 @@ _STDIN = "standard input"
 _TABLES = frozenset({"csv", "tsv"})
 
 
+class Reader(Protocol):
+    """What reading a file must know of the task that its records are for."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def needed(self) -> tuple[str, ...]: ...
+
+    @property
+    def text_field(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MixedReader:
+    """Records of several tasks, each of which says its own."""
+
+    tasks: tuple[str, ...]
+    needed: tuple[str, ...] = ("task",)
+    text_field: str | None = None
+
+    @property
+    def name(self) -> str:
+        return "a mixture of tasks"
+
+
 def renaming(pairs: Iterable[str]) -> dict[str, str]:
     """``field=column`` pairs as a mapping from columns to fields. RunFileError for what is none."""
     found = {}
@@ -44,7 +70,7 @@ def renaming(pairs: Iterable[str]) -> dict[str, str]:
 
 def read_records(
     name: str,
-    answerer: Answerer,
+    answerer: Reader,
     bad: BadRecords,
     form: str | None = None,
     stdin: Iterable[str | bytes] | None = None,
@@ -71,7 +97,7 @@ def read_records(
     return _by_line(records) if form == "jsonl" else _numbered(records)
 
 
-def _spooled(answerer: Answerer, bad: BadRecords, form: str | None) -> Iterator[RawRecord]:
+def _spooled(answerer: Reader, bad: BadRecords, form: str | None) -> Iterator[RawRecord]:
     """Standard input as a file, for forms that are not read line by line."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / _STDIN
@@ -80,7 +106,7 @@ def _spooled(answerer: Answerer, bad: BadRecords, form: str | None) -> Iterator[
         yield from read_records(str(path), answerer, bad, form)
 
 
-def _texts(name: str, answerer: Answerer, bad: BadRecords) -> Iterator[RawRecord]:
+def _texts(name: str, answerer: Reader, bad: BadRecords) -> Iterator[RawRecord]:
     field = _text_field(answerer)
     spec = {"format": "parallel", "train": {field: name}, **_encoding(name)}
     _tell_encoding(name, spec)
@@ -138,15 +164,15 @@ def as_examples(
     return bad.each(records, use)
 
 
-def _text_field(answerer: Answerer) -> str:
+def _text_field(answerer: Reader) -> str:
     field = answerer.text_field
     if field is None:
-        found = f"{answerer.task.name} reads {', '.join(answerer.needed)}, not one text"
+        found = f"{answerer.name} reads {', '.join(answerer.needed)}, not one text"
         raise RunFileError("--input", found, "give records with these fields, e.g. as jsonl")
     return field
 
 
-def _lines(stream: Iterable[str | bytes], answerer: Answerer, bad: BadRecords) -> Iterator[RawRecord]:
+def _lines(stream: Iterable[str | bytes], answerer: Reader, bad: BadRecords) -> Iterator[RawRecord]:
     def use(numbered: tuple[int, str | bytes]) -> RawRecord | None:
         number, line = numbered
         where = f"{_STDIN}:{number}"
@@ -157,7 +183,7 @@ def _lines(stream: Iterable[str | bytes], answerer: Answerer, bad: BadRecords) -
     return bad.each(enumerate(stream, 1), use)
 
 
-def _data(text: str, where: str, answerer: Answerer) -> dict[str, Json]:
+def _data(text: str, where: str, answerer: Reader) -> dict[str, Json]:
     if text.lstrip().startswith("{"):
         try:
             value = parse_json(text, where)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from torch import nn
 from transformers import PreTrainedTokenizerFast
 from transformers.utils import logging
 
@@ -16,7 +17,7 @@ from t2t.generation.ctranslate2_engine import CTranslate2Engine
 from t2t.generation.generator import Generator
 from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import load_pretrained
-from t2t.model.peft import ADAPTER, check_no_adapter, load_adapter
+from t2t.model.peft import ADAPTER, check_no_adapter, load_adapter, on_shared_base
 from t2t.model.pretrained import Described, check_ids, describe
 from t2t.model.seq2seq import Seq2Seq
 from t2t.model.tokenizer import load_tokenizer
@@ -76,6 +77,41 @@ def _loaded(model: Path, dtype: torch.dtype) -> tuple[Seq2Seq, PreTrainedTokeniz
     tokenizer = load_tokenizer(model, face.vocabulary)
     check_ids(str(model), tokenizer, Described(face.vocabulary, face.ids))
     return face, tokenizer
+
+
+def load_with_adapters(
+    directory: Path, adapters: Mapping[str, Path], device: str | None = None, precision: str = "fp32"
+) -> tuple[Generator, dict[str, Generator]]:
+    """The generator of a base, and one for each adapter on it, by the names of ``adapters``.
+
+    The weights of the base are in memory once. What they give is what each gives alone. InputError as
+    ``on_shared_base`` and ``load_generator`` do.
+    """
+    logging.disable_progress_bar()
+    place = torch.device(device or ("cuda" if has_gpu() else "cpu"))
+    exact = _in_hardware(_known("precision", precision, PRECISIONS), place)
+    if exact == "int8":
+        raise InputError("precision", "adapters are put on by the engine torch, which has no int8", "use fp32 or bf16")
+    model = model_folder(directory)
+    check_no_adapter(str(model))
+    base, tokenizer = _loaded(model, torch.float32)  # as the adapters were trained on it
+    made = {name: on_shared_base(base, adapter_folder(folder)) for name, folder in adapters.items()}
+    shared: dict[int, nn.Parameter] = {}
+    for face in (base, *made.values()):
+        for parameter in face.parameters().values():
+            if id(parameter) not in shared:  # in place, so that all who share it have it
+                shared[id(parameter)] = parameter
+                parameter.data = parameter.data.to(device=place, dtype=_DTYPES[exact])
+    engines = {name: TorchEngine(face, place, _DTYPES[exact]) for name, face in made.items()}
+    return Generator(TorchEngine(base, place, _DTYPES[exact]), tokenizer), {
+        name: Generator(engine, tokenizer) for name, engine in engines.items()
+    }
+
+
+def adapter_folder(directory: Path) -> Path:
+    """``adapter/`` of a run, or the directory itself."""
+    own = directory / "adapter"
+    return own if (own / ADAPTER).is_file() else directory
 
 
 def _with_ctranslate2(model: Path, place: torch.device, precision: str) -> Generator:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from t2t.data.bounded import bounded, length
 from t2t.data.encode import Encoder
+from t2t.errors import DataError, InputError
 from t2t.generation.generator import Decoding, Generator
 from t2t.linear.parsed import Issue, to_json
-from t2t.serving.answers import answer
-from t2t.serving.inputs import as_examples, given_records, read_records
-from t2t.serving.loading import load_generator, model_folder
+from t2t.registry import did_you_mean
+from t2t.serving.answers import WINDOW, answer
+from t2t.serving.inputs import MixedReader, as_examples, given_records, read_records
+from t2t.serving.loading import adapter_folder, load_generator, load_with_adapters, model_folder
 from t2t.structures import Example, Json, Value
 from t2t.tasks.bad_records import BadRecords
-from t2t.tasks.kept import Answerer, KeptTasks
+from t2t.tasks.kept import FILE, Answerer, KeptTasks
+from t2t.tasks.record import RawRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +75,30 @@ class Model:
         """
         answerer = self._kept.get(task)
         examples = as_examples(given_records(inputs, answerer), answerer, {}, BadRecords())
-        return [found for found, _ in self._answers(answerer, examples, BadRecords())]
+        return [found for found, _ in self.answers(answerer, examples, BadRecords())]
+
+    def answerer(self, task: str | None) -> Answerer:
+        """How a task reads records. InputError for one that the model does not know."""
+        return self._kept.get(task)
 
     def answer_file(
         self, task: str | None, name: str, fields: Mapping[str, str], bad: BadRecords, form: str | None = None
     ) -> Iterator[tuple[Answer, dict[str, Json]]]:
         """The answer and the data of each record of a file (or ``-``), streamed; what cannot be used goes to ``bad``.
 
-        ``fields``: columns and the fields that they are. ``form``: of the file (inputs.FORMATS), by default by its
-        ending.
+        ``task``: None where there is only one, or where each record says its own under ``task``. ``fields``: columns
+        and the fields that they are. ``form``: of the file (inputs.FORMATS), by default by its ending.
         """
+        if task is None and len(self.tasks) > 1:
+            return answer_mixed(lambda one: self, self.tasks, name, fields, bad, form)
         answerer = self._kept.get(task)
         records = read_records(name, answerer, bad, form)
-        return self._answers(answerer, as_examples(records, answerer, fields, bad), bad)
+        return self.answers(answerer, as_examples(records, answerer, fields, bad), bad)
 
-    def _answers(
+    def answers(
         self, answerer: Answerer, examples: Iterator[tuple[Example, dict[str, Json]]], bad: BadRecords
     ) -> Iterator[tuple[Answer, dict[str, Json]]]:
+        """The answer and the data of each example, in their order."""
         waiting: deque[tuple[Example, dict[str, Json]]] = deque()
 
         def remembered() -> Iterator[Example]:
@@ -105,20 +116,93 @@ class Model:
             yield one, waiting.popleft()[1]
 
 
+class AdaptedModel:
+    """One base with several adapters: each task is answered by the adapter that knows it, or by the base."""
+
+    def __init__(self, models: Mapping[str, Model]) -> None:
+        """``models``: by task."""
+        self._models = dict(models)
+
+    @property
+    def tasks(self) -> list[str]:
+        """The names of the tasks that the base and its adapters know."""
+        return list(self._models)
+
+    def __call__(self, task: str | None, inputs: Iterable[str | Mapping[str, Json]]) -> list[Answer]:
+        """See Model."""
+        model = self._model_of(task)
+        return model(task if task is not None else self.tasks[0], inputs)
+
+    def answer_file(
+        self, task: str | None, name: str, fields: Mapping[str, str], bad: BadRecords, form: str | None = None
+    ) -> Iterator[tuple[Answer, dict[str, Json]]]:
+        """See Model."""
+        if task is None and len(self.tasks) > 1:
+            return answer_mixed(self._model_of, self.tasks, name, fields, bad, form)
+        return self._model_of(task).answer_file(task or self.tasks[0], name, fields, bad, form)
+
+    def _model_of(self, task: str | None) -> Model:
+        if task is None and len(self._models) == 1:
+            return next(iter(self._models.values()))
+        if task is None:
+            raise InputError("task", "there are several tasks", f"name one: {', '.join(self.tasks)}")
+        if task not in self._models:
+            found = f"neither the base nor an adapter has a task {task!r}"
+            raise InputError("task", found, did_you_mean(task, self.tasks))
+        return self._models[task]
+
+
+def answer_mixed(
+    model_of: Callable[[str], Model],
+    tasks: Sequence[str],
+    name: str,
+    fields: Mapping[str, str],
+    bad: BadRecords,
+    form: str | None,
+) -> Iterator[tuple[Answer, dict[str, Json]]]:
+    """The answers for records that each say their task under ``task``, in the order of the records.
+
+    A window of them is answered task by task.
+    """
+    records = read_records(name, MixedReader(tuple(tasks)), bad, form)
+    for window in bounded(records, WINDOW, lambda raw: length(raw.data)):
+        asked: dict[str, list[RawRecord]] = {}
+        for task, raw in bad.each(window, partial(_task_of, tasks=tasks)):
+            asked.setdefault(task, []).append(raw)
+        found: dict[int, tuple[Answer, dict[str, Json]]] = {}
+        for task, several in asked.items():
+            model = model_of(task)
+            answerer = model.answerer(task)
+            for one, data in model.answers(answerer, as_examples(several, answerer, fields, bad), bad):
+                found[id(data)] = one, data
+        yield from (found[id(raw.data)] for raw in window if id(raw.data) in found)
+
+
+def _task_of(raw: RawRecord, tasks: Sequence[str]) -> tuple[str, RawRecord]:
+    task = raw.data.get("task")
+    if not isinstance(task, str) or task not in tasks:
+        found = "it has no field 'task'" if task is None else f"its task is {task!r}, which is not known"
+        raise DataError(raw.where, found, f"{did_you_mean(str(task), tasks)}, or give --task NAME for all records")
+    return task, raw
+
+
 def load(
     folder: str | Path,
     *,
+    adapters: Mapping[str, str | Path] | None = None,
     device: str | None = None,
     precision: str = "fp32",
     engine: str = "torch",
     num_beams: int = 1,
     constrain: bool = True,
     batch_tokens: int = 32768,
-) -> Model:
+) -> Model | AdaptedModel:
     """A model that answers what it was trained for: ``model/`` of a run, or the run's directory.
 
     Args:
         folder: as ``t2t train`` left it; it need hold nothing else, and nothing of the training data is read.
+        adapters: folders of adapters that were trained on these weights (``adapter/`` of a run with ``peft:``), by
+            names of yours. Each answers the tasks that it was trained on; where it knows none, the task of its name.
         device: "cpu", "cuda", "cuda:1", ...; by default a GPU where there is one.
         precision: "fp32", "bf16", or "auto": bf16 where the device multiplies it in hardware; with
             ctranslate2 "int8" too.
@@ -130,7 +214,46 @@ def load(
     Raises:
         RunDirectoryError: there is no model. InputError: it cannot be used, or keeps no tasks.
     """
+    if adapters:
+        found = {name: Path(one) for name, one in adapters.items()}
+        if engine == "ctranslate2":
+            raise InputError("engine", "adapters are put on by the engine torch", "use engine: torch, or merged models")
+        base, others = load_with_adapters(Path(folder), found, device, precision)
+        return _adapted(Path(folder), found, base, others, (batch_tokens, num_beams), constrain)
     tasks = KeptTasks(model_folder(Path(folder)))
     generator = load_generator(Path(folder), device, precision, engine)
     decoding = Decoding(tasks.lengths.target, batch_tokens, num_beams)
     return Model(generator, tasks, decoding, constrain=constrain)
+
+
+def _adapted(
+    folder: Path,
+    adapters: Mapping[str, Path],
+    base: Generator,
+    others: Mapping[str, Generator],
+    limits: tuple[int, int],
+    constrain: bool,
+) -> AdaptedModel:
+    """Who answers which task. InputError where two adapters know one, or an adapter's tasks are not known at all."""
+
+    def model(generator: Generator, tasks: KeptTasks) -> Model:
+        return Model(generator, tasks, Decoding(tasks.lengths.target, *limits), constrain=constrain)
+
+    own = model_folder(folder)
+    kept = KeptTasks(own) if (own / FILE).is_file() else None
+    known = {} if kept is None else dict.fromkeys(kept.names, model(base, kept))
+    claimed: dict[str, str] = {}
+    for name, place in adapters.items():
+        where = adapter_folder(place)
+        tasks = KeptTasks(where) if (where / FILE).is_file() else kept
+        if tasks is None or (tasks is kept and name not in kept.names):
+            found = f"the adapter {name} keeps no tasks ({FILE}), and {name!r} is no task of the base"
+            raise InputError(str(place), found, "train it again with this version, or give it the name of a task")
+        answering = model(others[name], tasks)
+        for task in [name] if tasks is kept else tasks.names:
+            if task in claimed:
+                found = f"the adapters {claimed[task]} and {name} both know the task {task}"
+                raise InputError(str(place), found, "name one of them")
+            claimed[task] = name
+            known[task] = answering
+    return AdaptedModel(known)

@@ -188,6 +188,10 @@ class Answerer:
         return None if files else read  # the files of the training data are not here, and others are not looked for
 
     @property
+    def name(self) -> str:
+        return self.task.name
+
+    @property
     def text_field(self) -> str | None:
         """The field that a line of text alone stands for; None where more than a text is needed."""
         template = self.task.template

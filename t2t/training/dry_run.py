@@ -20,7 +20,7 @@ from t2t.table import table
 from t2t.training.epochs import data_by_epoch
 from t2t.training.folder import data_lines
 from t2t.training.preparation import Prepared, prepare
-from t2t.training.train import build_model, in_steps
+from t2t.training.train import adapt, build_model, in_steps
 from t2t.training.validation import check_validation
 
 _STEPS = 50  # of which tokens and padding are counted
@@ -46,7 +46,8 @@ def dry_run(config: RunConfig) -> Iterator[str]:
     yield from data_lines(prepared)
     schedule = in_steps(config.schedule, config.batch, prepared)
     yield from _batches(schedule, config.batch, prepared)
-    model = build_model(config.model, prepared.tokenizer, config.seed, config.where, config.freeze, method)
+    model = build_model(config.model, prepared.tokenizer, config.seed, config.where, config.freeze)
+    adapt(model, method, config.seed, config.where)
     trained, whole = counts(model)
     stage = int(settings["zero_optimization"]["stage"])
     yield from _memory(whole, trained, stage, config.precision, config.optimizer.name)

@@ -75,14 +75,15 @@ def write_model(
     model: Seq2Seq,
     prepared: Prepared,
     method: Method | None = None,
-    base: str | None = None,
+    base: tuple[str | None, str | None] = (None, None),
     best: Mapping[str, Json] | None = None,
 ) -> None:
     """Write model/ with its tasks, whole and on disk, or not at all: the last weights, or those of the ``best``
     validation.
 
     What a PEFT ``method`` has trained is merged into a plain T5; where that cannot be, it stands in model/ beside the
-    T5 that it belongs to. adapter/ has it alone, in the layout of peft where it has one, as of the model ``base``.
+    T5 that it belongs to. adapter/ has it alone, and in the layout of peft where it has one. ``base``: the name of the
+    model that it belongs to, and the hash of its weights.
     """
     weights = engine.weights_for_use()
     if weights is None:
@@ -91,9 +92,12 @@ def write_model(
     if best is not None:
         weights = best_weights(directory, int(best["step"])) or weights
     fresh = model.copy_with(weights, lambda made: adapted(made, method))
-    if method is not None and method.portable:
+    if method is not None and method.apart:
         with whole_folder(directory / "adapter") as folder:
-            method.save(fresh, folder, base)
+            save_adapter(fresh, method, folder, base[1])
+            (folder / FILE).write_text(keep(prepared.known_and_new, prepared.lengths, __version__), encoding="utf-8")
+            if method.portable:
+                method.save(fresh, folder, base[0])
     if method is not None and method.merges:
         method.merge(fresh)
     with whole_folder(directory / "model") as folder:

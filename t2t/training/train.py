@@ -28,7 +28,7 @@ from t2t.errors import RunFileError
 from t2t.evaluation.evaluate import task_metrics
 from t2t.model.backbone import build_from_scratch, load_pretrained
 from t2t.model.freezing import freeze_parts
-from t2t.model.peft import Method, adapted, check_no_adapter, counts, read_method
+from t2t.model.peft import Method, adapted, check_no_adapter, counts, read_method, weights_hash
 from t2t.model.seq2seq import Seq2Seq, SpecialIds
 from t2t.runs.run_tasks import load_tasks
 from t2t.structures import Json
@@ -91,7 +91,9 @@ def _train(
     check_rows(config.directory, trained_on)
     supported = support(trained_on.vocabulary)
     prepared = replace(prepared.with_more(supported.rows, supported.share), known=known)
-    model = build_model(config.model, prepared.tokenizer, config.seed, config.where, config.freeze, method)
+    model = build_model(config.model, prepared.tokenizer, config.seed, config.where, config.freeze)
+    base = None if method is None else weights_hash(model)
+    adapt(model, method, config.seed, config.where)
     on_first(lambda: start_directory(config, prepared, trained_on))
     precision = known_precision(config.precision, device)
     config = replace(config, precision=precision, schedule=in_steps(config.schedule, config.batch, prepared))
@@ -117,7 +119,7 @@ def _train(
     # model/ comes last: it says that the run is finished
     on_first(lambda: write_facts(config.directory, precision, prepared, plan, model, end, best))
     print_drawn(prepared)
-    write_model(config.directory, engine, model, prepared, method, config.model.source, best)
+    write_model(config.directory, engine, model, prepared, method, (config.model.source, base), best)
     return config.directory
 
 
@@ -197,9 +199,8 @@ def build_model(
     seed: int,
     where: Callable[[str], str],
     freeze: FreezeSettings | None = None,
-    method: Method | None = None,
 ) -> Seq2Seq:
-    """The model as training starts with it, what is frozen frozen, and what is added added."""
+    """The model as training starts with it, what is frozen frozen."""
     torch.manual_seed(seed)
     if settings.source is not None:
         with told_at(where, "model.from"):
@@ -209,11 +210,20 @@ def build_model(
         model = build_from_scratch(settings.shape, len(tokenizer), seed, SpecialIds.of(tokenizer))
     if freeze is not None:
         freeze_parts(model, freeze, where)
+        _tell_counts("freeze", model)
+    return model
+
+
+def adapt(model: Seq2Seq, method: Method | None, seed: int, where: Callable[[str], str]) -> None:
+    """Add what ``peft:`` says to a model, in place."""
     torch.manual_seed(seed)
     with told_at(where, "peft"):
         adapted(model, method)
-    if not distributed.rank() and (method is not None or freeze is not None):
+    if method is not None:
+        _tell_counts(method.method, model)
+
+
+def _tell_counts(name: str, model: Seq2Seq) -> None:
+    if not distributed.rank():
         trained, whole = counts(model)
-        name = method.method if method is not None else "freeze"
         print(f"{name}: {trained:,} of {whole:,} parameters are trained ({trained / whole:.2%})", flush=True)
-    return model

@@ -6,14 +6,16 @@ the model in place, module by module, so that loss, generation and saving go on 
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
+import xxhash
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from t2t.config.named_sections import read_named
 from t2t.config.settings import as_data
@@ -22,9 +24,20 @@ from t2t.model.peft import added, low_rank, prefix, prompt_tuning, scales, subse
 from t2t.model.peft.method import METHODS, Method, counts, freeze
 from t2t.model.seq2seq import Seq2Seq
 
-__all__ = ["Method", "adapted", "check_no_adapter", "counts", "freeze", "load_adapter", "read_method", "save_adapter"]
+__all__ = [
+    "Method",
+    "adapted",
+    "check_no_adapter",
+    "counts",
+    "freeze",
+    "load_adapter",
+    "on_shared_base",
+    "read_method",
+    "save_adapter",
+    "weights_hash",
+]
 
-ADAPTER, WEIGHTS = "adapter.json", "adapter.safetensors"
+ADAPTER, WEIGHTS, BASE = "adapter.json", "adapter.safetensors", "base.json"
 
 
 def read_method(data: Mapping[str, Any] | None, where: Callable[[str], str]) -> Method | None:
@@ -51,11 +64,24 @@ def adapted(model: Seq2Seq, method: Method | None) -> Seq2Seq:
     return model
 
 
-def save_adapter(model: Seq2Seq, method: Method, folder: Path) -> None:
-    """What a method that cannot be merged trained, beside the weights of the model that it belongs to."""
+def save_adapter(model: Seq2Seq, method: Method, folder: Path, base: str | None = None) -> None:
+    """What a method trained alone: its settings, and the weights by their names. ``base``: the hash of the weights that
+    it stands on, where those are elsewhere."""
     trained = {name: value.detach().contiguous() for name, value in model.parameters().items() if value.requires_grad}
+    folder.mkdir(parents=True, exist_ok=True)
     save_file(trained, folder / WEIGHTS)
     (folder / ADAPTER).write_text(json.dumps(as_data(method), indent=1) + "\n", encoding="utf-8")
+    if base is not None:
+        (folder / BASE).write_text(json.dumps({"weights": base}) + "\n", encoding="utf-8")
+
+
+def weights_hash(model: Seq2Seq) -> str:
+    """Of all weights of a model, fp32, with their names: by it an adapter knows its base."""
+    found = xxhash.xxh3_128()
+    for name, weight in sorted(model.parameters().items()):
+        found.update(name.encode())
+        found.update(weight.detach().float().cpu().contiguous().numpy().data)
+    return found.hexdigest()
 
 
 def check_no_adapter(source: str) -> None:
@@ -72,19 +98,63 @@ def load_adapter(model: Seq2Seq, folder: Path) -> Seq2Seq:
     path = folder / ADAPTER
     if not path.is_file():
         return model
+    method, weights = _read_adapter(folder)
+    dtype = model.dtype
+    _put(model, method, weights, folder)
+    model.module.to(dtype)
+    return model
+
+
+def on_shared_base(base: Seq2Seq, folder: Path) -> Seq2Seq:
+    """A model of the weights of ``base``, which are not copied, with the adapter of a folder: another beside it, each
+    as if it were alone.
+
+    InputError for a folder without an adapter, a damaged one, and one that was trained on other weights.
+    """
+    if not (folder / ADAPTER).is_file():
+        found = f"there is no {ADAPTER} in it"
+        raise InputError(str(folder), found, "name the adapter/ that training with peft: has left in a run")
+    if (folder / BASE).is_file():
+        known = json.loads((folder / BASE).read_text(encoding="utf-8")).get("weights")
+        if known != weights_hash(base):
+            found = "the adapter was trained on other weights than those of the base"
+            raise InputError(str(folder), found, "name the model that it was trained from (model: from: in its run)")
+    method, weights = _read_adapter(folder)
+    own = {id(one): one for one in base.parameters().values()}
+    module = copy.deepcopy(base.module, dict(own))
+    made = type(base)(module)
+    _put(made, method, weights, folder, own)
+    for parameter in own.values():
+        parameter.requires_grad_(False)
+    return made
+
+
+def _read_adapter(folder: Path) -> tuple[Method, dict[str, Tensor]]:
+    path = folder / ADAPTER
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         method = read_method(data, lambda key: f"{path}")
         weights: dict[str, Tensor] = load_file(folder / WEIGHTS)
     except (OSError, ValueError, AttributeError, RecursionError, SafetensorError) as error:
         raise InputError(str(path), f"the adapter cannot be read ({error})", "put it back") from None
-    dtype = model.dtype
+    if method is None:
+        raise InputError(str(path), "the adapter says nothing", "put it back")
+    return method, weights
+
+
+def _put(
+    model: Seq2Seq, method: Method, weights: Mapping[str, Tensor], folder: Path, shared: Container[int] = ()
+) -> None:
+    """Change the model by the method, and give it its weights. ``shared``: the ids of parameters that are others' too,
+    in whose places new ones come."""
     adapted(model, method)
     named = {name: value for name, value in model.parameters().items() if value.requires_grad}
     if named.keys() != weights.keys() or any(named[name].shape != value.shape for name, value in weights.items()):
         raise InputError(str(folder / WEIGHTS), "it is not what the adapter says", "put back what belongs together")
     if not all(value.is_floating_point() and bool(value.isfinite().all()) for value in weights.values()):
         raise InputError(str(folder / WEIGHTS), "it holds NaN, infinity or no fractions", "put back a sound one")
-    model.module.load_state_dict(weights, strict=False)
-    model.module.to(dtype)
-    return model
+    for name, value in named.items():
+        if id(value) in shared:
+            owner, _, own = name.rpartition(".")
+            setattr(model.module.get_submodule(owner), own, nn.Parameter(value.detach().clone()))
+    model.module.load_state_dict(dict(weights), strict=False)

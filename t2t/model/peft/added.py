@@ -26,6 +26,10 @@ class _Added:
     __slots__ = ()
 
     @property
+    def apart(self) -> bool:
+        return True
+
+    @property
     def portable(self) -> bool:
         return False
 

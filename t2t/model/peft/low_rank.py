@@ -32,8 +32,12 @@ class LoRA(LibraryMethod):
     init: Literal["zero", "pissa"] = "zero"
 
     @property
+    def apart(self) -> bool:
+        return self.init == "zero"  # else it stands on the residual, which is nobody's base
+
+    @property
     def portable(self) -> bool:
-        return self.init == "zero"  # the residual that it stands on is nobody's base
+        return self.apart
 
     def formula(self, model: Seq2Seq) -> int:
         """r (in + out) for each target; DoRA has a magnitude for each output too."""

@@ -16,7 +16,7 @@ class Method(Protocol):
     """Settings of a method, and what they do.
 
     ``merges``: what it trains can be written into the weights of a plain T5. ``portable``: ``save`` writes it, so that
-    others can put it on the same base.
+    others can put it on the same base. ``apart``: it leaves the base as it was, so that several can stand on one.
     """
 
     @property
@@ -27,6 +27,9 @@ class Method(Protocol):
 
     @property
     def portable(self) -> bool: ...
+
+    @property
+    def apart(self) -> bool: ...
 
     def formula(self, model: Seq2Seq) -> int:
         """How many parameters it trains in a plain ``model``, by what its paper says."""

@@ -25,6 +25,10 @@ class LibraryMethod(ABC):
         """Its config, as the library has it."""
 
     @property
+    def apart(self) -> bool:
+        return True
+
+    @property
     def portable(self) -> bool:
         return True
 

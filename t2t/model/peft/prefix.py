@@ -89,6 +89,10 @@ class PrefixTuning:
         return False
 
     @property
+    def apart(self) -> bool:
+        return True
+
+    @property
     def portable(self) -> bool:
         return False
 

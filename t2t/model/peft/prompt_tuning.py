@@ -44,6 +44,10 @@ class PromptTuning:
         return False
 
     @property
+    def apart(self) -> bool:
+        return True
+
+    @property
     def portable(self) -> bool:
         return True
 

@@ -22,6 +22,10 @@ class LayerNorm:
     method: Literal["layernorm"] = "layernorm"
 
     @property
+    def apart(self) -> bool:
+        return True
+
+    @property
     def portable(self) -> bool:
         return True
 
