@@ -47,7 +47,7 @@ class TrainingModel(nn.Module):
 
     def parts(self, positions: int) -> int:
         """In how many parts so many positions reach the head."""
-        return -(-positions // self._chunk) if self._chunk else 1
+        return max(1, -(-positions // self._chunk)) if self._chunk else 1
 
     def forward(self, batch: Mapping[str, Tensor], parts: int | None = None) -> tuple[Tensor, Tensor]:
         """Sums over target tokens, fp32: weight x loss, and the negative log-likelihood in nats (detached).

@@ -105,6 +105,7 @@ def test_parts_may_be_empty_and_still_reach_the_head() -> None:
     loss, _ = made(batch, 4)
     loss.backward()
     assert float(loss.detach()) == pytest.approx(float(plain), rel=1e-6)
+    assert (made.parts(0), made.parts(1)) == (1, 1)
     assert all(torch.allclose(one.grad, wanted[name]) for name, one in made.named_parameters() if name in wanted)
 
 
