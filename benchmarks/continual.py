@@ -34,6 +34,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "l2": {"strategy": "l2"},
     "ewc": {"strategy": "ewc"},
     "online ewc": {"strategy": "ewc", "online": True},
+    "lwf": {"strategy": "lwf"},
     "averaging": {"strategy": "averaging"},
     "replay 1%": {"strategy": "replay", "keep": 0.01},
     "replay 5%": {"strategy": "replay", "keep": 0.05},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -55,6 +56,8 @@ def train_stages(config: RunConfig, device: torch.device) -> Path:
     for stage in stages_of(config):
         source = None if strategy.gathers or not stage.earlier else strategy.model(stage.earlier[-1])
         run = run_of_stage(config, stage.number, source, tokenizer, strategy.gathers)
+        if source is not None and (teacher := strategy.teacher(source)) is not None:
+            run = replace(run, teacher=teacher)
         _tell(f"stage {stage.number + 1} of {len(config.stages)}: {stage.folder.name}")
         known = [named[entry.task] for entry in tasks_so_far(config, stage.number)]
         train(run, device, lambda vocabulary, stage=stage: strategy.begin(stage, vocabulary), known)  # type: ignore[misc]

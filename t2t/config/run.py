@@ -122,10 +122,35 @@ class BatchSettings:
 
 @settings
 class LossSettings:
-    """What one step averages over, and the label smoothing of the cross-entropy."""
+    """What one step averages over, the label smoothing of the cross-entropy, the weight of the z-loss, and how many
+    positions have their logits computed at once (0: all of a micro-batch)."""
 
     norm: LossNorm = "tokens"
     label_smoothing: Share = 0.0
+    z_loss: PositiveFloat | None = None
+    chunk: Annotated[int, Field(ge=0)] | None = None
+
+
+@settings
+class TeacherSettings:
+    """A trained model of a folder that teaches this one.
+
+    ``weight``: how much of the cross-entropy its distributions stand in place of (without one: half, and none where it
+    writes targets), at a ``temperature``, the ``top`` likeliest tokens each, the others together. ``targets``:
+    ``generated`` are those that it writes for the prompts, in place of the gold's.
+    """
+
+    source: Annotated[str, Field(alias="from")]
+    weight: Annotated[float, Field(ge=0, le=1)] | None = None
+    temperature: PositiveFloat = 2.0
+    top: Positive | None = None
+    targets: Literal["gold", "generated"] = "gold"
+
+    @property
+    def share(self) -> float:
+        """``weight``, or what holds without one."""
+        own = 0.5 if self.targets == "gold" else 0.0
+        return own if self.weight is None else self.weight
 
 
 @settings
@@ -254,6 +279,7 @@ class RunFile:
     batch: BatchSettings = BatchSettings()
     precision: Precision = "fp32"
     loss: LossSettings = LossSettings()
+    teacher: TeacherSettings | None = None
     deepspeed: Path = Path("ds_configs/zero2.json")
     checkpoint: CheckpointSettings = CheckpointSettings()
     log: LogSettings = LogSettings()
@@ -272,6 +298,12 @@ class RunConfig(RunFile):
     """A run file with its overrides, every default filled in. ``where``: FILE:LINE of a dotted key."""
 
     where: Callable[[str], str] = field(compare=False)
+
+    @property
+    def tokenizer_of_teacher(self) -> bool:
+        """True if the tokenizer is that of the teacher, whose distributions are learned from: no other is named."""
+        teaches = self.teacher is not None and self.teacher.share > 0
+        return teaches and self.model.source is None and self.tokenizer == TokenizerSettings()
 
     @property
     def directory(self) -> Path:

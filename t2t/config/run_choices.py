@@ -80,6 +80,7 @@ def check_choices(parsed: RunFile, where: Where) -> None:
     _check_schedule(parsed.schedule, where)
     _check_validation(parsed, where)
     _check_stages(parsed, where)
+    _check_teacher(parsed, where)
     if parsed.peft is not None and parsed.freeze is not None:
         found = "peft freezes all weights but those that it trains, so there is nothing to freeze"
         raise RunFileError(_place(where, "freeze", "peft"), found, "keep one of them")
@@ -161,6 +162,13 @@ def _check_schedule(schedule: ScheduleSettings, where: Where) -> None:
         place = _place(where, "schedule", "schedule.steps", "schedule.epochs")
         found = "schedule has both steps: and epochs:" if both else "schedule has neither steps: nor epochs:"
         raise RunFileError(place, found, "keep one of them" if both else "say how long to train, e.g. epochs: 3")
+
+
+def _check_teacher(parsed: RunFile, where: Where) -> None:
+    if parsed.teacher is not None and parsed.teacher.targets == "gold" and not parsed.teacher.share:
+        found = "a teacher of weight 0 whose targets are the gold's teaches nothing"
+        place = _place(where, "teacher.weight", "teacher.targets", "teacher")
+        raise RunFileError(place, found, "give it a weight, or write targets: generated")
 
 
 def _check_validation(parsed: RunFile, where: Where) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from t2t.config.named_sections import read_named
+from t2t.config.run import TeacherSettings
 from t2t.config.settings import settings
 from t2t.data.encode import Encoded
 from t2t.errors import RunFileError
@@ -98,6 +99,11 @@ class Strategy:
     def end(self, stage: Stage, trained: Trained) -> None:
         """Keep what later stages need. Called on the first rank, again where the run was killed before it was done."""
 
+    def teacher(self, before: Path) -> TeacherSettings | None:
+        """The teacher of a stage behind the first, ``before`` being the model that it starts from; None: none but the
+        run's own."""
+        return None
+
     def model(self, folder: Path) -> Path:
         """The model of a stage that has ended."""
         return folder / "model"
@@ -108,7 +114,7 @@ STRATEGIES: Registry[type[Strategy]] = Registry(
     "t2t.strategies",
     {name: f"t2t.continual.{file}" for name, file in {
         "sequential": "plain", "joint": "plain", "replay": "replay", "l2": "anchors", "ewc": "anchors",
-        "averaging": "averaging",
+        "averaging": "averaging", "lwf": "without_forgetting",
     }.items()},
 )  # fmt: skip
 

@@ -19,13 +19,15 @@ from t2t.engine import distributed
 from t2t.engine.loss import TrainingModel, divisor, weigher
 from t2t.engine.optimizer import ModelOptimizer
 from t2t.engine.schedule import factor
+from t2t.engine.terms import Term, ZLoss
 from t2t.model.seq2seq import Seq2Seq
 
 
 class TrainingEngine:
     """A model under DeepSpeed. ``engine`` is DeepSpeed's own object, for checkpoints.
 
-    ``settings``: of ``deepspeed.initialize``, nothing "auto"; ``shares``: of the tasks in the mixture.
+    ``settings``: of ``deepspeed.initialize``, nothing "auto"; ``shares``: of the tasks in the mixture; ``terms``: of
+    the loss, beside those of ``loss:``.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class TrainingEngine:
         settings: Mapping[str, Any],
         shares: Sequence[float],
         device: torch.device,
+        terms: Sequence[Term] = (),
     ) -> None:
         self.config, self.device, self.model = config, device, model
         self.stage = int(settings["zero_optimization"]["stage"])
@@ -42,8 +45,16 @@ class TrainingEngine:
         # DeepSpeed rounds the whole model to bf16; what is not trained has no fp32 master to come back from.
         self._frozen = {} if config.precision != "bf16" else _frozen(model)
         self.optimizer = ModelOptimizer(model, config.optimizer, device)
-        wrapped = TrainingModel(model, config.loss.label_smoothing, config.precision == "autocast_bf16")
-        self.engine, *_ = deepspeed.initialize(model=wrapped, optimizer=self.optimizer.torch, config=dict(settings))
+        self._wrapped = TrainingModel(
+            model,
+            config.loss.label_smoothing,
+            config.precision == "autocast_bf16",
+            [*([ZLoss(config.loss.z_loss)] if config.loss.z_loss else []), *terms],
+            config.loss.chunk,
+        )
+        self.engine, *_ = deepspeed.initialize(
+            model=self._wrapped, optimizer=self.optimizer.torch, config=dict(settings)
+        )
         self.optimizer.torch.state.clear()  # at ZeRO 0 in bf16 DeepSpeed has made an update of nothing
         self.engine.train()
         self._weigh = weigher(config.loss.norm, shares)
@@ -67,7 +78,7 @@ class TrainingEngine:
                 micro_batch = {name: tensor.to(self.device) for name, tensor in tensors.items()}
                 if not self._coalesces:
                     self.engine.set_gradient_accumulation_boundary(place == len(micro_batches) - 1)
-                loss, its_nats = self.engine(micro_batch)
+                loss, its_nats = self.engine(micro_batch, self._parts(step, place))
                 self.engine.backward(loss * scale, scale_wrt_gas=False)
                 nats += float(its_nats)
                 finite = finite and bool(torch.isfinite(loss))
@@ -80,11 +91,19 @@ class TrainingEngine:
         Nothing is learned. Every rank must call it: all do equally many forwards.
         """
         nats, tokens = 0.0, 0
-        for rows in step.of_rank(distributed.rank(), distributed.world_size()):
+        for place, rows in enumerate(step.of_rank(distributed.rank(), distributed.world_size())):
             tensors = collate(rows, self.model.ids, lambda row: 1.0, self.config.batch.tokens)
-            _, its_nats = self.engine({name: tensor.to(self.device) for name, tensor in tensors.items()})
+            micro_batch = {name: tensor.to(self.device) for name, tensor in tensors.items()}
+            _, its_nats = self.engine(micro_batch, self._parts(step, place))
             nats, tokens = nats + float(its_nats), tokens + sum(len(row.labels) for row in rows)
         return nats, tokens
+
+    def _parts(self, step: Step, place: int) -> int:
+        """In how many parts the positions of all ranks' micro-batches at ``place`` reach the head: as the largest
+        needs, since all ranks gather it equally often at ZeRO 3."""
+        world = distributed.world_size()
+        together = step.micro_batches[place * world : (place + 1) * world]
+        return self._wrapped.parts(max(sum(len(row.labels) for row in rows) for rows in together))
 
     @contextmanager
     def _one_reduction(self) -> Iterator[None]:

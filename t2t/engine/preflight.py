@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -14,7 +15,7 @@ from t2t.data.counts import Counts
 from t2t.engine import distributed
 from t2t.engine.checkpoint import any_there, newest
 from t2t.engine.trained_on import check_unchanged
-from t2t.errors import RunDirectoryError, RunFileError
+from t2t.errors import DataError, InputError, RunDirectoryError, RunFileError, TemplateError
 from t2t.model.sayable import Vocabulary, check_words, refusal
 from t2t.structures import Json
 from t2t.tasks.task import Task
@@ -42,6 +43,17 @@ def on_first(action: Callable[[], T]) -> T:
         return action()
     finally:
         distributed.patient_barrier()
+
+
+@contextmanager
+def told_at(where: Callable[[str], str], key: str) -> Iterator[None]:
+    """Tell the mistakes of what the run file names under ``key`` with its line, too."""
+    try:
+        yield
+    except InputError as error:
+        if isinstance(error, DataError | TemplateError | RunFileError):
+            raise
+        raise RunFileError(where(key), f"{error.where}: {error.found}", error.todo) from error
 
 
 def check_directory(config: RunConfig) -> None:

@@ -1,6 +1,7 @@
 """What the weights of a run's checkpoints were trained on, kept beside them and compared when training goes on.
 
-``checkpoints/start/`` holds the tokenizer and start.json: ZeRO stage, vocabulary, fingerprint and rows of each task.
+``checkpoints/start/`` holds the tokenizer and start.json: ZeRO stage, vocabulary, teacher, fingerprint and rows of
+each task.
 """
 
 from __future__ import annotations
@@ -25,22 +26,29 @@ _UNDO = "undo the change, or choose another name under run: to train anew"
 
 @dataclass(frozen=True, slots=True)
 class TrainedOn:
-    """``stage``: of ZeRO. ``vocabulary``: a hash of which piece each id is. ``rows``: of each task, encoded."""
+    """``stage``: of ZeRO. ``vocabulary``: a hash of which piece each id is. ``rows``: of each task, encoded.
+    ``teacher``: a hash of what it is, empty without one."""
 
     stage: int
     vocabulary: str
     tasks: list[str]
     fingerprints: list[str]
     rows: list[int]
+    teacher: str = ""
 
     @classmethod
     def of(
-        cls, stage: int, tokenizer: PreTrainedTokenizerFast, tasks: Sequence[Task], rows: Sequence[int]
+        cls,
+        stage: int,
+        tokenizer: PreTrainedTokenizerFast,
+        tasks: Sequence[Task],
+        rows: Sequence[int],
+        teacher: str = "",
     ) -> TrainedOn:
         """What a run is about to be trained on."""
         pieces = json.dumps(sorted(tokenizer.get_vocab().items())).encode()
         names, fingerprints = [task.name for task in tasks], [task.fingerprint for task in tasks]
-        return cls(stage, hashlib.sha256(pieces).hexdigest(), names, fingerprints, list(rows))
+        return cls(stage, hashlib.sha256(pieces).hexdigest(), names, fingerprints, list(rows), teacher)
 
     def write(self, checkpoints: Path, tokenizer: PreTrainedTokenizerFast) -> None:
         """Keep this and the tokenizer, unless checkpoints hold to what is kept already."""
@@ -72,12 +80,15 @@ def check_unchanged(directory: Path, stage: int, tasks: Sequence[Task]) -> None:
 
 
 def check_rows(directory: Path, now: TrainedOn) -> None:
-    """RunDirectoryError if the vocabulary or the number of rows is not that of the run's checkpoints."""
+    """RunDirectoryError if vocabulary, teacher or the number of rows are not those of the run's checkpoints."""
     kept = _read(directory)
     if kept is None:
         return
     if kept.vocabulary != now.vocabulary:
         found = "the vocabulary changed since its checkpoints were trained, so the ids mean other pieces"
+        raise RunDirectoryError(str(directory), found, _UNDO)
+    if kept.teacher != now.teacher:
+        found = "the teacher changed since its checkpoints were trained"
         raise RunDirectoryError(str(directory), found, _UNDO)
     if kept.rows != now.rows:
         pairs = zip(now.tasks, kept.rows, now.rows, strict=True)

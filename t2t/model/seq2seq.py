@@ -195,10 +195,14 @@ class Seq2Seq(ABC):
 
         ``batch``: input_ids [b, s], attention_mask [b, s] and labels [b, t], IGNORED where there is no target.
         """
+        return self.logits(self.states_of(batch, kept_bt))
+
+    def states_of(self, batch: Mapping[str, Tensor], kept_bt: Tensor | None = None) -> Tensor:
+        """States [b, t, d] of the decoder from which the logits of the labels follow, or [n, d]; see ``logits_of``."""
         mask_bs = batch["attention_mask"]
         hidden_bsd = self.encode(batch["input_ids"], mask_bs)
         states = self.decode(shift_right(batch["labels"], self.ids), hidden_bsd, mask_bs)
-        return self.logits(states if kept_bt is None else states[kept_bt])
+        return states if kept_bt is None else states[kept_bt]
 
 
 def shift_right(labels_bt: Tensor, ids: SpecialIds) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 
 from t2t.data.cache import encode_split
@@ -16,6 +17,7 @@ def data_by_epoch(prepared: Prepared) -> Callable[[int], list[list[Encoded]]]:
 
     Wordings are encoded once each and drawn for an epoch; tasks where more varies are encoded anew. Where bad records
     are skipped and a wording or a draw does not fit, the prepared row stands in its place; one set aside stays so.
+    Targets that a teacher wrote stay what they are: prompts may have other wordings, but nothing else is drawn.
     """
     encoder, seed = prepared.new_encoder(), prepared.seed
     encoder.counts = prepared.drawn
@@ -40,7 +42,10 @@ def data_by_epoch(prepared: Prepared) -> Callable[[int], list[list[Encoded]]]:
             return prepared.data[index]
         if variants := wordings(index):
             drawn = (task.wording(seed, epoch, row.id) for row in prepared.data[index])
-            return [variants[wording][place] for place, wording in enumerate(drawn)]
+            found = [variants[wording][place] for place, wording in enumerate(drawn)]
+            return with_targets_of(prepared.data[index], found) if index in prepared.taught else found
+        if index in prepared.taught:
+            return prepared.data[index]
         limit = prepared.limit(index)
         anew = encode_split(encoder, task, "train", task_index=index, seed=seed, epoch=epoch, limit=limit)
         return in_place(prepared.data[index], anew)
@@ -55,6 +60,11 @@ def data_by_epoch(prepared: Prepared) -> Callable[[int], list[list[Encoded]]]:
         return held[epoch]
 
     return data
+
+
+def with_targets_of(rows: Sequence[Encoded], others: Sequence[Encoded]) -> list[Encoded]:
+    """``others`` with the targets of ``rows``, one for one."""
+    return [replace(other, labels=row.labels) for row, other in zip(rows, others, strict=True)]
 
 
 def in_place(rows: Sequence[Encoded], others: Sequence[Encoded]) -> list[Encoded]:

@@ -8,7 +8,6 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -21,14 +20,15 @@ from t2t.data.cache import encode_split
 from t2t.data.counts import Counts
 from t2t.data.encode import Encoded, Encoder
 from t2t.engine.disk import room_at
-from t2t.engine.preflight import check_targets, check_vocabulary
+from t2t.engine.preflight import check_targets, check_vocabulary, told_at
 from t2t.engine.trained_on import kept_tokenizer
-from t2t.errors import DataError, InputError, RunFileError, TemplateError
+from t2t.errors import DataError, RunFileError
 from t2t.model.pretrained import check_ids, describe
 from t2t.model.sayable import Vocabulary
 from t2t.model.tokenizer import load_tokenizer, train_tokenizer
 from t2t.tasks.mixture import Mixture, log_rate, relative
 from t2t.tasks.task import Task
+from t2t.training.teacher import check_teacher, teacher_tokenizer, with_its_targets, writes_targets
 from t2t.whole_files import remove_stale_parts
 
 
@@ -41,7 +41,7 @@ class Prepared:
     model knows already.
     ``bad``: bad records by task, filled on the first rank. ``drawn``: of what varies by epoch, how many rows were
     encoded beside those of ``data`` and what was cut of them, by task, since this process began: each other wording
-    once, what epochs draw once an epoch.
+    once, what epochs draw once an epoch. ``taught``: the tasks, by index, whose targets a teacher wrote.
     """
 
     tasks: list[Task]
@@ -57,6 +57,7 @@ class Prepared:
     known: Sequence[Task] = ()
     bad: dict[str, int] = field(default_factory=dict)
     drawn: dict[str, Counts] = field(default_factory=dict)
+    taught: frozenset[int] = frozenset()
 
     @property
     def known_and_new(self) -> list[Task]:
@@ -103,6 +104,7 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
             limits = [entry.limit for entry in config.tasks]
             tokenizer = trained_tokenizer(config.tokenizer, list(zip(tasks, limits, strict=True)), folder)
     check_ids(source or config.tokenizer.source or str(folder), tokenizer, pretrained)
+    check_teacher(config.teacher, tokenizer, config.where)
     vocabulary = Vocabulary(tokenizer)
     check_vocabulary(tasks, vocabulary)
     encoder = Encoder(tokenizer, config.lengths.prompt, config.lengths.target, vocabulary)
@@ -115,6 +117,11 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
             raise DataError(task.name, "the split 'train' has no example", "correct source: in the template")
     places = [config.where_of_task(entry) for entry in config.tasks]
     check_targets(dict(zip(places, tasks, strict=True)), encoder.counts, config.unsayable, config.unsayable_share)
+    taught = [index for index, task in enumerate(tasks) if writes_targets(config.teacher, task)]
+    for index in taught:
+        assert config.teacher is not None
+        limit = config.tasks[index].limit
+        data[index] = with_its_targets(config.teacher, tasks[index], data[index], encoder, limit, folder)
     sizes = [len(rows) for rows in data]
     return Prepared(
         list(tasks),
@@ -126,6 +133,7 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
         config.seed,
         [entry.limit for entry in config.tasks],
         folder,
+        taught=frozenset(taught),
     )
 
 
@@ -154,7 +162,8 @@ def cache_folder(run: Path) -> Path:
 
 
 def _given_tokenizer(config: RunConfig, rows: int | None) -> PreTrainedTokenizerFast | None:
-    """The tokenizer that the run file names, the model brings or the run has begun with; None: it is to be trained.
+    """The tokenizer that the run file names, the model brings, a teacher has, or the run has begun with; None: it is to
+    be trained.
 
     ``rows``: of a pretrained model's embedding, which generation goes by too.
     """
@@ -164,6 +173,8 @@ def _given_tokenizer(config: RunConfig, rows: int | None) -> PreTrainedTokenizer
     if config.model.source is not None:
         with told_at(config.where, "model.from"):
             return load_tokenizer(config.model.source, rows, config.model.revision)
+    if config.teacher is not None and config.tokenizer_of_teacher:
+        return teacher_tokenizer(config.teacher, config.where)
     if kept := kept_tokenizer(config.directory / "checkpoints"):
         return load_tokenizer(kept)
     return None
@@ -186,17 +197,6 @@ def trained_tokenizer(
         shutil.rmtree(saved, ignore_errors=True)
         part.rename(saved)
     return load_tokenizer(saved)
-
-
-@contextmanager
-def told_at(where: Callable[[str], str], key: str) -> Iterator[None]:
-    """Tell the mistakes of what the run file names under ``key`` with its line, too."""
-    try:
-        yield
-    except InputError as error:
-        if isinstance(error, DataError | TemplateError | RunFileError):
-            raise
-        raise RunFileError(where(key), f"{error.where}: {error.found}", error.todo) from error
 
 
 def _training_texts(tasks: Sequence[tuple[Task, int | None]], sample: int | None) -> Iterator[str]:

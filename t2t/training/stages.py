@@ -77,8 +77,8 @@ def _within(where: Callable[[str], str], number: int) -> Callable[[str], str]:
 
 def tokenizer_of_all(config: RunConfig, tasks: Mapping[str, Task]) -> Path | None:
     """The tokenizer of a run that starts from random weights, trained on the tasks of all its stages, so that later
-    ones can say what is theirs; None where the run names one. The first rank calls it."""
-    if config.model.source is not None or config.tokenizer.source is not None:
+    ones can say what is theirs; None where the run, or its teacher, has one. The first rank calls it."""
+    if config.model.source is not None or config.tokenizer.source is not None or config.tokenizer_of_teacher:
         return None
     kept = config.directory / "tokenizer"
     if not (kept / "tokenizer.json").is_file():
@@ -114,7 +114,10 @@ def check_stages(config: RunConfig) -> None:
             raise RunDirectoryError(str(config.directory), found, "choose another name under run:")
 
 
-_FIXED = ("seed", "mixture", "tokenizer", "model", "freeze", "peft", "lengths", "precision", "loss", "continual")
+_FIXED = (
+    "seed", "mixture", "tokenizer", "model", "freeze", "peft", "lengths", "precision", "loss", "teacher",
+    "continual",
+)  # fmt: skip
 
 
 def _written(data: Mapping[str, Json]) -> dict[str, Json]:

@@ -22,7 +22,7 @@ from t2t.engine.lifetime import one_owner
 from t2t.engine.log import Log
 from t2t.engine.loggers import Logger, check_loggers, open_loggers
 from t2t.engine.loop import Loop
-from t2t.engine.preflight import check_directory, check_resume, on_first
+from t2t.engine.preflight import check_directory, check_resume, on_first, told_at
 from t2t.engine.trained_on import TrainedOn, check_rows
 from t2t.errors import RunFileError
 from t2t.evaluation.evaluate import task_metrics
@@ -35,7 +35,8 @@ from t2t.structures import Json
 from t2t.tasks.task import Task
 from t2t.training.epochs import data_by_epoch
 from t2t.training.folder import print_drawn, start_directory, write_facts, write_model
-from t2t.training.preparation import Prepared, prepare, told_at
+from t2t.training.preparation import Prepared, prepare
+from t2t.training.teacher import teacher_hash, teacher_terms
 from t2t.training.validation import BEST, Judge, Validation, check_validation, kept_best, validated
 
 _FEW_STEPS = 100  # updates, after which a pretrained T5 has hardly moved
@@ -87,17 +88,19 @@ def _train(
     stage = int(settings["zero_optimization"]["stage"])
     check_resume(config.directory, stage, tasks)
     prepared = on_first(lambda: prepare(config, tasks))
-    trained_on = TrainedOn.of(stage, prepared.tokenizer, tasks, prepared.mixture.sizes)
+    taught_by = distributed.from_first(lambda: teacher_hash(config.teacher))
+    trained_on = TrainedOn.of(stage, prepared.tokenizer, tasks, prepared.mixture.sizes, taught_by)
     check_rows(config.directory, trained_on)
     supported = support(trained_on.vocabulary)
     prepared = replace(prepared.with_more(supported.rows, supported.share), known=known)
     model = build_model(config.model, prepared.tokenizer, config.seed, config.where, config.freeze)
     base = None if method is None else weights_hash(model)
     adapt(model, method, config.seed, config.where)
-    on_first(lambda: start_directory(config, prepared, trained_on))
     precision = known_precision(config.precision, device)
+    terms = teacher_terms(config.teacher, device, config.where, autocast=precision != "fp32")
+    on_first(lambda: start_directory(config, prepared, trained_on))
     config = replace(config, precision=precision, schedule=in_steps(config.schedule, config.batch, prepared))
-    engine = TrainingEngine(model, config, settings, list(prepared.mixture.shares), device)
+    engine = TrainingEngine(model, config, settings, list(prepared.mixture.shares), device, terms)
     start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints", config.seed) or Position()
     if supported.anchor is not None:
         attach(engine, supported.anchor)

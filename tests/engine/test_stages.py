@@ -106,6 +106,32 @@ def test_a_separate_head_is_trained_alike_at_stage_3(results: dict[int, dict[str
     assert cut["weights"] == pytest.approx(whole["weights"], abs=2e-5)
 
 
+@pytest.mark.parametrize("name", ["zero2 true", "zero3 true", "zero3 false"])
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_loss_in_chunks_does_not_depend_on_stage_and_processes(
+    results: dict[int, dict[str, Any]], world: int, name: str
+) -> None:
+    # Three micro-batches on two processes: one computes a dummy, which is cut into as many parts, most of them empty.
+    reference, got = results[1][f"chunked zero0 {name.split()[1]}"], results[world][f"chunked {name}"]
+    assert got["losses"] == pytest.approx(reference["losses"], rel=1e-5)
+    assert got["norms"] == pytest.approx(reference["norms"], rel=1e-4)
+    assert got["weights"] == pytest.approx(reference["weights"], abs=2e-5)
+
+
+@pytest.mark.parametrize("stage", range(4))
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_teacher_teaches_alike_at_every_stage_on_one_process_and_on_two(
+    results: dict[int, dict[str, Any]], world: int, stage: int
+) -> None:
+    reference, got = results[1]["taught zero0 5"], results[world][f"taught zero{stage} 5"]
+    assert got["losses"] == pytest.approx(reference["losses"], rel=1e-5)
+    assert got["norms"] == pytest.approx(reference["norms"], rel=1e-4)
+    assert got["weights"] == pytest.approx(reference["weights"], abs=2e-5)
+    assert got["names"] == results[1]["zero0 micro-batches1"]["names"]
+    assert got["norms"] != pytest.approx(results[1]["tasks"]["norms"], rel=1e-2)
+    assert got["norms"] != pytest.approx(results[1]["taught zero0 null"]["norms"], rel=1e-4)
+
+
 @pytest.mark.parametrize("norm", ["examples", "tasks"])
 def test_other_norms_do_not_depend_on_the_number_of_processes(results: dict[int, dict[str, Any]], norm: str) -> None:
     assert results[2][norm]["norms"] == pytest.approx(results[1][norm]["norms"], rel=1e-4)

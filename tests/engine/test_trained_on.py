@@ -34,6 +34,8 @@ def test_other_rows_and_another_vocabulary_are_refused(tmp_path: Path) -> None:
         check_rows(tmp_path, replace(NOW, rows=[40, 1001]))
     with pytest.raises(RunDirectoryError, match="the ids mean other pieces; undo the change"):
         check_rows(tmp_path, replace(NOW, vocabulary="abd"))
+    with pytest.raises(RunDirectoryError, match="the teacher changed since its checkpoints were trained; undo"):
+        check_rows(tmp_path, replace(NOW, teacher="ef"))
 
 
 def test_before_the_first_checkpoint_everything_may_change(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from t2t.engine.anchoring import attach
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import TrainingEngine
 from t2t.engine.deepspeed_file import read_deepspeed
+from t2t.engine.distilled import Distilled
 from t2t.engine.log import Log
 from t2t.engine.loop import Loop, NotFinite, Terminated
 from t2t.engine.peers import leave
@@ -69,7 +70,12 @@ def config(folder: Path, *overrides: str) -> RunConfig:
 
 def engine(run: RunConfig, device: torch.device) -> TrainingEngine:
     model = build_from_scratch(run.model.shape, VOCABULARY, run.seed)
-    return TrainingEngine(model, run, read_deepspeed(run.deepspeed, run), [0.75, 0.25], device)
+    terms = []
+    if run.teacher is not None:
+        teacher = build_from_scratch({**run.model.shape, "d_ff": 48, "dropout": 0.5}, VOCABULARY, 17)
+        teacher.module.to(device)
+        terms = [Distilled(teacher, run.teacher.share, run.teacher.temperature, run.teacher.top)]
+    return TrainingEngine(model, run, read_deepspeed(run.deepspeed, run), [0.75, 0.25], device, terms)
 
 
 def loop_of(made: TrainingEngine, plan: Any, run: RunConfig, place: Path) -> Loop:
@@ -129,8 +135,8 @@ def masters(run: RunConfig, device: torch.device) -> dict[str, bool]:
 
 
 def resumed(folder: Path, device: torch.device) -> dict[str, object]:
-    """Four steps in one go, and two, a checkpoint, a half-written checkpoint and two more, with dropout."""
-    run = config(folder, "model.from_scratch.dropout=0.2")
+    """Four steps in one go, and two, a checkpoint, a half-written checkpoint and two more; with dropout, a teacher."""
+    run = config(folder, "model.from_scratch.dropout=0.2", "teacher={from: elsewhere}", "loss={chunk: 7, z_loss: 0.01}")
     straight, folder = engine(run, device), folder / "checkpoints"
     torch.manual_seed(distributed.rank())
     for number in range(4):
@@ -270,6 +276,14 @@ def main(out: Path, offload: bool) -> None:
     for stage in (0, 3):
         run = config(out.parent, f"deepspeed=ds_configs/zero{stage}.json", "model.from_scratch.tied=false")
         results[f"zero{stage} untied"] = trained(run, device, 2)
+    for stage, tied in ((0, "true"), (2, "true"), (3, "true"), (0, "false"), (3, "false")):
+        run = config(out.parent, f"deepspeed=ds_configs/zero{stage}.json", f"model.from_scratch.tied={tied}",
+                     "loss={z_loss: 0.01, chunk: 7}")  # fmt: skip
+        results[f"chunked zero{stage} {tied}"] = trained(run, device, 3)
+    for stage, top in ((0, 5), (1, 5), (2, 5), (3, 5), (0, "null")):
+        run = config(out.parent, f"deepspeed=ds_configs/zero{stage}.json", "loss={chunk: 7, norm: tasks}",
+                     f"teacher={{from: elsewhere, weight: 0.7, top: {top}}}")  # fmt: skip
+        results[f"taught zero{stage} {top}"] = trained(run, device, 3)
     more = ("optimizer={name: sgd, rates: {embedding: 0.1}, layer_decay: 0.5, weight_decay: 0.1}",
             "optimizer={weight_decay: 0.1, rates: {decoder: 0.5, norm: 0}}")  # fmt: skip
     for stage in range(4):

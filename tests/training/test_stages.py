@@ -87,6 +87,8 @@ found["taken out"] = go()
 found["changed"] = go("stages.0.tasks.0.limit=3", file="added.yaml")
 found["seed"] = go("seed=9", file="added.yaml")
 found["ewc"] = go("run=ewc", "continual={strategy: ewc, examples: 4}", "schedule.steps=4")
+found["lwf"] = go("run=lwf", "continual={strategy: lwf}", "schedule.steps=4")
+found["taught"] = Path("runs/lwf/stages/02-second/run.yaml").read_text()
 found["strategy with peft"] = go("run=x", "continual={strategy: ewc}", "peft={method: bitfit}")
 
 from t2t.commands import stages
@@ -156,6 +158,11 @@ def test_what_has_been_trained_is_not_changed(found: dict[str, Any]) -> None:
     assert "the folder holds another run (it differs in seed)" in found["seed"]
     assert "ewc: it pulls the model's own weights, which peft: bitfit does not train" in found["strategy with peft"]
     assert "accuracy" in found["ewc"]
+
+
+def test_the_model_before_a_stage_teaches(found: dict[str, Any]) -> None:
+    assert "accuracy" in found["lwf"]
+    assert "from: runs/lwf/stages/01-first/model" in found["taught"].partition("teacher:")[2]
 
 
 def test_the_gate_leaves_the_old_model_where_a_stage_forgets_too_much(found: dict[str, Any]) -> None:
