@@ -84,25 +84,37 @@ def _generate(arguments: argparse.Namespace) -> int:
 
 
 def _generate_for_file(arguments: argparse.Namespace) -> int:
-    from t2t.commands.answer import answer_file
+    from t2t.commands.answer import Asked, answer_file
     from t2t.config.run_file import read_generation
 
     if arguments.input is None or arguments.types:
         found = "--input is missing" if arguments.input is None else "--types goes with --config"
         raise RunFileError("t2t generate --model", found, "write --model DIR --task NAME --input FILE")
     keep = [name for name in (arguments.keep or "").split(",") if name]
-    answer_file(
-        arguments.model,
-        arguments.task,
-        arguments.input,
-        arguments.output,
+    asked = Asked(
+        model=arguments.model,
+        task=arguments.task,
+        inputs=arguments.input,
         form=arguments.format,
         fields=arguments.field,
         keep=keep,
         adapters=_adapters(arguments.adapters),
         settings=read_generation(arguments.set),
+        shard=arguments.shard,
     )
+    if arguments.workers > 1:
+        from t2t.commands.workers import answer_with_workers
+
+        return answer_with_workers(arguments.argv, asked, arguments.output, arguments.workers)
+    answer_file(asked, arguments.output)
     return 0
+
+
+def _shard(given: str) -> tuple[int, int]:
+    number, _, of = given.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise argparse.ArgumentTypeError(f"{given!r} is no share, write 1/4, 2/4, ..")
+    return int(number) - 1, int(of)
 
 
 def _adapters(pairs: Sequence[str]) -> dict[str, Path]:
@@ -226,8 +238,11 @@ def _generation(add: Add) -> None:
         metavar="NAME",
         help="one of the model's tasks; not needed where it has one, or where each record says its own under task",
     )
-    input_help = "jsonl, json, csv, tsv, parquet, or lines of text; - is standard input"
-    generate.add_argument("--input", metavar="FILE", help=input_help)
+    input_help = "files or patterns: jsonl, json, csv, tsv, parquet, or lines of text; - is standard input"
+    generate.add_argument("--input", nargs="+", metavar="FILE", help=input_help)
+    generate.add_argument("--workers", type=int, default=1, metavar="N", help="processes on this machine")
+    shard_help = "the I-th of N machines with one disk, each started so: together they write one output"
+    generate.add_argument("--shard", type=_shard, default=(0, 1), metavar="I/N", help=shard_help)
     forms = ("jsonl", "json", "csv", "tsv", "parquet", "lines")
     generate.add_argument("--format", choices=forms, help="of the input, where its ending does not say it")
     output_help = "jsonl, or parquet by its ending; default: standard output"
@@ -279,6 +294,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot say a character shows its number
     show_controls()
     parsed = build_parser().parse_args(arguments)
+    parsed.argv = list(sys.argv[1:] if arguments is None else arguments)
     if getattr(parsed, "trust_python", False):
         from t2t.trust import trust_python
 

@@ -2,73 +2,177 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from tqdm import tqdm
 
+from t2t import __version__
 from t2t.config.run import GenerateSettings
-from t2t.errors import DataError
-from t2t.serving.inputs import renaming
-from t2t.serving.model import load
+from t2t.engine.lifetime import end_with_starters
+from t2t.errors import DataError, RunFileError
+from t2t.serving.batch_job import CHUNK, Job, by_place, chunks_of, identity
+from t2t.serving.conversion import content_hash
+from t2t.serving.inputs import files_of, read_files, read_spooled, renaming, spooled
+from t2t.serving.loading import adapter_folder, model_folder
+from t2t.serving.model import AdaptedModel, Model, load
 from t2t.serving.outputs import COLUMNS, Rejects, writing
 from t2t.structures import Json
 from t2t.tasks.bad_records import BadRecords
+from t2t.tasks.data_files import find_file
+from t2t.tasks.record import RawRecord
 
 
-def answer_file(
-    model: Path,
-    task: str | None,
-    name: str,
-    out: Path | None,
-    *,
-    form: str | None = None,
-    fields: Sequence[str] = (),
-    keep: Sequence[str] = (),
-    adapters: Mapping[str, Path] | None = None,
-    settings: GenerateSettings = GenerateSettings(),  # noqa: B008 (frozen)
-) -> int:
-    """Answer the records of a file and give how many there were.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What records are answered, by what, and what stands in the output.
 
-    ``form``: of the file, one of inputs.FORMATS; None: by its ending. ``out``: JSON lines or Parquet by its ending;
-    None: standard output. ``fields``: FIELD=COLUMN pairs. ``keep``: columns of the input that stand in the output too,
-    as ``input_NAME`` where the output has a NAME of its own. ``settings``: how they are generated. Bad
-    records are told on standard error, and stand in OUT.bad.jsonl. DataError, and no output, where all of them are bad.
+    ``inputs``: files, patterns, or ``-``. ``form``: of the files, one of inputs.FORMATS; None: by their endings.
+    ``fields``: FIELD=COLUMN pairs. ``keep``: columns of the input that stand in the output too, as ``input_NAME`` where
+    the output has a NAME of its own. ``shard``: which chunks are done here, of how many; from 0.
     """
-    names = renaming(fields)
-    loaded = load(
-        model,
-        adapters=adapters,
+
+    model: Path
+    task: str | None
+    inputs: Sequence[str]
+    form: str | None = None
+    fields: Sequence[str] = ()
+    keep: Sequence[str] = ()
+    adapters: Mapping[str, Path] | None = None
+    settings: GenerateSettings = GenerateSettings()  # noqa: RUF009 (frozen)
+    shard: tuple[int, int] = (0, 1)
+
+
+def answer_file(asked: Asked, out: Path | None) -> int:
+    """Answer records and give how many there were.
+
+    ``out``: JSON lines or Parquet by its ending; None: standard output. Bad records are told on standard error, and
+    stand in OUT.bad.jsonl. DataError, and no output, where all of them are bad. A job that was killed goes on where it
+    was when it is called again (see Job).
+    """
+    if out is None:
+        return _stream(asked, files_of(asked.inputs))
+    if out.is_dir():
+        raise RunFileError("--output", f"{out} is a folder", "name a file")
+    if list(asked.inputs) != ["-"]:
+        names = files_of(asked.inputs)
+        return _batch(
+            asked, [find_file(name, Path.cwd(), name).path for name in names], out, partial(read_files, names)
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        whole = spooled(Path(folder))
+        return _batch(asked, [whole], out, partial(read_spooled, whole))
+
+
+def _loaded(asked: Asked) -> Model | AdaptedModel:
+    settings = asked.settings
+    return load(
+        asked.model,
+        adapters=asked.adapters,
         precision=settings.precision,
         engine=settings.engine,
         num_beams=settings.beams,
         constrain=settings.constrain,
         batch_tokens=settings.tokens,
     )
-    kept_as = {key: f"input_{key}" if key in COLUMNS else key for key in keep}
+
+
+def _stream(asked: Asked, names: Sequence[str]) -> int:
+    rejects = Rejects(None)
     answered = 0
-    with writing(out) as write, tqdm(desc="generate", unit=" records", disable=out is None) as bar:
-        rejects = Rejects(None if out is None else out.with_name(f"{out.name}.bad.jsonl"))
-        with closing(rejects):
-            for found, data in islice(
-                loaded.answer_file(task, name, names, BadRecords("skip", rejects), form), settings.limit
-            ):
-                if not answered:
-                    _tell_missing(keep, data)
-                kept: dict[str, Json] = {kept_as[key]: data.get(key) for key in keep}
-                write({**found.to_json(), **kept})
-                answered += 1
-                bar.update()
+    with writing(None) as write, closing(rejects):
+        loaded, bad = _loaded(asked), BadRecords("skip", rejects)
+        records = islice(read_files(names, loaded.reader(asked.task), bad, asked.form), asked.settings.limit)
+        for row in _rows(asked, loaded, records, bad):
+            write(row)
+            answered += 1
         if rejects.first is not None and not answered:
-            first = rejects.first
-            found_ = f"{first.found}; none of {rejects.count} records could be answered"
-            raise DataError(first.where, found_, first.todo)
-    if not answered:
-        print(f"t2t: {'standard input' if name == '-' else name} holds no record", file=sys.stderr)
+            raise _all_bad(rejects.first, rejects.count)
+    _tell_none(asked, answered)
     return answered
+
+
+def _batch(asked: Asked, files: Sequence[Path], out: Path, read: Callable[..., Iterator[RawRecord]]) -> int:
+    job = Job(out, _head(asked, files))
+    rejects, unread = Rejects(None), list[DataError]()
+    mine, shards = asked.shard
+    if "T2T_WORKER" in os.environ:
+        end_with_starters()
+    with tqdm(desc="generate", unit=" records") as bar:
+        loaded = _loaded(asked)
+        records = read(loaded.reader(asked.task), BadRecords("skip", unread.append), asked.form)
+        number = 0
+        for number, chunk, met in chunks_of(islice(records, asked.settings.limit), unread):
+            if number % shards == mine and not job.is_finished(number):
+                bad = list(met)
+                rows = list(_rows(asked, loaded, chunk, BadRecords("skip", bad.append), number == 0))
+                bad = by_place(bad, chunk)
+                job.finish(number, rows, bad)
+                for error in bad:
+                    rejects(error)
+            bar.update(len(chunk))
+    job.counted(number + 1)
+    joined = job.join()
+    if joined is None:
+        return 0  # others are still at it; the last of them joins
+    answers, aside = joined
+    first = job.first_bad()
+    if first is not None and not answers:
+        out.unlink(missing_ok=True)
+        raise _all_bad(DataError(first["where"], first["found"], first["todo"]), aside)
+    if aside:
+        print(f"t2t: {aside} records were set aside, see {job.rejected}", file=sys.stderr)
+    _tell_none(asked, answers)
+    return answers
+
+
+def _head(asked: Asked, files: Sequence[Path]) -> dict[str, Json]:
+    """What makes a job what it is: another model, input or setting is another job."""
+    adapters = {name: content_hash(adapter_folder(folder)) for name, folder in (asked.adapters or {}).items()}
+    known = [identity(path) for path in files]
+    stdin = list(asked.inputs) == ["-"]
+    return {
+        "t2t": __version__,
+        "model": content_hash(model_folder(asked.model)),
+        "adapters": adapters,
+        "task": asked.task,
+        "settings": asdict(asked.settings),
+        "fields": list(asked.fields),
+        "keep": list(asked.keep),
+        "format": asked.form,
+        "input": [[one[1], one[3]] for one in known] if stdin else known,
+        "chunk": CHUNK,
+    }
+
+
+def _rows(
+    asked: Asked, loaded: Model | AdaptedModel, records: Iterable[RawRecord], bad: BadRecords, tell: bool = True
+) -> Iterator[dict[str, Json]]:
+    """The lines of the output. ``tell``: columns that the first record lacks."""
+    kept_as = {key: f"input_{key}" if key in COLUMNS else key for key in asked.keep}
+    for found, data in loaded.answer_records(asked.task, records, renaming(asked.fields), bad):
+        if tell:
+            _tell_missing(asked.keep, data)
+            tell = False
+        kept: dict[str, Json] = {kept_as[key]: data.get(key) for key in asked.keep}
+        yield {**found.to_json(), **kept}
+
+
+def _all_bad(first: DataError, count: int) -> DataError:
+    return DataError(first.where, f"{first.found}; none of {count} records could be answered", first.todo)
+
+
+def _tell_none(asked: Asked, answered: int) -> None:
+    if not answered:
+        name = "standard input" if list(asked.inputs) == ["-"] else " ".join(asked.inputs)
+        print(f"t2t: {name} holds no record", file=sys.stderr)
 
 
 def _tell_missing(keep: Sequence[str], data: Mapping[str, Json]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -68,6 +69,55 @@ def renaming(pairs: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def files_of(inputs: Iterable[str]) -> list[str]:
+    """The files that are named, those of a pattern (``*.jsonl``) in the order of their names.
+
+    DataError for a pattern that fits none; RunFileError for a file that is named twice, and for ``-`` beside others.
+    """
+    given, found = list(inputs), []
+    for name in given:
+        if glob.has_magic(name) and not Path(name).exists():
+            some = sorted(glob.glob(name, recursive=True))
+            if not some:
+                raise DataError(name, "no file fits this pattern", "correct it, or put it in quotes for t2t to read")
+            found += some
+        else:
+            found.append(name)
+    if twice := next((name for number, name in enumerate(found) if name in found[:number]), None):
+        raise RunFileError("--input", f"{twice} is named twice", "name it once")
+    if "-" in found and len(found) > 1:
+        raise RunFileError("--input", "standard input stands beside files", "name files alone, or - alone")
+    return found
+
+
+def read_files(names: Sequence[str], reader: Reader, bad: BadRecords, form: str | None = None) -> Iterator[RawRecord]:
+    """The records of files one after the other, or of standard input (``-``), see ``read_records``.
+
+    Of several files an id that is a number of a line is FILE:NUMBER.
+    """
+    for name in names:
+        for raw in read_records(name, reader, bad, form):
+            numbered = len(names) > 1 and _own_id(raw) is None
+            yield replace(raw, id=f"{Path(name).name}:{raw.id}") if numbered else raw
+
+
+def spooled(folder: Path) -> Path:
+    """Standard input, whole, as a file in ``folder``."""
+    path = folder / _STDIN
+    with path.open("wb") as file:
+        shutil.copyfileobj(getattr(sys.stdin, "buffer", sys.stdin), file)
+    return path
+
+
+def read_spooled(path: Path, reader: Reader, bad: BadRecords, form: str | None = None) -> Iterator[RawRecord]:
+    """The records of a standard input that ``spooled`` has read."""
+    if form is not None:
+        yield from read_records(str(path), reader, bad, form)
+        return
+    with path.open("rb") as file:
+        yield from read_records("-", reader, bad, stdin=file)
+
+
 def read_records(
     name: str,
     answerer: Reader,
@@ -100,10 +150,7 @@ def read_records(
 def _spooled(answerer: Reader, bad: BadRecords, form: str | None) -> Iterator[RawRecord]:
     """Standard input as a file, for forms that are not read line by line."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / _STDIN
-        with path.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        yield from read_records(str(path), answerer, bad, form)
+        yield from read_records(str(spooled(Path(folder))), answerer, bad, form)
 
 
 def _texts(name: str, answerer: Reader, bad: BadRecords) -> Iterator[RawRecord]:
@@ -208,6 +255,11 @@ def _numbered(records: Iterable[RawRecord]) -> Iterator[RawRecord]:
 
 
 def _with_id(raw: RawRecord, number: int) -> RawRecord:
+    own = _own_id(raw)
+    return replace(raw, id=str(number) if own is None else own)
+
+
+def _own_id(raw: RawRecord) -> str | None:
     own = raw.data.get("id")
     known = isinstance(own, str | int) and not isinstance(own, bool) and own != ""
-    return replace(raw, id=str(own) if known else str(number))
+    return str(own) if known else None

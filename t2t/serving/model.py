@@ -15,7 +15,7 @@ from t2t.generation.generator import Decoding, Generator
 from t2t.linear.parsed import Issue, to_json
 from t2t.registry import did_you_mean
 from t2t.serving.answers import WINDOW, answer
-from t2t.serving.inputs import MixedReader, as_examples, given_records, read_records
+from t2t.serving.inputs import MixedReader, Reader, as_examples, given_records
 from t2t.serving.loading import adapter_folder, load_generator, load_with_adapters, model_folder
 from t2t.structures import Example, Json, Value
 from t2t.tasks.bad_records import BadRecords
@@ -81,18 +81,21 @@ class Model:
         """How a task reads records. InputError for one that the model does not know."""
         return self._kept.get(task)
 
-    def answer_file(
-        self, task: str | None, name: str, fields: Mapping[str, str], bad: BadRecords, form: str | None = None
+    def reader(self, task: str | None) -> Reader:
+        """How records are read. ``task``: None where there is only one, or where each record says its own."""
+        return MixedReader(tuple(self.tasks)) if task is None and len(self.tasks) > 1 else self._kept.get(task)
+
+    def answer_records(
+        self, task: str | None, records: Iterable[RawRecord], fields: Mapping[str, str], bad: BadRecords
     ) -> Iterator[tuple[Answer, dict[str, Json]]]:
-        """The answer and the data of each record of a file (or ``-``), streamed; what cannot be used goes to ``bad``.
+        """The answer and the data of each record, in their order; what cannot be used goes to ``bad``.
 
         ``task``: None where there is only one, or where each record says its own under ``task``. ``fields``: columns
-        and the fields that they are. ``form``: of the file (inputs.FORMATS), by default by its ending.
+        and the fields that they are.
         """
         if task is None and len(self.tasks) > 1:
-            return answer_mixed(lambda one: self, self.tasks, name, fields, bad, form)
+            return answer_mixed(lambda one: self, self.tasks, records, fields, bad)
         answerer = self._kept.get(task)
-        records = read_records(name, answerer, bad, form)
         return self.answers(answerer, as_examples(records, answerer, fields, bad), bad)
 
     def answers(
@@ -133,13 +136,19 @@ class AdaptedModel:
         model = self._model_of(task)
         return model(task if task is not None else self.tasks[0], inputs)
 
-    def answer_file(
-        self, task: str | None, name: str, fields: Mapping[str, str], bad: BadRecords, form: str | None = None
+    def reader(self, task: str | None) -> Reader:
+        """See Model."""
+        if task is None and len(self.tasks) > 1:
+            return MixedReader(tuple(self.tasks))
+        return self._model_of(task).answerer(task or self.tasks[0])
+
+    def answer_records(
+        self, task: str | None, records: Iterable[RawRecord], fields: Mapping[str, str], bad: BadRecords
     ) -> Iterator[tuple[Answer, dict[str, Json]]]:
         """See Model."""
         if task is None and len(self.tasks) > 1:
-            return answer_mixed(self._model_of, self.tasks, name, fields, bad, form)
-        return self._model_of(task).answer_file(task or self.tasks[0], name, fields, bad, form)
+            return answer_mixed(self._model_of, self.tasks, records, fields, bad)
+        return self._model_of(task).answer_records(task or self.tasks[0], records, fields, bad)
 
     def _model_of(self, task: str | None) -> Model:
         if task is None and len(self._models) == 1:
@@ -155,16 +164,14 @@ class AdaptedModel:
 def answer_mixed(
     model_of: Callable[[str], Model],
     tasks: Sequence[str],
-    name: str,
+    records: Iterable[RawRecord],
     fields: Mapping[str, str],
     bad: BadRecords,
-    form: str | None,
 ) -> Iterator[tuple[Answer, dict[str, Json]]]:
     """The answers for records that each say their task under ``task``, in the order of the records.
 
     A window of them is answered task by task.
     """
-    records = read_records(name, MixedReader(tuple(tasks)), bad, form)
     for window in bounded(records, WINDOW, lambda raw: length(raw.data)):
         asked: dict[str, list[RawRecord]] = {}
         for task, raw in bad.each(window, partial(_task_of, tasks=tasks)):

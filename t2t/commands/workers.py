@@ -1,0 +1,77 @@
+"""Several processes at one batch job: each does its chunks, one that dies is started again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from t2t.commands.answer import Asked
+from t2t.engine.distributed import has_gpu
+from t2t.errors import RunFileError
+from t2t.serving.inputs import spooled
+
+_STARTS = 4  # of one worker: what kills it again and again will not stop
+_LOOK = 0.2  # seconds
+
+
+def answer_with_workers(arguments: Sequence[str], asked: Asked, out: Path | None, workers: int) -> int:
+    """Run the command ``arguments`` in so many processes; gives its exit code, that of the first that fails.
+
+    The cores are shared out among them, and the GPUs one after the other. RunFileError without an output.
+    """
+    if out is None or asked.shard != (0, 1):
+        found = "--workers needs --output" if out is None else "--workers and --shard do not go together"
+        raise RunFileError("--workers", found, "name a file, or start one worker for each share")
+    with tempfile.TemporaryDirectory() as folder:
+        stdin = spooled(Path(folder)) if list(asked.inputs) == ["-"] else Path(os.devnull)
+        return _watch([_command(arguments, number, workers) for number in range(workers)], stdin)
+
+
+def _command(arguments: Sequence[str], number: int, workers: int) -> list[str]:
+    own = list(arguments)
+    place = next(place for place, word in enumerate(own) if word.partition("=")[0] == "--workers")
+    del own[place : place + (1 if "=" in own[place] else 2)]
+    return [sys.executable, "-m", "t2t", *own, "--shard", f"{number + 1}/{workers}"]
+
+
+def _watch(commands: Sequence[list[str]], stdin: Path) -> int:
+    started = [1] * len(commands)
+    running = {number: _start(command, number, len(commands), stdin) for number, command in enumerate(commands)}
+    try:
+        while running:
+            time.sleep(_LOOK)
+            for number, process in list(running.items()):
+                code = process.poll()
+                if code is None:
+                    continue
+                del running[number]
+                if code < 0 and started[number] < _STARTS:
+                    print(f"t2t: worker {number + 1} was killed (signal {-code}); it is started again", file=sys.stderr)
+                    started[number] += 1
+                    running[number] = _start(commands[number], number, len(commands), stdin)
+                elif code:
+                    return code if code > 0 else 1
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.wait()
+    return 0
+
+
+def _start(command: Sequence[str], number: int, workers: int, stdin: Path) -> subprocess.Popen[bytes]:
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    environment = {"OMP_NUM_THREADS": str(threads), **os.environ, "T2T_WORKER": str(number)}
+    if has_gpu():
+        import torch
+
+        known = os.environ.get("CUDA_VISIBLE_DEVICES")
+        devices = known.split(",") if known else [str(one) for one in range(torch.cuda.device_count())]
+        environment["CUDA_VISIBLE_DEVICES"] = devices[number % len(devices)]
+    with stdin.open("rb") as file:
+        return subprocess.Popen(command, stdin=file, env=environment)

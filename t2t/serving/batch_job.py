@@ -1,0 +1,149 @@
+"""A batch job that can be killed at any moment: its input in chunks, each answered once and written whole.
+
+What is done stands in OUT.parts/: ``job.json`` says what the job is, and each chunk that is finished has its answers
+and its bad records there. The chunks are a function of the input, and a chunk is decoded by itself, so the same bytes
+come of a job that was killed, of several workers, and of one that went through. When all chunks are there they are
+joined in their order, and the folder is removed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import xxhash
+from filelock import FileLock
+
+from t2t.data.bounded import bounded, length
+from t2t.errors import DataError, RunDirectoryError
+from t2t.json_lines import json_line
+from t2t.runs.run_files import read_json, write_json
+from t2t.serving.outputs import writing
+from t2t.structures import Json
+from t2t.tasks.record import RawRecord
+from t2t.whole_files import whole_file, whole_path
+
+CHUNK = 2048  # records
+_ENDS = 1 << 20  # bytes at both ends of a file by which it is known, beside its size and date
+_HEAD, _COUNT = "job.json", "chunks.json"
+
+
+class Job:
+    """The chunks of one job for the output ``out``."""
+
+    def __init__(self, out: Path, head: Mapping[str, Json]) -> None:
+        """RunDirectoryError where OUT.parts holds another job."""
+        self.out, self.folder = out, out.with_name(f"{out.name}.parts")
+        self.rejected = out.with_name(f"{out.name}.bad.jsonl")
+        file = self.folder / _HEAD
+        new: dict[str, Json] = json.loads(json.dumps(head))
+        if file.is_file():
+            old = read_json(file)
+            if differs := sorted(key for key in {*old, *new} if old.get(key) != new.get(key)):
+                found = f"it holds another job for this output (it differs in {', '.join(differs)})"
+                raise RunDirectoryError(str(self.folder), found, "end that one by its command, or remove the folder")
+        else:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_json(file, new)
+
+    def is_finished(self, number: int) -> bool:
+        return self._part(number).is_file()
+
+    def finish(self, number: int, rows: Iterable[Mapping[str, Json]], bad: Sequence[DataError]) -> None:
+        """Write a chunk's answers and bad records; it is finished when its answers have their name."""
+        with whole_file(self._bad(number)) as file:
+            file.writelines(json_line({"where": one.where, "found": one.found, "todo": one.todo}) for one in bad)
+        with whole_file(self._part(number)) as file:
+            file.writelines(json_line(row, default=repr) for row in rows)
+
+    def counted(self, chunks: int) -> None:
+        """The input has so many chunks: it was read to its end."""
+        write_json(self.folder / _COUNT, chunks)
+
+    def join(self) -> tuple[int, int] | None:
+        """Write the output if all chunks are finished, and remove the folder; the answers and bad records in it.
+
+        None while another worker has chunks to do, or has joined them.
+        """
+        if not self.folder.is_dir():
+            return None
+        with FileLock(self.folder / "lock"):
+            file = self.folder / _COUNT
+            chunks = range(read_json(file)) if file.is_file() else None
+            if chunks is None or not all(map(self.is_finished, chunks)):
+                return None
+            bad = self._joined_bad(chunks)
+            answers = 0
+            with writing(self.out) as write:
+                for number in chunks:
+                    with self._part(number).open(encoding="utf-8") as part:
+                        for line in part:
+                            write(json.loads(line))
+                            answers += 1
+            shutil.rmtree(self.folder)
+        return answers, bad
+
+    def _joined_bad(self, chunks: range) -> int:
+        count = 0
+        with whole_path(self.rejected) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+            for number in chunks:
+                lines = self._bad(number).read_text(encoding="utf-8").splitlines(keepends=True)
+                file.writelines(lines)
+                count += len(lines)
+        if not count:
+            self.rejected.unlink()
+        return count
+
+    def first_bad(self) -> dict[str, str] | None:
+        """The first bad record of the joined output."""
+        if not self.rejected.is_file():
+            return None
+        with self.rejected.open(encoding="utf-8") as file:
+            found: dict[str, str] = json.loads(next(file))
+        return found
+
+    def _part(self, number: int) -> Path:
+        return self.folder / f"{number:09d}.jsonl"
+
+    def _bad(self, number: int) -> Path:
+        return self.folder / f"{number:09d}.bad.jsonl"
+
+
+def chunks_of(
+    records: Iterable[RawRecord], unread: list[DataError], size: int | None = None
+) -> Iterator[tuple[int, list[RawRecord], list[DataError]]]:
+    """The chunks of an input by number, each with the bad records that were met on the way to its end.
+
+    ``unread`` is filled while ``records`` are read. There is at least one chunk.
+    """
+    number = -1
+    for number, chunk in enumerate(bounded(records, size or CHUNK, lambda raw: length(raw.data))):
+        met, unread[:] = list(unread), []
+        yield number, chunk, met
+    if unread or number < 0:
+        yield number + 1, [], list(unread)
+
+
+def by_place(bad: Sequence[DataError], chunk: Sequence[RawRecord]) -> list[DataError]:
+    """Bad records of a chunk in the order of the input, whether they could not be read or not be answered."""
+    files: dict[str, int] = {}
+    for where in (*(raw.where for raw in chunk), *(one.where for one in bad)):
+        files.setdefault(where.rpartition(":")[0], len(files))
+
+    def place(one: DataError) -> tuple[int, int]:
+        file, _, number = one.where.rpartition(":")
+        return files[file], int(number) if number.isdecimal() else 0
+
+    return sorted(bad, key=place)
+
+
+def identity(path: Path) -> list[Json]:
+    """By what a file is known: its size, date and both ends."""
+    found, known = path.stat(), xxhash.xxh3_128()
+    with path.open("rb") as file:
+        known.update(file.read(_ENDS))
+        file.seek(max(0, found.st_size - _ENDS))
+        known.update(file.read(_ENDS))
+    return [str(path), found.st_size, found.st_mtime_ns, known.hexdigest()]

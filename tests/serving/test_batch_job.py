@@ -1,0 +1,201 @@
+"""A batch job through kills, with workers and shards: every input once, and the same bytes as in one go."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from t2t.cli import main
+from t2t.config.run import Lengths
+from t2t.model.backbone import build_from_scratch
+from t2t.model.tokenizer import train_tokenizer
+from t2t.serving import batch_job
+from t2t.tasks.kept import FILE, keep
+from t2t.tasks.task import load_task
+from tests.places import PYTHONPATH
+
+WORDS = ["Ada moved to Oslo", "Rome fell; Bo wept", "no names here", "Oslo, Oslo and Oslo"]
+
+
+class Killed(BaseException):
+    """Stands for kill -9 where it is raised: nothing behind it runs but what a dead process leaves on disk."""
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    tokenizer = train_tokenizer([f"find names: {text} = city ; person" for text in WORDS] * 5, 600)
+    torch.manual_seed(1)
+    shape = {"d_model": 16, "d_kv": 4, "d_ff": 16, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2}
+    build_from_scratch(shape, len(tokenizer)).save(tokenizer, folder, 12)
+    tasks = [load_task("atlas/topic_en")]
+    (folder / FILE).write_text(keep(tasks, Lengths(prompt=64, target=12), "0.1.0"), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_job, "CHUNK", 7)
+
+
+def write_input(path: Path, count: int = 40) -> Path:
+    draw = random.Random(3)
+    rows = [json.dumps({"id": f"r{n}", "text": f"{draw.choice(WORDS)} {n}"}) for n in range(count)]
+    rows[13] = "{broken"
+    rows[27] = json.dumps({"id": "r27", "txt": "x"})
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def generate(model: Path, source: Path | str, out: Path, *more: str) -> int:
+    return main(["generate", "--model", str(model), "--input", str(source), "--output", str(out), *more])
+
+
+@pytest.fixture
+def whole(model: Path, tmp_path: Path) -> tuple[bytes, bytes]:
+    """The output and the bad records of a job that went through."""
+    out = tmp_path / "whole.jsonl"
+    assert generate(model, write_input(tmp_path / "in.jsonl"), out) == 0
+    assert not out.with_name("whole.jsonl.parts").exists()
+    return out.read_bytes(), out.with_name("whole.jsonl.bad.jsonl").read_bytes()
+
+
+def test_each_input_stands_once_in_its_order(whole: tuple[bytes, bytes]) -> None:
+    ids = [json.loads(line)["id"] for line in whole[0].splitlines()]
+    assert ids == [f"r{n}" for n in range(40) if n not in (13, 27)]
+    assert [json.loads(line)["where"].rpartition(":")[2] for line in whole[1].splitlines()] == ["14", "28"]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_killed_at_every_write_it_goes_on_to_the_same_bytes(
+    model: Path, tmp_path: Path, whole: tuple[bytes, bytes], suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = tmp_path / f"expected.{suffix}"
+    assert generate(model, tmp_path / "in.jsonl", expected) == 0
+    out = tmp_path / f"out.{suffix}"
+    finish, join, kills = batch_job.Job.finish, batch_job.Job.join, [0]
+
+    def killed(before: int, real: Any) -> Any:
+        def call(self: batch_job.Job, *given: Any) -> Any:
+            kills[0] += 1
+            if kills[0] % 2 == before:
+                raise Killed
+            result = real(self, *given)
+            if kills[0] % 3 == 0:
+                raise Killed
+            return result
+
+        return call
+
+    monkeypatch.setattr(batch_job.Job, "finish", killed(0, finish))
+    for _ in range(40):
+        try:
+            generate(model, tmp_path / "in.jsonl", out)
+            break
+        except Killed:
+            assert not out.exists()
+    assert kills[0] > 8
+    assert out.read_bytes() == expected.read_bytes()
+    assert out.with_name(f"{out.name}.bad.jsonl").read_bytes() == whole[1]
+    assert join is batch_job.Job.join
+
+
+def test_another_job_for_the_same_output_is_refused(
+    model: Path, tmp_path: Path, whole: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    out = tmp_path / "out.jsonl"
+
+    def stop(self: batch_job.Job) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch_job.Job, "join", stop)
+        with pytest.raises(Killed):
+            generate(model, tmp_path / "in.jsonl", out)
+    for more, differs in ((("--set", "generate.beams=2"), "settings"), (("--keep", "text"), "keep")):
+        assert generate(model, tmp_path / "in.jsonl", out, *more) == 2
+        assert f"it holds another job for this output (it differs in {differs})" in capsys.readouterr().err
+    other = write_input(tmp_path / "other.jsonl", 41)
+    assert generate(model, other, out) == 2
+    assert "it differs in input" in capsys.readouterr().err
+    assert generate(model, tmp_path / "in.jsonl", out) == 0
+    assert out.read_bytes() == whole[0]
+
+
+def test_shards_write_one_output_and_the_last_joins(model: Path, tmp_path: Path, whole: tuple[bytes, bytes]) -> None:
+    out = tmp_path / "out.jsonl"
+    for number in (3, 1):
+        assert generate(model, tmp_path / "in.jsonl", out, "--shard", f"{number}/3") == 0
+        assert not out.exists()
+    assert generate(model, tmp_path / "in.jsonl", out, "--shard", "2/3") == 0
+    assert (out.read_bytes(), out.with_name("out.jsonl.bad.jsonl").read_bytes()) == whole
+    assert not out.with_name("out.jsonl.parts").exists()
+
+
+def test_several_files_and_patterns_are_one_input(model: Path, tmp_path: Path, capsys: Any) -> None:
+    for name, texts in (("b", WORDS[:2]), ("a", WORDS[2:])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    out = tmp_path / "out.jsonl"
+    assert generate(model, str(tmp_path / "?.jsonl"), out) == 0
+    assert [json.loads(line)["id"] for line in out.read_text().splitlines()] == [
+        "a.jsonl:1", "a.jsonl:2", "b.jsonl:1", "b.jsonl:2"
+    ]  # fmt: skip
+    command = ["generate", "--model", str(model), "--output", str(out), "--input"]
+    for inputs, told in (
+        ([str(tmp_path / "none*")], "no file fits this pattern"),
+        ([str(tmp_path / "a.jsonl"), str(tmp_path / "?.jsonl")], "is named twice"),
+        ([str(tmp_path / "a.jsonl"), "-"], "standard input stands beside files"),
+    ):
+        assert main([*command, *inputs]) == 2
+        assert told in capsys.readouterr().err
+
+
+def test_two_workers_of_whom_one_is_killed(model: Path, tmp_path: Path, whole: tuple[bytes, bytes]) -> None:
+    """The real command. The worker kills itself at its second chunk, the first time."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal\n"
+        "if os.environ.get('T2T_WORKER') is not None:\n"
+        "    from t2t.serving import batch_job\n"
+        "    batch_job.CHUNK = 7\n"
+        "    import t2t.commands.answer as a\n"
+        "    a.CHUNK = 7\n"
+        "    finish = batch_job.Job.finish\n"
+        "    def once(self, number, *rest):\n"
+        "        if number == 3 and not os.path.exists('killed'):\n"
+        "            open('killed', 'w').close()\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        finish(self, number, *rest)\n"
+        "    batch_job.Job.finish = once\n"
+    )
+    command = [sys.executable, "-m", "t2t", "generate", "--model", str(model), "--input", "-", "--format", "jsonl"]
+    done = subprocess.run(
+        [*command, "--output", "out.jsonl", "--workers", "2"], cwd=tmp_path, capture_output=True, timeout=200,
+        input=(tmp_path / "in.jsonl").read_bytes(), check=False,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{PYTHONPATH}"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
+    assert b"worker 2 was killed (signal 9); it is started again" in done.stderr
+    assert (tmp_path / "out.jsonl").read_bytes() == whole[0]
+
+
+def test_workers_end_with_the_command_that_started_them() -> None:
+    from t2t.commands import workers
+
+    out = [sys.executable, "-c", "import time; time.sleep(100)"]
+    began = time.monotonic()
+    try:
+        workers._watch([[sys.executable, "-c", "import sys; sys.exit(2)"], out], Path(os.devnull))
+    finally:
+        assert time.monotonic() - began < 30
+    assert workers._watch([[sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]], Path(os.devnull)) == 1
+    assert signal.SIGKILL == 9
