@@ -125,8 +125,11 @@ def _written(file: Path) -> dict[str, Json]:
 
 
 def _settings(data: Mapping[str, Json]) -> dict[str, Json]:
-    """Settings that make a run what it is; how its outputs are generated does not."""
-    return {key: value for key, value in data.items() if key != "generate"}
+    """Settings that make a run what it is; how its outputs are generated does not.
+
+    An empty list is no setting: what an older t2t wrote has not the key.
+    """
+    return {key: value for key, value in data.items() if key != "generate" and value != []}
 
 
 def check_vocabulary(tasks: Sequence[Task], vocabulary: Vocabulary) -> None:
