@@ -164,11 +164,17 @@ class CheckpointSettings:
 @settings
 class ValidateSettings:
     """Every so many steps, minutes or epochs the loss on the first ``examples`` of each task's valid split, and, by
-    generation, what the outputs for them score."""
+    generation, what the outputs for them score.
+
+    ``held_out``: the share of the training examples, at most ``examples``, that a task without a valid split is
+    validated on and not trained on. ``metrics``: those that are scored, by name; none: all of each template.
+    """
 
     every: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)? (step|minute|epoch)s?$")] = "500 steps"
     examples: Positive = 500
     by: Literal["generation", "loss"] = "generation"
+    held_out: Share = 0.05
+    metrics: tuple[str, ...] = ()
 
     @property
     def period(self) -> tuple[float, str]:

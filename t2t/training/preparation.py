@@ -7,7 +7,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -15,10 +15,11 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerFast
 
 from t2t import __version__
-from t2t.config.run import Lengths, MixtureSettings, RunConfig, TaskSettings, TokenizerSettings
+from t2t.config.run import Lengths, MixtureSettings, RunConfig, TaskSettings, TokenizerSettings, ValidateSettings
 from t2t.data.cache import encode_split
 from t2t.data.counts import Counts
 from t2t.data.encode import Encoded, Encoder
+from t2t.draws import chance_of
 from t2t.engine.disk import room_at
 from t2t.engine.preflight import check_targets, check_vocabulary, told_at
 from t2t.engine.trained_on import kept_tokenizer
@@ -31,6 +32,8 @@ from t2t.tasks.task import Task
 from t2t.training.teacher import check_teacher, teacher_tokenizer, with_its_targets, writes_targets
 from t2t.whole_files import remove_stale_parts
 
+VALID = "valid"  # the split that is validated on
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -41,7 +44,8 @@ class Prepared:
     model knows already.
     ``bad``: bad records by task, filled on the first rank. ``drawn``: of what varies by epoch, how many rows were
     encoded beside those of ``data`` and what was cut of them, by task, since this process began: each other wording
-    once, what epochs draw once an epoch. ``taught``: the tasks, by index, whose targets a teacher wrote.
+    once, what epochs draw once an epoch. ``taught``: the tasks, by index, whose targets a teacher wrote. ``held_out``:
+    rows of training splits, by the index of their task, that are validated on and not in ``data``.
     """
 
     tasks: list[Task]
@@ -58,6 +62,7 @@ class Prepared:
     bad: dict[str, int] = field(default_factory=dict)
     drawn: dict[str, Counts] = field(default_factory=dict)
     taught: frozenset[int] = frozenset()
+    held_out: Mapping[int, Sequence[Encoded]] = field(default_factory=dict)
 
     @property
     def known_and_new(self) -> list[Task]:
@@ -122,6 +127,11 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
         assert config.teacher is not None
         limit = config.tasks[index].limit
         data[index] = with_its_targets(config.teacher, tasks[index], data[index], encoder, limit, folder)
+    held_out: dict[int, list[Encoded]] = {}
+    for index, task in enumerate(tasks):
+        if is_held_out(task, config.validate):
+            assert config.validate is not None
+            data[index], held_out[index] = parted(task, data[index], config.validate)
     sizes = [len(rows) for rows in data]
     return Prepared(
         list(tasks),
@@ -134,7 +144,34 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
         [entry.limit for entry in config.tasks],
         folder,
         taught=frozenset(taught),
+        held_out=held_out,
     )
+
+
+def is_held_out(task: Task, settings: ValidateSettings | None) -> bool:
+    """True if a share of a task's training examples is held out to validate on: it has no split for that."""
+    return settings is not None and settings.held_out > 0 and task.token_task is None and VALID not in task.splits()
+
+
+def parted(task: Task, rows: Sequence[Encoded], settings: ValidateSettings) -> tuple[list[Encoded], list[Encoded]]:
+    """The rows that are trained on, and those that are held out: the same in every run, by the ids of the examples.
+
+    All windows of an example stand on one side.
+    """
+    ids = sorted(
+        dict.fromkeys(example_id(task, row.id) for row in rows), key=lambda one: (chance_of(VALID, task.name, one), one)
+    )
+    count = min(settings.examples, max(1, round(settings.held_out * len(ids))), len(ids) - 1)
+    held = set(ids[:count])
+    sides: tuple[list[Encoded], list[Encoded]] = [], []
+    for row in rows:
+        sides[example_id(task, row.id) in held].append(row)
+    return sides
+
+
+def example_id(task: Task, row: str) -> str:
+    """The id of the example that a row, which may be a window of it, comes from."""
+    return row.rpartition("@")[0] if task.template.window is not None and "@" in row else row
 
 
 def mixing_rates(

@@ -138,7 +138,7 @@ def _validation(
     if settings is None:
         return None
     data = on_first(lambda: validated(prepared, settings.examples, config.where))
-    judge = Judge.of(config.best, settings.by == "generation", data.tasks, config.where)
+    judge = Judge.of(config.best, settings.by == "generation", data.tasks, config.where, settings.metrics)
     return Validation(
         engine,
         prepared,

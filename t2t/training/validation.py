@@ -44,14 +44,14 @@ from t2t.json_lines import json_line
 from t2t.metrics import Metric
 from t2t.metrics.metric import stacked, value
 from t2t.model.peft import Method, adapted
+from t2t.registry import did_you_mean
 from t2t.serving.answers import answer
-from t2t.structures import Json
+from t2t.structures import Example, Json
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
-from t2t.training.preparation import Prepared
+from t2t.training.preparation import VALID, Prepared, example_id
 from t2t.whole_files import write_text
 
-SPLIT = "valid"
 FILE = "validation.jsonl"
 BEST = "best"
 _WEIGHTS, _STEP = "model.safetensors", "step.json"
@@ -65,13 +65,20 @@ class Judge:
     more: bool
 
     @classmethod
-    def of(cls, best: BestSettings, generates: bool, tasks: Sequence[Task], where: Callable[[str], str]) -> Judge:
+    def of(
+        cls,
+        best: BestSettings,
+        generates: bool,
+        tasks: Sequence[Task],
+        where: Callable[[str], str],
+        metrics: Sequence[str] = (),
+    ) -> Judge:
         """As the run file says; by default the mean score, or the loss where nothing is generated.
 
         RunFileError for a name that no validation has.
         """
         known = {"loss": False, **{f"{task.name}.loss": False for task in tasks}}
-        scored = [(task, metric) for task in tasks for metric in _metrics(task)]
+        scored = [(task, metric) for task in tasks for metric in _metrics(task, metrics)]
         if generates and scored:
             known |= {
                 "mean": True,
@@ -98,10 +105,12 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """The tasks that have a split to validate on, with its encoded rows."""
+    """The tasks that have something to validate on, with the encoded rows of it. ``held_out``: the ids of the examples,
+    where they are of the training split."""
 
     tasks: list[Task]
     rows: list[list[Encoded]]
+    held_out: list[frozenset[str] | None]
 
 
 def check_validation(
@@ -111,34 +120,44 @@ def check_validation(
     encoded."""
     if settings is None:
         return
-    with_split = [task for task in tasks if task.token_task is None and SPLIT in task.splits()]
+    with_split = [task for task in tasks if task.token_task is None and (settings.held_out or VALID in task.splits())]
     if not with_split:
         raise _nothing_to_validate(where)
-    Judge.of(best, settings.by == "generation", with_split, where)
+    known = {metric.name for task in with_split for metric in _metrics(task)}
+    for number, name in enumerate(settings.metrics):
+        if name not in known:
+            found = f"validate.metrics: no task has a metric {name!r}"
+            raise RunFileError(where(f"validate.metrics.{number}"), found, did_you_mean(name, known))
+    Judge.of(best, settings.by == "generation", with_split, where, settings.metrics)
 
 
 def _nothing_to_validate(where: Callable[[str], str]) -> RunFileError:
-    found = f"no task has a split {SPLIT!r} with examples to validate on"
+    found = f"no task has a split {VALID!r} with examples to validate on"
     return RunFileError(where("validate"), found, "name one under source: in a template, or leave it out")
 
 
 def validated(prepared: Prepared, most: int, where: Callable[[str], str]) -> Validated:
-    """The first ``most`` examples of each valid split. A task without one is passed over with a line; RunFileError for
-    all."""
+    """The first ``most`` examples of each valid split, or what is held out in its place. A task without either is
+    passed over with a line; RunFileError for all."""
     encoder = prepared.new_encoder()
-    tasks, rows = [], []
+    tasks, rows, held_out = [], [], list[frozenset[str] | None]()
     for index, task in enumerate(prepared.tasks):
-        own: list[Encoded] = []
-        if task.token_task is None and SPLIT in task.splits():
-            own = encode_split(encoder, task, SPLIT, task_index=index, limit=most, folder=prepared.folder)
+        held = prepared.held_out.get(index)
+        own: list[Encoded] = list(held or ())
+        if task.token_task is None and VALID in task.splits():
+            own = encode_split(encoder, task, VALID, task_index=index, limit=most, folder=prepared.folder)
         if own:
             tasks.append(task)
             rows.append(own)
+            held_out.append(None if held is None else frozenset(example_id(task, row.id) for row in own))
+            if held is not None and not distributed.rank():
+                told = f"{len(held):,} of its training examples are held out to validate on"
+                print(f"{task.name} has no split {VALID!r}: {told}", flush=True)
         elif not distributed.rank():
-            print(f"{task.name} has no example in a split {SPLIT!r}: it is not validated", flush=True)
+            print(f"{task.name} has no example in a split {VALID!r}: it is not validated", flush=True)
     if not tasks:
         raise _nothing_to_validate(where)
-    return Validated(tasks, rows)
+    return Validated(tasks, rows, held_out)
 
 
 class Validation(Quiet):
@@ -171,6 +190,7 @@ class Validation(Quiet):
         self.settings, self.stopping, self.schedule, self.directory = settings, stopping, schedule, directory
         self.tokens, self.loggers = tokens, loggers
         self.decoding = Decoding(prepared.lengths.target, generated_tokens)
+        self._held: dict[str, list[Example]] = {}
         self.history: list[dict[str, Json]] = []
         self.best: dict[str, Json] | None = None
         self.waited = 0  # validations since the last that was better by more than early_stopping.least
@@ -258,9 +278,9 @@ class Validation(Quiet):
         encoder = self.prepared.new_encoder()
         scores: dict[str, float] = {}
         shares = []
-        for task in self.data.tasks:
-            metrics = _metrics(task)
-            examples = islice(task.examples(SPLIT, BadRecords("skip")), self.settings.examples)
+        for task, held in zip(self.data.tasks, self.data.held_out, strict=True):
+            metrics = _metrics(task, self.settings.metrics)
+            examples = self._examples(task, held)
             answered = answer(
                 task,
                 examples,
@@ -276,6 +296,13 @@ class Validation(Quiet):
             if metrics:
                 shares.append(_share(metrics[0], scores[f"{task.name}.{metrics[0].name}"]))
         return {"mean": sum(shares) / len(shares), **scores} if shares else scores
+
+    def _examples(self, task: Task, held: frozenset[str] | None) -> Iterator[Example]:
+        if held is None:
+            return islice(task.examples(VALID, BadRecords("skip")), self.settings.examples)
+        if task.name not in self._held:  # the training split is read for them once
+            self._held[task.name] = [one for one in task.examples("train", BadRecords("skip")) if one.id in held]
+        return iter(self._held[task.name])
 
     def _remember(self, found: dict[str, Json], position: Position) -> bool:
         """Take note of a validation; True if its weights are the best so far."""
@@ -332,8 +359,10 @@ def kept_best(folder: Path) -> dict[str, Json] | None:
     return kept if isinstance(kept, dict) and {"step", "value", "loss", "metric"} <= kept.keys() else None
 
 
-def _metrics(task: Task) -> list[Metric]:
-    return [metric for metric in task_metrics(task) if metric.name not in HEALTH]
+def _metrics(task: Task, wanted: Sequence[str] = ()) -> list[Metric]:
+    """The metrics of a task that tell how well it is done; those ``wanted``, by name, if any are."""
+    known = [metric for metric in task_metrics(task) if metric.name not in HEALTH]
+    return [metric for metric in known if not wanted or metric.name in wanted]
 
 
 def _more_is_better(metric: Metric) -> bool:

@@ -7,18 +7,23 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from t2t.config.run import GenerateSettings, Lengths, RunConfig, load_run
+from t2t.config.run import GenerateSettings, Lengths, RunConfig, ValidateSettings, load_run
+from t2t.data.encode import Encoded
 from t2t.errors import RunFileError
 from t2t.runs.run_tasks import load_tasks
-from t2t.training.preparation import prepare
-from t2t.training.validation import Judge, validated
+from t2t.training import validation
+from t2t.training.preparation import parted, prepare
+from t2t.training.validation import Judge, check_validation, validated
 from tests.places import PYTHONPATH, ROOT
 
 TEMPLATE = """\
@@ -270,4 +275,48 @@ def test_a_metric_that_no_task_has_and_a_run_without_a_split_are_refused(
     monkeypatch.chdir(make(tmp_path / "b", template=TEMPLATE.replace(", valid: valid.jsonl", "")))
     run = load_run("run.yaml")
     with pytest.raises(RunFileError, match="no task has a split 'valid' with examples to validate on"):
-        validated(prepare(run, load_tasks(run)), 10, run.where)
+        check_validation(replace(run.validate, held_out=0.0), run.best, load_tasks(run), run.where)
+
+
+def test_a_task_without_a_valid_split_is_validated_on_what_is_held_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(make(tmp_path, template=TEMPLATE.replace(", valid: valid.jsonl", "")))
+    run = load_run("run.yaml", ["validate.held_out=0.1"])
+    prepared = prepare(run, load_tasks(run))
+    found = validated(prepared, 30, run.where)
+    held, trained = ([row.id for row in rows] for rows in (found.rows[0], prepared.data[0]))
+    assert (len(held), len(trained)) == (20, 180)
+    assert not {*held} & {*trained}
+    assert found.held_out == [frozenset(held)]
+    assert "demo/colour has no split 'valid': 20 of its training examples are held out" in capsys.readouterr().out
+    assert prepared.mixture.sizes == [180]
+    again = prepare(run, load_tasks(run))
+    assert [row.id for row in again.held_out[0]] == held
+    few = load_run("run.yaml", ["validate.held_out=0.1", "validate.examples=7"])
+    assert len(prepare(few, load_tasks(few)).held_out[0]) == 7
+    none = load_run("run.yaml", ["validate.held_out=0"])
+    assert len(prepare(none, load_tasks(none)).data[0]) == 200
+
+
+def test_all_windows_of_an_example_are_held_out_together() -> None:
+    rows = [Encoded(f"train:{n // 3}@{n % 3}", 0, np.ones(2, np.int32), np.ones(2, np.int32)) for n in range(60)]
+    task = SimpleNamespace(name="a/b", template=SimpleNamespace(window=object()))
+    trained, held = parted(task, rows, ValidateSettings(held_out=0.2))
+    assert len(held) == 12
+    assert {row.id.partition("@")[0] for row in held}.isdisjoint(row.id.partition("@")[0] for row in trained)
+
+
+def test_metrics_are_chosen_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(make(tmp_path, template=TEMPLATE.replace("[accuracy]", "[accuracy, macro_f1]")))
+    run = load_run("run.yaml", ["validate.metrics=[macro_f1]"])
+    tasks = load_tasks(run)
+    check_validation(run.validate, run.best, tasks, run.where)
+    names = [metric.name for metric in validation._metrics(tasks[0], ["macro_f1"])]
+    assert names == ["macro_f1"]
+    wrong = load_run("run.yaml", ["validate.metrics=[macro_f]"])
+    with pytest.raises(RunFileError, match="no task has a metric 'macro_f'; did you mean 'macro_f1'"):
+        check_validation(wrong.validate, wrong.best, tasks, wrong.where)
+    other = load_run("run.yaml", ["validate.metrics=[macro_f1]", "best.metric=demo/colour.accuracy"])
+    with pytest.raises(RunFileError, match="is nothing that validation measures here"):
+        check_validation(other.validate, other.best, tasks, other.where)
