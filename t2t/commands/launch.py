@@ -157,7 +157,7 @@ def _train(config: RunConfig) -> int:
     except Terminated as stopped:
         return _say(stopped, 143)
     except Interrupted as stopped:
-        return _say(*_left_by(config.directory, stopped))
+        return _say(*_left_by(config, stopped))
     except InputError as error:
         return _say(error, 2)
     except RefusedError as error:
@@ -169,11 +169,15 @@ def _train(config: RunConfig) -> int:
     return 0
 
 
-def _left_by(directory: Path, stopped: Interrupted) -> tuple[str, int]:
+def _left_by(config: RunConfig, stopped: Interrupted) -> tuple[str, int]:
     """What a signal outside the loop leaves, in words, and the exit code."""
     from t2t.engine.checkpoint import newest
+    from t2t.training.stages import stages_of
 
-    saved = newest(directory / "checkpoints")
+    folders = [stage.folder for stage in stages_of(config)]
+    if begun := [folder for folder in folders if (folder / "model").is_dir() or newest(folder / "checkpoints")]:
+        return f"{stopped} outside of training; the same command goes on from {begun[-1].name}", 143
+    saved = newest(config.directory / "checkpoints")
     if saved is None:
         return f"{stopped} before anything was trained; nothing is lost, start it again", 1
     return f"{stopped} outside of training; the same command goes on from step {saved.position.step}", 143

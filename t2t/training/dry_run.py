@@ -42,6 +42,8 @@ def dry_run(config: RunConfig) -> Iterator[str]:
     check_validation(config.validate, config.best, tasks, config.where)
     check_loggers(config.log.to, config.where)
     check_directory(config)
+    if config.stages:
+        yield f"a run of {len(config.stages)} stages; what follows is of all their tasks together"
     prepared = prepare(config, tasks)
     yield from data_lines(prepared)
     schedule = in_steps(config.schedule, config.batch, prepared)

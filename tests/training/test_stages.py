@@ -87,6 +87,12 @@ found["taken out"] = go()
 found["changed"] = go("stages.0.tasks.0.limit=3", file="added.yaml")
 found["seed"] = go("seed=9", file="added.yaml")
 found["ewc"] = go("run=ewc", "continual={strategy: ewc, examples: 4}", "schedule.steps=4")
+pulled = ("continual={strategy: ewc, examples: 4, strength: 1.0}",)
+found["pulled"], found["pulled weights"] = go("run=pulled", *pulled), digest("pulled")
+log.Log.see = killed
+found["pulled killed"] = go("run=pulled2", *pulled)
+log.Log.see = see
+found["pulled again"], found["pulled again weights"] = go("run=pulled2", *pulled), digest("pulled2")
 found["lwf"] = go("run=lwf", "continual={strategy: lwf}", "schedule.steps=4")
 found["taught"] = Path("runs/lwf/stages/02-second/run.yaml").read_text()
 found["strategy with peft"] = go("run=x", "continual={strategy: ewc}", "peft={method: bitfit}")
@@ -138,6 +144,11 @@ def test_a_stage_starts_from_the_one_before_and_sees_some_of_its_examples(found:
 def test_a_run_killed_in_the_middle_of_a_stage_goes_on_to_the_same_weights(found: dict[str, Any]) -> None:
     assert found["killed"] == "RuntimeError: killed"
     assert found["resumed weights"] == found["weights"]
+
+
+def test_a_stage_that_is_pulled_goes_on_to_the_same_weights(found: dict[str, Any]) -> None:
+    assert found["pulled killed"] == "RuntimeError: killed"
+    assert found["pulled again weights"] == found["pulled weights"] != found["weights"]
 
 
 def test_stages_that_have_ended_stay_and_another_is_added(found: dict[str, Any]) -> None:
