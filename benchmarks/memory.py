@@ -51,9 +51,10 @@ def encode(folder: Path) -> None:
 
 
 def answer(folder: Path) -> None:
-    from t2t.commands.answer import answer_file
+    from t2t.commands.answer import Asked, answer_file
 
-    answer_file(folder / "model", None, str(folder / "demo" / "long.jsonl"), folder / "out.jsonl")
+    asked = Asked(model=folder / "model", task=None, inputs=[str(folder / "demo" / "long.jsonl")])
+    answer_file(asked, folder / "out.jsonl")
 
 
 def prepare(folder: Path) -> None:
@@ -81,6 +82,7 @@ def peak(folder: Path, kind: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=64, help="of documents in each line")
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, help="of a document, in characters")
     parser.add_argument("--one", nargs=2, metavar=("KIND", "FOLDER"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
@@ -93,7 +95,7 @@ def main() -> None:
         prepare(folder)
         start = {kind: peak(folder, kind) for kind in ("encode", "answer")}
         print("characters   documents   encoding, MB   generation, MB")
-        for length in LENGTHS:
+        for length in given.lengths:
             count = max(4, given.megabytes * 1_000_000 // length)
             make(folder, length, count)
             more = {kind: peak(folder, kind) - least for kind, least in start.items()}
