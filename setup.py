@@ -14,5 +14,9 @@ SHIPPED = {
 setup(
     packages=[*find_packages(include=["t2t*"]), *SHIPPED],
     package_dir={name: folder for name, (folder, _) in SHIPPED.items()},
-    package_data={"t2t": ["py.typed"], **{name: [ending] for name, (_, ending) in SHIPPED.items()}},
+    package_data={
+        "t2t": ["py.typed"],
+        "t2t.report": ["templates/*.j2"],
+        **{name: [ending] for name, (_, ending) in SHIPPED.items()},
+    },
 )

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from html import escape
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from t2t.report import sections
-from t2t.report.continual_part import continual
+from t2t.report.continual_part import Stages, stages
 from t2t.report.files import RunFiles, read_run
 from t2t.report.style import CSS
-from t2t.report.validation_part import validation
+from t2t.report.validation_part import Validation, validation
 from t2t.whole_files import write_text
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What stands on the page, part by part; None or nothing where a part has nothing to say."""
+
+    head: sections.Head
+    scores: sections.Scores
+    stages: Stages | None
+    validation: Validation | None
+    training: list[sections.Drawn]
+    worst: list[sections.Worst]
+    data: sections.Data | None
+    settings: sections.Settings | None
 
 
 def write_report(run_dir: str | Path) -> Path:
@@ -24,21 +43,25 @@ def write_report(run_dir: str | Path) -> Path:
 
 
 def page(run: RunFiles) -> str:
-    """The whole page."""
-    parts = [
-        sections.head,
-        sections.scores,
-        continual,
-        validation,
-        sections.training,
-        sections.worst,
-        sections.data,
-        sections.settings,
-    ]
-    body = "\n".join(part(run) for part in parts)
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(run.name)}: report</title><style>{CSS}</style></head>"
-        f"<body><main>\n{body}\n</main></body></html>\n"
+    """The whole page. Every text is escaped by the template, but for charts and marks, which are made here."""
+    view = View(
+        sections.head(run),
+        sections.scores(run),
+        stages(run),
+        validation(run),
+        sections.training(run),
+        sections.worst(run),
+        sections.data(run),
+        sections.settings(run),
     )
+    return _template().render(view=view, css=CSS) + "\n"
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("t2t.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("report.html.j2")
