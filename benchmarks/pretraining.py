@@ -5,8 +5,8 @@
 A small T5 (3 + 3 layers of 192) learns T5's span corruption from ../shared/data's English and Chinese text, as
 examples/pretrain.yaml says but for the time. Intents of BANKING77 and fields of study of Chinese titles (CSL) are then
 learned from the first k examples (of a shuffled train set, one order a seed) from these weights and from random ones:
-the same shape, vocabulary, updates and rate, greedy outputs for the same test examples. Both starts try the same rates; a
-rate is chosen for each start on a valid split of the first seed's k = 64, then kept. results.jsonl in --out has one
+the same shape, vocabulary, updates and rate, greedy outputs for the same test examples. Both starts try the same rates;
+a rate is chosen for each start on a valid split of the first seed's k = 64, then kept. results.jsonl in --out has one
 line a fine-tuning, what is there is not done again. One process of one thread.
 """
 
@@ -58,7 +58,7 @@ def write_task(folder: Path, name: str, seed: int, k: int | None) -> str:
         (folder / f"{stem}.{split}.jsonl").write_text(lines, encoding="utf-8")
     field, label, said = TASKS[name]
     template = {
-        "task": f"study/{stem}",
+        "task": f"{folder.name}/{stem}",
         "version": 1,
         "source": {"format": "jsonl"} | {split: f"{stem}.{split}.jsonl" for split in parts},
         "prompt": f"{said}{{{field}}}",
