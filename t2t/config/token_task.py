@@ -16,6 +16,7 @@ OWN_KEYS = frozenset({"task", "version", "description", "language", "data", "sou
 class _PrefixLm(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     of: str = "text"
+    prefix: str = ""
 
 
 class _SpanCorruption(_PrefixLm):
@@ -34,15 +35,19 @@ class TokenTaskSection(BaseModel):
 @dataclass(frozen=True, slots=True)
 class TokenTask:
     """Which token task, of which field. ``noise``: the share of the tokens that is hidden; ``mean_span``: how many
-    tokens a hidden span has on average (both for span corruption)."""
+    tokens a hidden span has on average (both for span corruption). ``prefix``: what every prompt begins with, so that
+    the model knows which of several token tasks it is asked for (UL2's mode token)."""
 
     kind: Literal["span corruption", "prefix language modelling"]
     field: str
     noise: float
     mean_span: float
+    prefix: str = ""
 
     def __str__(self) -> str:
         more = f", noise {self.noise:g}, mean span {self.mean_span:g}" if self.kind == "span corruption" else ""
+        if self.prefix:
+            more += f", prefix {self.prefix!r}"
         return f"token task ({self.kind} of {self.field}{more}): prompt and target are ids, no law of strings applies"
 
 
@@ -56,8 +61,8 @@ def read_token_task(
             raise TemplateError(where((key,)), f"a token task has no {key}:", todo)
     spans, prefix = given.span_corruption, given.prefix_lm
     if spans is not None and prefix is None:
-        return TokenTask("span corruption", spans.of, spans.noise, spans.mean_span)
+        return TokenTask("span corruption", spans.of, spans.noise, spans.mean_span, spans.prefix)
     if prefix is not None and spans is None:
-        return TokenTask("prefix language modelling", prefix.of, 0.0, 0.0)
+        return TokenTask("prefix language modelling", prefix.of, 0.0, 0.0, prefix.prefix)
     todo = "write {span_corruption: {of: text}} or {prefix_lm: {of: text}}"
     raise TemplateError(where(("token_task",)), "token_task: names not exactly one task", todo)

@@ -73,13 +73,24 @@ class Corrupter:
     """Makes prompts and targets of at most the given lengths, EOS counted but not written.
 
     ``sentinels``: the ids of ``<extra_id_0>``, ``<extra_id_1>`` and so on. VocabularyError if the longest text could
-    need more of them than there are.
+    need more of them than there are, or if ``prefix``, the ids that every prompt begins with, leaves it no room.
     """
 
-    def __init__(self, settings: TokenTask, sentinels: Sequence[int], prompt_limit: int, target_limit: int) -> None:
+    def __init__(
+        self,
+        settings: TokenTask,
+        sentinels: Sequence[int],
+        prompt_limit: int,
+        target_limit: int,
+        prefix: Sequence[int] = (),
+    ) -> None:
         self.settings = settings
         self.sentinels = sentinels
-        self.limits = prompt_limit, target_limit
+        self.prefix = np.asarray(prefix, dtype=np.int64)
+        self.limits = prompt_limit - len(prefix), target_limit
+        if prefix and self.limits[0] < 4:
+            found = f"the prefix {settings.prefix!r} has {len(prefix)} tokens, a prompt {prompt_limit}"
+            raise VocabularyError("token_task", found, "raise lengths: prompt, or choose a shorter prefix")
         self.longest = self._longest()
 
     def _longest(self) -> int:
@@ -99,7 +110,7 @@ class Corrupter:
         return raw
 
     def row(self, ids: Sequence[int], key: str) -> tuple[Tokens, Tokens, Tokens]:
-        """Prompt, target and the part of a text that they are made of, all drawn by ``key`` alone.
+        """Prompt, with its prefix, target and the part of a text that they are made of, all drawn by ``key`` alone.
 
         Of a text that is longer than fits, a piece is drawn.
         """
@@ -109,9 +120,13 @@ class Corrupter:
         used = np.asarray(ids[start : start + self.longest], dtype=np.int64)
         if self.settings.kind == "prefix language modelling":
             at = self._pivot(len(used), random)
-            return used[:at], used[at:], used
+            return self._after_prefix(used[:at]), used[at:], used
         mask = noise_mask(len(used), self.settings.noise, self.settings.mean_span, random)
-        return replace_spans(used, mask, self.sentinels), replace_spans(used, ~mask, self.sentinels), used
+        prompt = self._after_prefix(replace_spans(used, mask, self.sentinels))
+        return prompt, replace_spans(used, ~mask, self.sentinels), used
+
+    def _after_prefix(self, ids: Tokens) -> Tokens:
+        return np.concatenate([self.prefix, ids])
 
     def _pivot(self, length: int, random: np.random.Generator) -> int:
         """Where prompt ends and target begins: anywhere that leaves both a token and keeps both in their limits."""

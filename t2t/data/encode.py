@@ -17,7 +17,7 @@ from t2t.config.token_task import TokenTask
 from t2t.data.bounded import windows
 from t2t.data.corrupt import Corrupter
 from t2t.data.counts import Counts, Cut, Listener
-from t2t.errors import DataError
+from t2t.errors import DataError, VocabularyError
 from t2t.structures import Example
 
 Ids: TypeAlias = NDArray[np.int32]
@@ -218,7 +218,9 @@ class Encoder:
     ) -> list[_Row | DataError]:
         """The rows of a token task, each a function of ``drawn_by`` and its example's id."""
         if settings not in self._corrupters:
-            self._corrupters[settings] = Corrupter(settings, self._sentinels(), self.prompt_limit, self.target_limit)
+            limits = self.prompt_limit, self.target_limit
+            prefix = self._prefix_ids(settings.prefix)
+            self._corrupters[settings] = Corrupter(settings, self._sentinels(), *limits, prefix)
         counts = self.counts.setdefault(task.name, Counts())
         rows: list[_Row | DataError] = []
         texts = [task.prompt(example) for example in examples]
@@ -234,6 +236,16 @@ class Encoder:
             whole = [_int32([*part.tolist(), self._eos]) for part in (prompt, target)]
             rows.append(_Row(Encoded(example.id, task_index, whole[0], whole[1]), cut))
         return rows
+
+    def _prefix_ids(self, prefix: str) -> list[int]:
+        """The ids of a token task's prefix. VocabularyError if the vocabulary cannot say it."""
+        if not prefix:
+            return []
+        ((*ids, _eos),) = self._ids([prefix])
+        if self.tokenizer.unk_token_id in ids:
+            found = f"the vocabulary cannot say the prefix {prefix!r}"
+            raise VocabularyError("token_task", found, "choose a prefix of characters that the texts have")
+        return ids
 
     def _sentinels(self) -> list[int]:
         """The ids of ``<extra_id_0>``, ``<extra_id_1>`` and so on."""

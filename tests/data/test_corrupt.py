@@ -208,3 +208,16 @@ def test_keys_of_string_tasks_are_refused(tmp_path: Path, change: str, message: 
 def test_wrong_settings_are_refused(tmp_path: Path, settings: str, message: str) -> None:
     with pytest.raises(TemplateError, match=message):
         make(tmp_path, TEMPLATE.replace("{span_corruption: {of: line, noise: 0.15, mean_span: 3}}", settings))
+
+
+def test_a_prefix_stands_before_every_prompt_and_counts_against_its_limit() -> None:
+    for kind, noise in (("span corruption", 0.5), ("prefix language modelling", 0.0)):
+        settings = TokenTask(kind, "text", noise, 3.0, "[X]")  # type: ignore[arg-type]
+        corrupter = Corrupter(settings, SENTINELS, 32, 32, [7, 8])
+        for length in (1, 2, 9, 200):
+            prompt, _, used = corrupter.row(range(1000, 1000 + length), "drawn")
+            assert prompt[:2].tolist() == [7, 8]
+            assert len(prompt) < 32
+            assert not {7, 8} & set(used.tolist())
+    with pytest.raises(VocabularyError, match=r"the prefix '\[X\]' has 30 tokens, a prompt 32"):
+        Corrupter(settings, SENTINELS, 32, 32, list(range(30)))
