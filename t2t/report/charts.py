@@ -22,7 +22,7 @@ _LOG_FROM = 20  # ratio of largest to smallest value from which a log axis reads
 @dataclass(frozen=True, slots=True)
 class Chart:
     """One quantity by step. ``smooth``: also draw a running mean and let the raw line stand back. ``log``: draw a wide
-    range on a log axis."""
+    range on a log axis. ``across``: what is counted from left to right."""
 
     title: str
     unit: str
@@ -30,6 +30,7 @@ class Chart:
     values: Sequence[float]
     smooth: bool = False
     log: bool = False
+    across: str = "step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def draw(chart: Chart) -> str:
         lines.append(_line(list(zip(steps, means, strict=True)), x, y, "main"))
     label = escape(f"{chart.title} by step", quote=True)
     head = f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">'
-    return "".join([head, *_grid(x, y), *lines, *_hovers(chart, points, means, x, y), "</svg>"])
+    return "".join([head, *_grid(x, y, chart.across), *lines, *_hovers(chart, points, means, x, y), "</svg>"])
 
 
 def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -129,7 +130,7 @@ def _value_axis(values: Sequence[float], log: bool) -> Axis:
     return Axis(base, high + 0.06 * ((high - base) or 1.0), HEIGHT - BOTTOM, TOP)
 
 
-def _grid(x: Axis, y: Axis) -> list[str]:
+def _grid(x: Axis, y: Axis, across: str) -> list[str]:
     parts = []
     for value in log_ticks(y.low, y.high) if y.log else ticks(y.low, y.high):
         at = y(value)
@@ -141,7 +142,7 @@ def _grid(x: Axis, y: Axis) -> list[str]:
         parts.append(f'<line class="axis" x1="{at:.1f}" x2="{at:.1f}" y1="{floor}" y2="{floor + 4}"/>')
         parts.append(f'<text class="tick" x="{at:.1f}" y="{floor + 17}" text-anchor="middle">{compact(value)}</text>')
     parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{floor}" y2="{floor}"/>')
-    parts.append(f'<text class="tick" x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">step</text>')
+    parts.append(f'<text class="tick" x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{escape(across)}</text>')
     if y.log:
         parts.append(f'<text class="tick" x="4" y="{HEIGHT - 4}">log scale</text>')
     return parts

@@ -65,6 +65,6 @@ def _curves(matrix: Matrix) -> list[Drawn]:
         points = [(number + 1.0, getattr(one, name)) for number, one in enumerate(known)]
         points = [(number, value) for number, value in points if value is not None]
         if len(points) > 1:
-            chart = Chart(name, "", [number for number, _ in points], [value for _, value in points])
+            chart = Chart(name, "", [number for number, _ in points], [value for _, value in points], across="stage")
             found.append(drawn(chart, "by stage"))
     return found
