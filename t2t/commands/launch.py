@@ -172,7 +172,7 @@ def _train(config: RunConfig) -> int:
 def _left_by(config: RunConfig, stopped: Interrupted) -> tuple[str, int]:
     """What a signal outside the loop leaves, in words, and the exit code."""
     from t2t.engine.checkpoint import newest
-    from t2t.training.stages import stages_of
+    from t2t.training.stage_runs import stages_of
 
     folders = [stage.folder for stage in stages_of(config)]
     if begun := [folder for folder in folders if (folder / "model").is_dir() or newest(folder / "checkpoints")]:

@@ -23,7 +23,7 @@ from t2t.runs.run_files import read_json, write_json
 from t2t.runs.run_tasks import load_tasks
 from t2t.tasks.task import Task
 from t2t.training.preparation import prepare
-from t2t.training.stages import (
+from t2t.training.stage_runs import (
     check_stages,
     run_of_stage,
     stages_of,

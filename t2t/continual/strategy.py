@@ -113,7 +113,7 @@ STRATEGIES: Registry[type[Strategy]] = Registry(
     "strategy",
     "t2t.strategies",
     {name: f"t2t.continual.{file}" for name, file in {
-        "sequential": "plain", "joint": "plain", "replay": "replay", "l2": "anchors", "ewc": "anchors",
+        "sequential": "bounds", "joint": "bounds", "replay": "replay", "l2": "anchors", "ewc": "anchors",
         "averaging": "averaging", "lwf": "without_forgetting",
     }.items()},
 )  # fmt: skip

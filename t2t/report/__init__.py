@@ -11,7 +11,7 @@ from t2t.report import sections
 from t2t.report.continual_part import Stages, stages
 from t2t.report.files import RunFiles, read_run
 from t2t.report.style import CSS
-from t2t.report.validation_part import Validation, validation
+from t2t.report.validation_part import ValidationTable, validation
 from t2t.whole_files import write_text
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ class View:
     head: sections.Head
     scores: sections.Scores
     stages: Stages | None
-    validation: Validation | None
+    validation: ValidationTable | None
     training: list[sections.Drawn]
-    worst: list[sections.Worst]
+    worst: list[sections.WorstOfTask]
     data: sections.Data | None
     settings: sections.Settings | None
 

@@ -88,7 +88,7 @@ class WorstExample:
 
 
 @dataclass(frozen=True, slots=True)
-class Worst:
+class WorstOfTask:
     """A task's worst examples."""
 
     name: str
@@ -223,10 +223,10 @@ def drawn(chart: Chart, note: str = "") -> Drawn:
     return Drawn(chart.title, Markup(draw(chart)), note)
 
 
-def worst(run: RunFiles) -> list[Worst]:
+def worst(run: RunFiles) -> list[WorstOfTask]:
     """For each task its worst examples, those of the first unfolded."""
     return [
-        Worst(
+        WorstOfTask(
             name,
             f"{len(entries)} shown, by {entries[0]['metric']}" if entries else "none below the best",
             index == 0 and bool(entries),

@@ -14,7 +14,7 @@ _MOST = 24  # curves
 
 
 @dataclass(frozen=True, slots=True)
-class Validation:
+class ValidationTable:
     """A column for each of the moments ``titles``, a row for each number, and its curve."""
 
     titles: list[str]
@@ -22,7 +22,7 @@ class Validation:
     charts: list[Drawn]
 
 
-def validation(run: RunFiles) -> Validation | None:
+def validation(run: RunFiles) -> ValidationTable | None:
     """None where the run was not validated."""
     if not run.validations:
         return None
@@ -32,7 +32,7 @@ def validation(run: RunFiles) -> Validation | None:
     shown = [*_drawn(names), *(name for name in names if name.endswith(".loss"))]
     rows = [(name, [_cell(values.get(name)) for _, values in columns]) for name in shown]
     curves = [_curve(run, name) for name in _drawn(names)[:_MOST]]
-    return Validation([title for title, _ in columns], rows, curves)
+    return ValidationTable([title for title, _ in columns], rows, curves)
 
 
 def _drawn(names: list[str]) -> list[str]:
