@@ -49,9 +49,11 @@ def t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_starts_training(name: str, t5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "run.yaml"
+    # docs_spans reads all the texts of UL2's fourteen denoisers once already.
+    entry = f"{{task: {name}, limit: 1000}}" if "ul2" in name else name
     # Two exemplars of mbpp are long: its prompts need more than the default of 512 tokens.
     file.write_text(
-        f"run: x\ntasks: [{name}]\nmodel: {{from_scratch: {{size: mini}}}}\ntokenizer: {{from: {t5}}}\n"
+        f"run: x\ntasks: [{entry}]\nmodel: {{from_scratch: {{size: mini}}}}\ntokenizer: {{from: {t5}}}\n"
         "lengths: {prompt: 1024}\nschedule: {epochs: 1}\n"
     )
     config = load_run(file)
