@@ -16,13 +16,13 @@ from tests.training.test_validation import RUN, make
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
-        ("patience: 3", "patience: 0", 13, "patience: 0 is not greater than 0; correct it"),
-        ("validate: {every: 20 steps, examples: 30}\n", "", 12, "early_stopping goes by validations, of which there"),
-        ("examples: 30}", "examples: 30, metrics: [acuracy]}", 12, "a metric 'acuracy'; did you mean 'accuracy'?"),
-        ("early_stopping:", "best: {metric: f2}\nearly_stopping:", 13, "best.metric: 'f2' is nothing that validation"),
-        ("20 steps", "0 steps", 12, "validate.every: '0 steps' is no time to validate"),
-        ("checkpoint:", "freeze: {parts: [encoder]}\npeft: {method: lora}\ncheckpoint:", 11, "nothing to freeze"),
-        ("checkpoint:", "peft: {method: lora, target: [q]}\ncheckpoint:", 11, "did you mean 'targets'?"),
+        ("patience: 3", "patience: 0", 12, "patience: 0 is not greater than 0; correct it"),
+        ("validate: {every: 20 steps, examples: 30}\n", "", 11, "early_stopping goes by validations, of which there"),
+        ("examples: 30}", "examples: 30, metrics: [acuracy]}", 11, "a metric 'acuracy'; did you mean 'accuracy'?"),
+        ("early_stopping:", "best: {metric: f2}\nearly_stopping:", 12, "best.metric: 'f2' is nothing that validation"),
+        ("20 steps", "0 steps", 11, "validate.every: '0 steps' is no time to validate"),
+        ("checkpoint:", "freeze: {parts: [encoder]}\npeft: {method: lora}\ncheckpoint:", 10, "nothing to freeze"),
+        ("checkpoint:", "peft: {method: lora, target: [q]}\ncheckpoint:", 10, "did you mean 'targets'?"),
     ],
 )
 def test_it_is_refused_before_anything_starts(
