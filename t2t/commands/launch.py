@@ -140,11 +140,17 @@ def check_reach_of(model: ModelSettings, tokenizer: TokenizerSettings, where: Ca
 
 
 def _train(config: RunConfig) -> int:
+    from transformers.utils.logging import disable_progress_bar
+
     from t2t.engine import distributed
     from t2t.engine.lifetime import Interrupted
     from t2t.engine.loop import Terminated
     from t2t.errors import InputError, RefusedError, T2TError, sentence_of
+    from t2t.training.folder import end_lines
     from t2t.training.train import train
+
+    if not sys.stderr.isatty():
+        disable_progress_bar()  # of transformers: lines without carriage returns
 
     try:
         device = distributed.start()
@@ -154,6 +160,8 @@ def _train(config: RunConfig) -> int:
             train_stages(config, device)
         else:
             train(config, device)
+            if not distributed.rank():
+                print(*end_lines(config.directory), sep="\n", flush=True)
     except Terminated as stopped:
         return _say(stopped, 143)
     except Interrupted as stopped:

@@ -1,4 +1,4 @@
-"""The log of training: metrics.csv, a row every so many steps, and the progress bar."""
+"""The log of training: metrics.csv, a row every so many steps, and the progress."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from t2t.engine import distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.loggers import Logger
+from t2t.engine.progress import Progress
 from t2t.engine.watching import Quiet, Seen
 from t2t.structures import Json
 from t2t.whole_files import whole_file
@@ -21,9 +21,10 @@ COLUMNS = ("step", "epoch", "loss", "learning_rate", "tokens", "tokens_per_secon
 
 
 class Log(Quiet):
-    """metrics.csv and the progress bar of the first rank; the others add what they saw.
+    """metrics.csv and the progress of the first rank; the others add what they saw.
 
-    ``every``: steps between rows. ``rate``: of the optimiser, which the schedule scales. ``length``: steps of the run.
+    ``every``: steps between rows. ``rate``: of the optimiser, which the schedule scales. ``length``: steps of the run;
+    ``minutes``: it also ends by the clock.
     ``loggers``: have the same rows, on the first rank.
     """
 
@@ -38,10 +39,11 @@ class Log(Quiet):
         length: int,
         device: torch.device,
         loggers: Sequence[Logger] = (),
+        minutes: float | None = None,
     ) -> None:
         self.path, self.device, self.every = path, device, every
         self.first = distributed.rank() == 0
-        self.rate, self.length, self.loggers = rate, length, loggers
+        self.rate, self.length, self.minutes, self.loggers = rate, length, minutes, loggers
         self.summed = torch.zeros(3, dtype=torch.float64)  # nats, target tokens, all tokens
         self.last = time.monotonic()
 
@@ -53,14 +55,14 @@ class Log(Quiet):
             _keep_until(self.path, start.step)
             self.file = self.path.open("a", newline="")
             self.writer = csv.writer(self.file)
-            self.bar = tqdm(total=self.length, initial=start.step, unit="step", mininterval=2.0, ncols=100)
+            self.progress = Progress(start.step, self.length, self.minutes)
 
     def see(self, seen: Seen) -> None:
         world = distributed.world_size()
         tokens = [seen.nats, seen.step.target_tokens / world, seen.step.tokens / world]
         self.summed += torch.tensor(tokens, dtype=torch.float64)
         if self.first:
-            self.bar.update(seen.position.step - self.bar.n)
+            self.progress.at(seen.position.step)
 
     def due(self, position: Position) -> bool:
         return position.step % self.every == 0
@@ -79,7 +81,7 @@ class Log(Quiet):
             for logger in self.loggers:
                 rest = {"tokens_per_second": tokens / seconds, "epoch": float(position.epoch), "grad_norm": seen.norm}
                 logger.write(position.step, numbers | rest)
-            self.bar.set_postfix(loss=f"{loss:.3f}", tokens_s=speed, refresh=False)
+            self.progress.tell(position, loss, tokens / seconds, seen.last)
         self.summed.zero_()
         self.last = time.monotonic()
         return False
@@ -90,7 +92,7 @@ class Log(Quiet):
 
     def close(self) -> None:
         if self.first:
-            self.bar.close()
+            self.progress.close()
             self.file.close()
             for logger in self.loggers:
                 logger.close()

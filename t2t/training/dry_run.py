@@ -20,7 +20,7 @@ from t2t.table import table
 from t2t.training.epochs import data_by_epoch
 from t2t.training.folder import data_lines
 from t2t.training.preparation import Prepared, prepare
-from t2t.training.train import adapt, build_model, in_steps
+from t2t.training.train import adapt, build_model, in_steps, warmup_lines
 from t2t.training.validation import check_validation
 
 _STEPS = 50  # of which tokens and padding are counted
@@ -65,8 +65,7 @@ def _batches(schedule: ScheduleSettings, batch: BatchSettings, prepared: Prepare
     limit = "" if schedule.minutes is None else f", at most {schedule.minutes:g} minutes"
     yield f"{schedule.length:,} updates{limit}; an update has {examples / len(steps):,.0f} examples and " \
         f"{tokens / len(steps):,.0f} tokens, {1 - tokens / positions:.0%} of its positions are padding"  # fmt: skip
-    if schedule.warmup >= schedule.length:
-        yield f"the warm-up of {schedule.warmup} updates is as long as the run: the full rate is never reached"
+    yield from warmup_lines(schedule)
 
 
 def _positions(rows: Sequence[Encoded]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -49,12 +50,15 @@ def start_directory(config: RunConfig, prepared: Prepared, trained_on: TrainedOn
 def data_lines(prepared: Prepared) -> Iterator[str]:
     """A line for each task: its examples, its share, and what is cut or changed of them."""
     everything = sum(map(len, prepared.data))
-    for task, rows, share in zip(prepared.tasks, prepared.data, prepared.mixture.shares, strict=False):
+    parts = zip(prepared.tasks, prepared.data, prepared.mixture.shares, strict=False)
+    for index, (task, rows, share) in enumerate(parts):
         counts = prepared.encoder.counts[task.name]
         cuts = [f"{counts.prompts_cut} prompts cut"] if counts.prompts_cut else []
         cuts += [f"{counts.targets_cut} targets cut"] if counts.targets_cut else []
         cuts += [said_of(counts.targets, counts.characters)] if counts.targets_changed else []
         cuts += [f"{prepared.bad[task.name]} bad records set aside"] if prepared.bad.get(task.name) else []
+        if _sees_one_target(prepared, index):
+            cuts += [f"its first {prepared.limit(index):,} examples have one target: raise limit, or shuffle its file"]
         taken = share * everything
         cuts += [f"an epoch takes only about {taken:.1g} examples"] if taken < len(rows) / 100 else []
         yield f"{task.name:<28} {len(rows):>8} examples  {share:6.1%}  {', '.join(cuts)}".rstrip()
@@ -108,6 +112,23 @@ def write_model(
         (folder / FILE).write_text(keep(prepared.known_and_new, prepared.lengths, __version__), encoding="utf-8")
     shutil.rmtree(directory / BEST, ignore_errors=True)  # they are the model now
     distributed.barrier()
+
+
+def _sees_one_target(prepared: Prepared, index: int) -> bool:
+    """True where a limit leaves examples of a single target, as it does of a sorted file."""
+    limit, rows = prepared.limit(index), prepared.data[index]
+    if limit is None or not rows or prepared.tasks[index].token_task is not None:
+        return False
+    whole = len(rows) + len(prepared.held_out.get(index, ()))
+    return whole >= limit > 1 and len({row.labels.tobytes() for row in rows}) == 1
+
+
+def end_lines(directory: Path) -> Iterator[str]:
+    """Where the model of a finished run is, what its best validation found, and what comes next."""
+    facts = json.loads((directory / "facts.json").read_text(encoding="utf-8"))
+    best = f", best {facts['best']} at step {facts['best_step']}" if "best" in facts else ""
+    yield f"the model is in {directory / 'model'}{best}"
+    yield f"next: t2t generate --config {directory / 'run.yaml'}"
 
 
 def write_facts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,9 @@ def _train(
     terms = teacher_terms(config.teacher, device, config.where, autocast=precision != "fp32")
     on_first(lambda: start_directory(config, prepared, trained_on))
     config = replace(config, precision=precision, schedule=in_steps(config.schedule, config.batch, prepared))
+    if not distributed.rank():
+        for line in warmup_lines(config.schedule):
+            print(line, flush=True)
     engine = TrainingEngine(model, config, settings, list(prepared.mixture.shares), device, terms)
     start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints", config.seed) or Position()
     if supported.anchor is not None:
@@ -115,6 +118,7 @@ def _train(
         config.schedule.length,
         device,
         on_rank,
+        config.schedule.minutes,
     )
     watchers = [log] if validation is None else [validation, log]
     end = Loop(engine, plan, config.schedule, config.checkpoint, config.directory, watchers).run(start)
@@ -188,6 +192,12 @@ def in_steps(schedule: ScheduleSettings, batch: BatchSettings, prepared: Prepare
         few = "; few: raise schedule: epochs, or lower batch: tokens and micro_batches" if steps < _FEW_STEPS else ""
         print(f"{schedule.epochs:g} epochs are {steps} steps{few}", flush=True)
     return replace(schedule, steps=steps)
+
+
+def warmup_lines(schedule: ScheduleSettings) -> Iterator[str]:
+    """What is to be told of a warm-up that no update comes after."""
+    if schedule.warmup >= schedule.length:
+        yield f"the warm-up of {schedule.warmup} updates is as long as the run: the full rate is never reached"
 
 
 def _finished(directory: Path) -> Path:

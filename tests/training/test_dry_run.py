@@ -60,3 +60,16 @@ def test_memory_is_what_zero_leaves_on_a_process() -> None:
     assert bytes_of(100, 100, 0, 1, bf16) == 1600
     assert bytes_of(100, 10, 0, 1, fp32) == 400 + 40 + 80
     assert bytes_of(100, 100, 0, 1, share_of("fp32", "sgd")) == 1200
+
+
+def test_a_limit_that_sees_one_class_of_a_sorted_file_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make(tmp_path)
+    train = folder / "task_templates" / "demo" / "train.jsonl"
+    train.write_text(
+        "".join(sorted(train.read_text().splitlines(keepends=True), key=lambda row: row.split("colour")[1]))
+    )
+    words = "its first 20 examples have one target: raise limit, or shuffle its file"
+    assert words in said(folder, capsys, monkeypatch, "--set", "tasks.0.limit=20")
+    assert "one target" not in said(folder, capsys, monkeypatch, "--set", "tasks.0.limit=180")
