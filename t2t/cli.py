@@ -110,6 +110,12 @@ def _generate_for_file(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _workers(given: str) -> int:
+    if not given.isdecimal() or not int(given):
+        raise argparse.ArgumentTypeError(f"{given!r} is no number of processes, write 1, 2, ..")
+    return int(given)
+
+
 def _shard(given: str) -> tuple[int, int]:
     number, _, of = given.partition("/")
     if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
@@ -132,6 +138,9 @@ def _generate_for_run(arguments: argparse.Namespace) -> int:
     from t2t.commands.generate import generate_run
     from t2t.config.run import load_run
 
+    if arguments.adapters or arguments.workers != 1 or arguments.shard != (0, 1):
+        found = "--adapters, --workers and --shard go with --model"
+        raise RunFileError("t2t generate --config", found, "leave them out, or write --model DIR --input FILE")
     generate_run(load_run(arguments.config, arguments.set), arguments.types)
     return 0
 
@@ -240,7 +249,7 @@ def _generation(add: Add) -> None:
     )
     input_help = "files or patterns: jsonl, json, csv, tsv, parquet, or lines of text; - is standard input"
     generate.add_argument("--input", nargs="+", metavar="FILE", help=input_help)
-    generate.add_argument("--workers", type=int, default=1, metavar="N", help="processes on this machine")
+    generate.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes on this machine")
     shard_help = "the I-th of N machines with one disk, each started so: together they write one output"
     generate.add_argument("--shard", type=_shard, default=(0, 1), metavar="I/N", help=shard_help)
     forms = ("jsonl", "json", "csv", "tsv", "parquet", "lines")

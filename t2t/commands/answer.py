@@ -29,6 +29,8 @@ from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.data_files import find_file
 from t2t.tasks.record import RawRecord
 
+_BESIDE = ("tasks.json", "adapter.json")  # what answers depend on beside the weights
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -118,8 +120,7 @@ def _batch(asked: Asked, files: Sequence[Path], out: Path, read: Callable[..., I
                 for error in bad:
                     rejects(error)
             bar.update(len(chunk))
-    job.counted(number + 1)
-    joined = job.join()
+    joined = job.join(number + 1)
     if joined is None:
         return 0  # others are still at it; the last of them joins
     answers, aside = joined
@@ -135,12 +136,12 @@ def _batch(asked: Asked, files: Sequence[Path], out: Path, read: Callable[..., I
 
 def _head(asked: Asked, files: Sequence[Path]) -> dict[str, Json]:
     """What makes a job what it is: another model, input or setting is another job."""
-    adapters = {name: content_hash(adapter_folder(folder)) for name, folder in (asked.adapters or {}).items()}
+    adapters = {name: content_hash(adapter_folder(folder), _BESIDE) for name, folder in (asked.adapters or {}).items()}
     known = [identity(path) for path in files]
     stdin = list(asked.inputs) == ["-"]
     return {
         "t2t": __version__,
-        "model": content_hash(model_folder(asked.model)),
+        "model": content_hash(model_folder(asked.model), _BESIDE),
         "adapters": adapters,
         "task": asked.task,
         "settings": asdict(asked.settings),

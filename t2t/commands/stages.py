@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -16,8 +17,8 @@ from t2t.continual.matrix import Matrix
 from t2t.continual.strategy import Stage, Strategy, read_strategy
 from t2t.engine import distributed
 from t2t.engine.disk import whole_folder
-from t2t.errors import RefusedError
-from t2t.evaluation.evaluate import HEALTH, evaluate
+from t2t.errors import RefusedError, RunFileError
+from t2t.evaluation.evaluate import evaluate, quality_metrics, share_of_best
 from t2t.model.peft import read_method
 from t2t.runs.run_files import read_json, write_json
 from t2t.runs.run_tasks import load_tasks
@@ -32,7 +33,7 @@ from t2t.training.stage_runs import (
     trained,
     write_run_file,
 )
-from t2t.training.train import train
+from t2t.training.train import check_tasks, train
 
 FILE = "continual.json"  # the matrix, in the run's folder
 _SCORES = "after.json"  # of all tasks after a stage, in its folder
@@ -50,6 +51,11 @@ def train_stages(config: RunConfig, device: torch.device) -> Path:
     strategy = read_strategy(config.continual, config.where, None if method is None else method.method)
     tasks = {task.name: task for task in load_tasks(config)}
     named = {entry.task: task for entry, task in zip(config.tasks, tasks.values(), strict=True)}
+    check_tasks(config, list(tasks.values()))
+    asked = _scored_tasks(config, named)
+    if method is not None and not (method.merges or strategy.gathers) and len(config.stages) > 1:
+        found = f"{method.method} does not merge, so a stage has no whole model that the next could start from"
+        raise RunFileError(config.where("peft"), found, "use lora or ia3, or no peft:")
     check_stages(config)
     tokenizer = distributed.from_first(lambda: tokenizer_of_all(config, named))
     distributed.from_first(lambda: write_run_file(config))
@@ -62,7 +68,7 @@ def train_stages(config: RunConfig, device: torch.device) -> Path:
         known = [named[entry.task] for entry in tasks_so_far(config, stage.number)]
         train(run, device, lambda vocabulary, stage=stage: strategy.begin(stage, vocabulary), known)  # type: ignore[misc]
         distributed.from_first(lambda: _end(strategy, stage, run))  # noqa: B023 (called at once)
-        matrix = distributed.from_first(lambda: _scored(config, strategy, stage, tasks, named))  # noqa: B023
+        matrix = distributed.from_first(lambda: _scored(config, strategy, stage, asked))  # noqa: B023
         _gate(config, matrix, stage)
         distributed.from_first(lambda: _publish(strategy.model(stage.folder), config.directory))  # noqa: B023
     _tell("\n".join(matrix.lines()))
@@ -77,51 +83,65 @@ def _end(strategy: Strategy, stage: Stage, run: RunConfig) -> None:
         done.touch()
 
 
-def _scored(
-    config: RunConfig, strategy: Strategy, stage: Stage, tasks: Mapping[str, Task], named: Mapping[str, Task]
-) -> Matrix:
+def _scored_tasks(config: RunConfig, named: Mapping[str, Task]) -> dict[str, tuple[Task, int]]:
+    """The tasks that have outputs and a metric, by name, and the stage that each first comes in.
+
+    ``named``: by their entries. RunFileError where one has none of the splits that are scored.
+    """
+    found: dict[str, tuple[Task, int]] = {}
+    for number, stage in enumerate(config.stages):
+        for task in (named[entry.task] for entry in stage.tasks):
+            if task.token_task is None and quality_metrics(task):
+                found.setdefault(task.name, (task, number))
+    for task, _ in found.values():
+        if not any(split in task.splits() for split in config.generate.splits):
+            has = ", ".join(task.splits())
+            raise RunFileError(
+                config.where("generate.splits"),
+                f"{task.name} has none of the splits {', '.join(config.generate.splits)} to be scored on",
+                f"add one that it has: {has}",
+            )
+    return found
+
+
+def _scored(config: RunConfig, strategy: Strategy, stage: Stage, asked: Mapping[str, tuple[Task, int]]) -> Matrix:
     """The matrix after a stage, with the scores of all tasks of the run by its model: those of later stages too."""
-    asked = [task for task in tasks.values() if task.token_task is None]
-    start = None
+    start, tasks = None, [task for task, _ in asked.values()]
     if config.model.source is not None and Path(config.model.source).is_dir():
-        start = _scores(config, Path(config.model.source), config.directory / "start", asked)
-    rows = [
-        _scores(config, strategy.model(folder), folder, asked, missing=folder == stage.folder)
-        for folder in (*stage.earlier, stage.folder)
-    ]
-    came = [
-        next(n for n, one in enumerate(config.stages) if task in [named[entry.task] for entry in one.tasks])
-        for task in asked
-    ]
+        start = _scores(config, Path(config.model.source), config.directory / "start", tasks)
+    rows = [_scores(config, strategy.model(folder), folder, tasks) for folder in (*stage.earlier, stage.folder)]
     matrix = Matrix(
-        tuple(task.name for task in asked),
+        tuple(asked),
         tuple(one.name for one in config.stages),
-        tuple(came),
-        tuple(tuple(row[task.name] for task in asked) for row in rows),
-        None if start is None else tuple(start[task.name] for task in asked),
+        tuple(came for _, came in asked.values()),
+        tuple(tuple(row[name] for name in asked) for row in rows),
+        None if start is None else tuple(start[name] for name in asked),
     )
     write_json(config.directory / FILE, matrix.to_json())
     return matrix
 
 
-def _scores(
-    config: RunConfig, model: Path, folder: Path, tasks: Sequence[Task], missing: bool = True
-) -> dict[str, float]:
-    """The first metric of each task, between 0 and 1, of the outputs of a model; kept in the folder.
+def _scores(config: RunConfig, model: Path, folder: Path, tasks: Sequence[Task]) -> dict[str, float]:
+    """The first metric of each task, as a share of its best, of the outputs of a model on the first of the splits that
+    the task has; kept in the folder.
 
-    Tasks that are not there yet are generated for: a stage may have been added.
+    Tasks that are not there yet are generated for, since a stage may have been added; all are where they were generated
+    by other settings.
     """
-    file = folder / _SCORES
-    known: dict[str, float] = read_json(file) if file.is_file() else {}
+    file, settings = folder / _SCORES, config.generate
+    made_by = json.loads(json.dumps(asdict(settings)))
+    kept = read_json(file) if file.is_file() else {}
+    known: dict[str, float] = kept["scores"] if kept.get("generate") == made_by else {}
     wanted = [task for task in tasks if task.name not in known]
     if wanted:
-        settings = config.generate
         generate(model, wanted, settings, config.lengths, out=folder / "after")
         rows = evaluate(folder / "after", wanted, settings.splits, limit=settings.limit, decoding=settings.decoding)
-        for row in rows:
-            if row.metric not in HEALTH and row.split == settings.splits[0]:
-                known.setdefault(row.task, row.value / (100.0 if row.best == 100 else 1.0))
-        write_json(file, known)
+        values = {(row.task, row.split, row.metric): row.value for row in rows}
+        for task in wanted:
+            metric = quality_metrics(task)[0]
+            split = next(split for split in settings.splits if split in task.splits())
+            known[task.name] = share_of_best(metric, values[task.name, split, metric.name])
+        write_json(file, {"generate": made_by, "scores": known})
     return known
 
 

@@ -46,9 +46,10 @@ def start_training(config: Path, overrides: Sequence[str] = ()) -> Path:
 
     check_loggers(run.log.to, run.where)
     tasks = load_tasks(run)
-    from t2t.training.validation import check_validation
+    if run.validate is not None:
+        from t2t.training.validation import check_validation
 
-    check_validation(run.validate, run.best, tasks, run.where)
+        check_validation(run.validate, run.best, tasks, run.where)
     settings = [part for override in overrides for part in ("--set", override)]
     launcher = [sys.executable, "-m", "deepspeed.launcher.runner", "--module", MODULE]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])

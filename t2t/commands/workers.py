@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from t2t.commands.answer import Asked
@@ -29,7 +29,8 @@ def answer_with_workers(arguments: Sequence[str], asked: Asked, out: Path | None
         raise RunFileError("--workers", found, "name a file, or start one worker for each share")
     with tempfile.TemporaryDirectory() as folder:
         stdin = spooled(Path(folder)) if list(asked.inputs) == ["-"] else Path(os.devnull)
-        return _watch([_command(arguments, number, workers) for number in range(workers)], stdin)
+        commands = [_command(arguments, number, workers) for number in range(workers)]
+        return _watch(commands, stdin, lambda: out.is_file() and not out.with_name(f"{out.name}.parts").is_dir())
 
 
 def _command(arguments: Sequence[str], number: int, workers: int) -> list[str]:
@@ -39,7 +40,7 @@ def _command(arguments: Sequence[str], number: int, workers: int) -> list[str]:
     return [sys.executable, "-m", "t2t", *own, "--shard", f"{number + 1}/{workers}"]
 
 
-def _watch(commands: Sequence[list[str]], stdin: Path) -> int:
+def _watch(commands: Sequence[list[str]], stdin: Path, is_joined: Callable[[], bool] = lambda: False) -> int:
     started = [1] * len(commands)
     running = {number: _start(command, number, len(commands), stdin) for number, command in enumerate(commands)}
     try:
@@ -50,6 +51,8 @@ def _watch(commands: Sequence[list[str]], stdin: Path) -> int:
                 if code is None:
                     continue
                 del running[number]
+                if code < 0 and is_joined():
+                    continue  # it had nothing left to do
                 if code < 0 and started[number] < _STARTS:
                     print(f"t2t: worker {number + 1} was killed (signal {-code}); it is started again", file=sys.stderr)
                     started[number] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Annotated, Any, Literal, TypeAlias
@@ -19,7 +20,7 @@ Part: TypeAlias = Literal[
 
 
 @settings
-class OptimizerSettings:
+class OptimizerSettings(ABC):
     """``clip``: the largest norm of a gradient, 0 for none. ``rates``: factors of the rate by what a weight belongs to.
 
     ``layer_decay``: the factor of the rate from each block to the one below it, and to the embedding below the first
@@ -38,9 +39,9 @@ class OptimizerSettings:
         """True if rates are multiplied, from outside, by the root mean square of what they update."""
         return False
 
+    @abstractmethod
     def make(self, groups: list[dict[str, Any]]) -> Any:
         """torch's Optimizer of parameter ``groups`` (params, weight_decay), its rate 0 until it is set."""
-        raise NotImplementedError(self.name)
 
     def refused(self, stage: int) -> str | None:
         """Why it cannot work at a ZeRO stage; None where it can."""

@@ -3,6 +3,7 @@ tasks need each (elastic weight consolidation, Kirkpatrick et al. 2017; its onli
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Annotated, Literal
@@ -26,7 +27,7 @@ _IMPORTANCE, _PULLED = "importance.", "pulled."
 
 
 @settings
-class _Anchored(Strategy):
+class _Anchored(Strategy, ABC):
     """``strength``: of the pull, beside the mean loss of a token; importances have the mean 1."""
 
     strategy: str
@@ -54,15 +55,15 @@ class _Anchored(Strategy):
         with whole_path(stage.kept / FILE) as part:
             save_file(held, part)
 
+    @abstractmethod
     def importance(self, model: Seq2Seq, trained: Trained) -> dict[str, Tensor]:
         """How much the tasks of a stage need each weight."""
-        raise NotImplementedError
 
+    @abstractmethod
     def joined(
         self, before: Mapping[str, Tensor], importance: Mapping[str, Tensor], weights: Mapping[str, Tensor]
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Importance and pulled weights of this stage and those before together."""
-        raise NotImplementedError
 
 
 @STRATEGIES.register("l2")

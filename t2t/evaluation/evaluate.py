@@ -157,6 +157,21 @@ def task_metrics(task: Scorable) -> list[Metric]:
     return [*build_metrics(wanted, task.metrics_where, task.language), *health_metrics()]
 
 
+def quality_metrics(task: Scorable) -> list[Metric]:
+    """Those of a task's metrics that tell how well it is done."""
+    return [metric for metric in task_metrics(task) if metric.name not in HEALTH]
+
+
+def more_is_better(metric: Metric) -> bool:
+    """False for errors, which are best at 0, and for what says so of itself (perplexity is best at 1)."""
+    return metric.best != 0 and not getattr(metric, "less_is_better", False)
+
+
+def share_of_best(metric: Metric, found: float) -> float:
+    """A score as a share of the best it can be; of an error, what is left of 1."""
+    return found / metric.best if more_is_better(metric) else 1.0 / (1.0 + abs(found - metric.best))
+
+
 def _row(task: Scorable, split: str, decoding: str, metric: Metric, stats: Stats, ceiling: float) -> Row:
     parts = [metric.name, f"{prediction_name(task.name, split)}@{task.version}", decoding, f"t2t:{__version__}"]
     signature = "|".join([*parts, metric.detail] if metric.detail else parts)

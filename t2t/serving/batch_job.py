@@ -12,6 +12,7 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import xxhash
 from filelock import FileLock
@@ -23,11 +24,11 @@ from t2t.runs.run_files import read_json, write_json
 from t2t.serving.outputs import writing
 from t2t.structures import Json
 from t2t.tasks.record import RawRecord
-from t2t.whole_files import whole_file, whole_path
+from t2t.whole_files import whole_bytes, whole_file, whole_path
 
 CHUNK = 2048  # records
 _ENDS = 1 << 20  # bytes at both ends of a file by which it is known, beside its size and date
-_HEAD, _COUNT = "job.json", "chunks.json"
+_HEAD = "job.json"
 
 
 class Job:
@@ -58,32 +59,34 @@ class Job:
         with whole_file(self._part(number)) as file:
             file.writelines(json_line(row, default=repr) for row in rows)
 
-    def counted(self, chunks: int) -> None:
-        """The input has so many chunks: it was read to its end."""
-        write_json(self.folder / _COUNT, chunks)
-
-    def join(self) -> tuple[int, int] | None:
-        """Write the output if all chunks are finished, and remove the folder; the answers and bad records in it.
+    def join(self, count: int) -> tuple[int, int] | None:
+        """Write the output if all of the ``count`` chunks are finished, and remove the folder; the answers and bad
+        records in it.
 
         None while another worker has chunks to do, or has joined them.
         """
-        if not self.folder.is_dir():
-            return None
-        with FileLock(self.folder / "lock"):
-            file = self.folder / _COUNT
-            chunks = range(read_json(file)) if file.is_file() else None
-            if chunks is None or not all(map(self.is_finished, chunks)):
+        lock = self.out.with_name(f"{self.out.name}.parts.lock")
+        with FileLock(lock):
+            if not self.folder.is_dir() or not all(map(self.is_finished, range(count))):
                 return None
-            bad = self._joined_bad(chunks)
-            answers = 0
-            with writing(self.out) as write:
-                for number in chunks:
-                    with self._part(number).open(encoding="utf-8") as part:
-                        for line in part:
-                            write(json.loads(line))
-                            answers += 1
+            bad = self._joined_bad(range(count))
+            answers = self._joined(range(count))
             shutil.rmtree(self.folder)
+            lock.unlink(missing_ok=True)  # who waits for it finds the folder gone
         return answers, bad
+
+    def _joined(self, chunks: range) -> int:
+        if self.out.suffix.lower() != ".parquet":
+            with whole_bytes(self.out) as out:
+                return sum(_copied(self._part(number), out) for number in chunks)
+        answers = 0
+        with writing(self.out) as write:
+            for number in chunks:
+                with self._part(number).open(encoding="utf-8") as part:
+                    for line in part:
+                        write(json.loads(line))
+                        answers += 1
+        return answers
 
     def _joined_bad(self, chunks: range) -> int:
         count = 0
@@ -124,6 +127,16 @@ def chunks_of(
         yield number, chunk, met
     if unread or number < 0:
         yield number + 1, [], list(unread)
+
+
+def _copied(path: Path, out: BinaryIO) -> int:
+    """Append a file; gives its lines."""
+    lines = 0
+    with path.open("rb") as file:
+        while block := file.read(_ENDS):
+            out.write(block)
+            lines += block.count(b"\n")
+    return lines
 
 
 def by_place(bad: Sequence[DataError], chunk: Sequence[RawRecord]) -> list[DataError]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +71,13 @@ def converted(folder: Path, quantization: str = "float32") -> Path:
     return kept
 
 
-def content_hash(folder: Path) -> str:
-    """A hash of the weights of a model folder and of what says how they are read."""
+def content_hash(folder: Path, more: Sequence[str] = ()) -> str:
+    """A hash of the weights of a model folder, of what says how they are read, and of ``more`` files beside them."""
     found = xxhash.xxh3_128()
-    for file in sorted(folder.glob("*.safetensors")) + [folder / name for name in _READ if (folder / name).is_file()]:
+    beside = [folder / name for name in (*_READ, *more)]
+    for file in [*sorted(folder.glob("*.safetensors")), *(path for path in beside if path.is_file())]:
+        folder / name for name in (*_READ, *more) if (folder / name).is_file()
+    ]:
         found.update(file.name.encode())
         with file.open("rb") as opened:
             while block := opened.read(_CHUNK):

@@ -111,11 +111,17 @@ def spooled(folder: Path) -> Path:
 
 def read_spooled(path: Path, reader: Reader, bad: BadRecords, form: str | None = None) -> Iterator[RawRecord]:
     """The records of a standard input that ``spooled`` has read."""
-    if form is not None:
-        yield from read_records(str(path), reader, bad, form)
+    if form is not None:  # the folder that it lies in says nothing to anybody
+        named = BadRecords("skip", lambda one: bad.add(DataError(_as_stdin(one.where, path), one.found, one.todo)))
+        for raw in read_records(str(path), reader, named, form):
+            yield replace(raw, where=_as_stdin(raw.where, path))
         return
     with path.open("rb") as file:
         yield from read_records("-", reader, bad, stdin=file)
+
+
+def _as_stdin(where: str, path: Path) -> str:
+    return where.replace(str(path), _STDIN)
 
 
 def read_records(
@@ -150,7 +156,7 @@ def read_records(
 def _spooled(answerer: Reader, bad: BadRecords, form: str | None) -> Iterator[RawRecord]:
     """Standard input as a file, for forms that are not read line by line."""
     with tempfile.TemporaryDirectory() as folder:
-        yield from read_records(str(spooled(Path(folder))), answerer, bad, form)
+        yield from read_spooled(spooled(Path(folder)), answerer, bad, form)
 
 
 def _texts(name: str, answerer: Reader, bad: BadRecords) -> Iterator[RawRecord]:

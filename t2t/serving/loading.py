@@ -17,7 +17,7 @@ from t2t.generation.ctranslate2_engine import CTranslate2Engine
 from t2t.generation.generator import Generator
 from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import load_pretrained
-from t2t.model.peft import ADAPTER, check_no_adapter, load_adapter, on_shared_base
+from t2t.model.peft import ADAPTER, check_no_adapter, load_adapter, on_shared_base, weights_hash
 from t2t.model.pretrained import Described, check_ids, describe
 from t2t.model.seq2seq import Seq2Seq
 from t2t.model.tokenizer import load_tokenizer
@@ -95,7 +95,8 @@ def load_with_adapters(
     model = model_folder(directory)
     check_no_adapter(str(model))
     base, tokenizer = _loaded(model, torch.float32)  # as the adapters were trained on it
-    made = {name: on_shared_base(base, adapter_folder(folder)) for name, folder in adapters.items()}
+    digest = weights_hash(base)
+    made = {name: on_shared_base(base, adapter_folder(folder), digest) for name, folder in adapters.items()}
     shared: dict[int, nn.Parameter] = {}
     for face in (base, *made.values()):
         for parameter in face.parameters().values():

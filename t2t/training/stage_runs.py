@@ -14,7 +14,6 @@ from t2t.engine.checkpoint import any_there
 from t2t.engine.trained_on import TrainedOn
 from t2t.errors import RunDirectoryError
 from t2t.model.backbone import load_pretrained
-from t2t.structures import Json
 from t2t.tasks.task import Task
 from t2t.training.preparation import Prepared, trained_tokenizer
 from t2t.whole_files import write_text
@@ -99,7 +98,7 @@ def check_stages(config: RunConfig) -> None:
             found = "the folder holds a run without stages"
             raise RunDirectoryError(str(config.directory), found, "choose another name under run:")
         return
-    old, new = _written(read_yaml(file)[0]), _written(json.loads(json.dumps(config.as_data())))
+    old, new = read_yaml(file)[0], json.loads(json.dumps(config.as_data()))
     before, now = (one.get("stages") or [] for one in (old, new))
     for number, stage in enumerate(before):
         begun = config.directory / FOLDER / f"{number + 1:02d}-{stage['name']}"
@@ -118,10 +117,6 @@ _FIXED = (
     "seed", "mixture", "tokenizer", "model", "freeze", "peft", "lengths", "precision", "loss", "teacher",
     "continual",
 )  # fmt: skip
-
-
-def _written(data: Mapping[str, Json]) -> dict[str, Json]:
-    return dict(data)
 
 
 def write_run_file(config: RunConfig) -> None:

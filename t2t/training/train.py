@@ -60,13 +60,7 @@ def train(
     settings = read_deepspeed(config.deepspeed, config)
     read_method(config.peft, config.where)
     tasks = load_tasks(config)
-    for task, entry in zip(tasks, config.tasks, strict=True):
-        task_metrics(task)
-        if task.template.unverified and not config.allow_unverified:
-            found = f"{task.name} reads a data set of the hub whose revision is unverified"
-            raise RunFileError(
-                config.where_of_task(entry), found, "pin it by a commit in the template, or give --allow-unverified"
-            )
+    check_tasks(config, tasks)
     check_validation(config.validate, config.best, tasks, config.where)
     check_loggers(config.log.to, config.where)
     check_directory(config)
@@ -74,6 +68,17 @@ def train(
         return _finished(config.directory)
     with one_owner(config.directory, device):
         return _train(config, settings, tasks, device, support, known)
+
+
+def check_tasks(config: RunConfig, tasks: Sequence[Task]) -> None:
+    """InputError for wrong metrics, and for a data set of the hub that nobody has seen."""
+    for task, entry in zip(tasks, config.tasks, strict=True):
+        task_metrics(task)
+        if task.template.unverified and not config.allow_unverified:
+            found = f"{task.name} reads a data set of the hub whose revision is unverified"
+            raise RunFileError(
+                config.where_of_task(entry), found, "pin it by a commit in the template, or give --allow-unverified"
+            )
 
 
 def _train(

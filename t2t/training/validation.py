@@ -37,7 +37,7 @@ from t2t.engine.preflight import on_first
 from t2t.engine.schedule import progress
 from t2t.engine.watching import Quiet, Seen
 from t2t.errors import RunFileError
-from t2t.evaluation.evaluate import HEALTH, task_metrics
+from t2t.evaluation.evaluate import more_is_better, quality_metrics, share_of_best
 from t2t.generation.generator import Decoding, Generator
 from t2t.generation.torch_engine import TorchEngine
 from t2t.json_lines import json_line
@@ -82,7 +82,7 @@ class Judge:
         if generates and scored:
             known |= {
                 "mean": True,
-                **{f"{task.name}.{metric.name}": _more_is_better(metric) for task, metric in scored},
+                **{f"{task.name}.{metric.name}": more_is_better(metric) for task, metric in scored},
             }
         name = best.metric or ("mean" if "mean" in known else "loss")
         if name not in known:
@@ -294,7 +294,7 @@ class Validation(Quiet):
                 rows = [metric.segment(references, parsed) for references, parsed in pairs]
                 scores[f"{task.name}.{metric.name}"] = value(metric, stacked(rows)) if rows else 0.0
             if metrics:
-                shares.append(_share(metrics[0], scores[f"{task.name}.{metrics[0].name}"]))
+                shares.append(share_of_best(metrics[0], scores[f"{task.name}.{metrics[0].name}"]))
         return {"mean": sum(shares) / len(shares), **scores} if shares else scores
 
     def _examples(self, task: Task, held: frozenset[str] | None) -> Iterator[Example]:
@@ -361,18 +361,7 @@ def kept_best(folder: Path) -> dict[str, Json] | None:
 
 def _metrics(task: Task, wanted: Sequence[str] = ()) -> list[Metric]:
     """The metrics of a task that tell how well it is done; those ``wanted``, by name, if any are."""
-    known = [metric for metric in task_metrics(task) if metric.name not in HEALTH]
-    return [metric for metric in known if not wanted or metric.name in wanted]
-
-
-def _more_is_better(metric: Metric) -> bool:
-    """False for errors, which are best at 0, and for what says so of itself (perplexity is best at 1)."""
-    return metric.best != 0 and not getattr(metric, "less_is_better", False)
-
-
-def _share(metric: Metric, found: float) -> float:
-    """A score as a share of the best it can be; of an error, what is left of 1."""
-    return found / metric.best if _more_is_better(metric) else 1.0 / (1.0 + abs(found - metric.best))
+    return [metric for metric in quality_metrics(task) if not wanted or metric.name in wanted]
 
 
 def _micro_batches(rows: Sequence[Encoded], tokens: int) -> Step:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -115,7 +114,7 @@ def test_another_job_for_the_same_output_is_refused(
 ) -> None:
     out = tmp_path / "out.jsonl"
 
-    def stop(self: batch_job.Job) -> None:
+    def stop(self: batch_job.Job, count: int) -> None:
         raise Killed
 
     with monkeypatch.context() as patched:
@@ -186,6 +185,9 @@ def test_two_workers_of_whom_one_is_killed(model: Path, tmp_path: Path, whole: t
     assert done.returncode == 0, done.stderr.decode()[-3000:]
     assert b"worker 2 was killed (signal 9); it is started again" in done.stderr
     assert (tmp_path / "out.jsonl").read_bytes() == whole[0]
+    bad = [json.loads(line)["where"] for line in (tmp_path / "out.jsonl.bad.jsonl").read_text().splitlines()]
+    assert bad == ["standard input:14", "standard input:28"]
+    assert not list(tmp_path.glob("out.jsonl.parts*"))
 
 
 def test_workers_end_with_the_command_that_started_them() -> None:
@@ -198,4 +200,15 @@ def test_workers_end_with_the_command_that_started_them() -> None:
     finally:
         assert time.monotonic() - began < 30
     assert workers._watch([[sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]], Path(os.devnull)) == 1
-    assert signal.SIGKILL == 9
+    killed = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+    assert workers._watch([killed], Path(os.devnull), lambda: True) == 0  # the others had joined before
+
+
+def test_what_goes_with_records_alone_is_told(capsys: Any) -> None:
+    for more in (("--workers", "2"), ("--shard", "1/2"), ("--adapters", "a=b")):
+        assert main(["generate", "--config", "run.yaml", *more]) == 2
+        assert "--adapters, --workers and --shard go with --model" in capsys.readouterr().err
+    for more in (("--workers", "0"), ("--workers", "-1"), ("--shard", "3/2"), ("--shard", "0/2")):
+        with pytest.raises(SystemExit):
+            main(["generate", "--model", "m", "--input", "x", *more])
+        assert "write 1" in capsys.readouterr().err

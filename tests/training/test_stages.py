@@ -95,6 +95,9 @@ log.Log.see = see
 found["pulled again"], found["pulled again weights"] = go("run=pulled2", *pulled), digest("pulled2")
 found["lwf"] = go("run=lwf", "continual={strategy: lwf}", "schedule.steps=4")
 found["taught"] = Path("runs/lwf/stages/02-second/run.yaml").read_text()
+found["no whole model"] = go("run=y", "peft={method: bitfit}")
+found["no split"] = go("run=z", "generate.splits=[valid]")
+found["begun"] = [Path("runs", name).exists() for name in ("x", "y", "z")]
 found["strategy with peft"] = go("run=x", "continual={strategy: ewc}", "peft={method: bitfit}")
 
 from t2t.commands import stages
@@ -169,6 +172,11 @@ def test_what_has_been_trained_is_not_changed(found: dict[str, Any]) -> None:
     assert "the folder holds another run (it differs in seed)" in found["seed"]
     assert "ewc: it pulls the model's own weights, which peft: bitfit does not train" in found["strategy with peft"]
     assert "accuracy" in found["ewc"]
+    assert (
+        "bitfit does not merge, so a stage has no whole model that the next could start from" in found["no whole model"]
+    )
+    assert "demo/colour has none of the splits valid to be scored on; add one that it has: " in found["no split"]
+    assert found["begun"] == [False] * 3
 
 
 def test_the_model_before_a_stage_teaches(found: dict[str, Any]) -> None:

@@ -105,9 +105,9 @@ def load_adapter(model: Seq2Seq, folder: Path) -> Seq2Seq:
     return model
 
 
-def on_shared_base(base: Seq2Seq, folder: Path) -> Seq2Seq:
+def on_shared_base(base: Seq2Seq, folder: Path, digest: str) -> Seq2Seq:
     """A model of the weights of ``base``, which are not copied, with the adapter of a folder: another beside it, each
-    as if it were alone.
+    as if it were alone. ``digest``: the base's ``weights_hash``.
 
     InputError for a folder without an adapter, a damaged one, and one that was trained on other weights.
     """
@@ -116,7 +116,7 @@ def on_shared_base(base: Seq2Seq, folder: Path) -> Seq2Seq:
         raise InputError(str(folder), found, "name the adapter/ that training with peft: has left in a run")
     if (folder / BASE).is_file():
         known = json.loads((folder / BASE).read_text(encoding="utf-8")).get("weights")
-        if known != weights_hash(base):
+        if known != digest:
             found = "the adapter was trained on other weights than those of the base"
             raise InputError(str(folder), found, "name the model that it was trained from (model: from: in its run)")
     method, weights = _read_adapter(folder)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from t2t.config.settings import Positive, settings
-from t2t.model.peft.method import METHODS, linears, replace_module
+from t2t.model.peft.method import METHODS, Flags, linears, replace_module
 from t2t.model.peft.subsets import norms
 from t2t.model.seq2seq import Seq2Seq
 
@@ -20,14 +20,10 @@ _ADDED = re.compile(r"\.bias$|\.(down|up)\.weight$")
 _ALL = ("q", "k", "v", "o", "wi", "wi_0", "wi_1", "wo")
 
 
-class _Added:
+class _Added(Flags):
     """What these methods share: they do not merge, and are saved with the model alone."""
 
     __slots__ = ()
-
-    @property
-    def apart(self) -> bool:
-        return True
 
     @property
     def portable(self) -> bool:

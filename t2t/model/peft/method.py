@@ -47,6 +47,24 @@ class Method(Protocol):
         """Write what was trained alone, for those who have the ``base``; in the layout of peft where it has one."""
 
 
+class Flags:
+    """What most methods are; a method says what it is not."""
+
+    __slots__ = ()
+
+    @property
+    def merges(self) -> bool:
+        return True
+
+    @property
+    def portable(self) -> bool:
+        return True
+
+    @property
+    def apart(self) -> bool:
+        return True
+
+
 METHODS: Registry[type] = Registry("PEFT method", "t2t.peft")
 
 

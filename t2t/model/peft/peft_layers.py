@@ -11,11 +11,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from t2t.errors import InputError
-from t2t.model.peft.method import replace_module
+from t2t.model.peft.method import Flags, replace_module
 from t2t.model.seq2seq import Seq2Seq
 
 
-class LibraryMethod(ABC):
+class LibraryMethod(Flags, ABC):
     """A method of the peft library, but for its settings and its formula: it merges, and is saved in its layout."""
 
     __slots__ = ()
@@ -23,18 +23,6 @@ class LibraryMethod(ABC):
     @abstractmethod
     def library_settings(self) -> Any:
         """Its config, as the library has it."""
-
-    @property
-    def apart(self) -> bool:
-        return True
-
-    @property
-    def portable(self) -> bool:
-        return True
-
-    @property
-    def merges(self) -> bool:
-        return True
 
     def apply(self, model: Seq2Seq) -> None:
         inject(model, self.library_settings())

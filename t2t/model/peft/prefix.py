@@ -18,7 +18,7 @@ from torch.nn import functional
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from t2t.config.settings import Positive, settings
-from t2t.model.peft.method import METHODS
+from t2t.model.peft.method import METHODS, Flags
 from t2t.model.seq2seq import Seq2Seq
 
 _ATTENTION = "t2t_prefix"
@@ -78,7 +78,7 @@ ALL_ATTENTION_FUNCTIONS.register(_ATTENTION, prefixed_attention)
 
 @METHODS.register("prefix")
 @settings
-class PrefixTuning:
+class PrefixTuning(Flags):
     """``length``: learned keys and values of each attention."""
 
     method: Literal["prefix"] = "prefix"
@@ -87,10 +87,6 @@ class PrefixTuning:
     @property
     def merges(self) -> bool:
         return False
-
-    @property
-    def apart(self) -> bool:
-        return True
 
     @property
     def portable(self) -> bool:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from t2t.config.settings import Positive, settings
 from t2t.errors import InputError
-from t2t.model.peft.method import METHODS
+from t2t.model.peft.method import METHODS, Flags
 from t2t.model.seq2seq import Seq2Seq
 
 _NAME = "soft_prompt"
@@ -33,7 +33,7 @@ class SoftPrompt(nn.Module):
 
 @METHODS.register("prompt")
 @settings
-class PromptTuning:
+class PromptTuning(Flags):
     """``length``: learned vectors, which begin as the embeddings of pieces drawn from the vocabulary."""
 
     method: Literal["prompt"] = "prompt"
@@ -42,14 +42,6 @@ class PromptTuning:
     @property
     def merges(self) -> bool:
         return False
-
-    @property
-    def apart(self) -> bool:
-        return True
-
-    @property
-    def portable(self) -> bool:
-        return True
 
     def formula(self, model: Seq2Seq) -> int:
         """length x d_model."""

@@ -10,28 +10,16 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from t2t.config.settings import settings
-from t2t.model.peft.method import METHODS
+from t2t.model.peft.method import METHODS, Flags
 from t2t.model.seq2seq import Seq2Seq
 
 
 @METHODS.register("layernorm")
 @settings
-class LayerNorm:
+class LayerNorm(Flags):
     """The scales of all norms (Zhao et al. 2023). It has no settings."""
 
     method: Literal["layernorm"] = "layernorm"
-
-    @property
-    def apart(self) -> bool:
-        return True
-
-    @property
-    def portable(self) -> bool:
-        return True
-
-    @property
-    def merges(self) -> bool:
-        return True
 
     def formula(self, model: Seq2Seq) -> int:
         """d_model for each norm: two a block of the encoder, three a block of the decoder, one behind each stack."""
