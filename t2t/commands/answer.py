@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from t2t import __version__
 from t2t.config.run import GenerateSettings
+from t2t.engine.disk import content_hash
 from t2t.engine.lifetime import end_with_starters
 from t2t.errors import DataError, RunFileError
 from t2t.serving.batch_job import CHUNK, Job, by_place, chunks_of, identity
-from t2t.serving.conversion import content_hash
 from t2t.serving.inputs import files_of, read_files, read_spooled, renaming, spooled
 from t2t.serving.loading import adapter_folder, model_folder
 from t2t.serving.model import AdaptedModel, Model, load
@@ -29,7 +29,8 @@ from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.data_files import find_file
 from t2t.tasks.record import RawRecord
 
-_BESIDE = ("tasks.json", "adapter.json")  # what answers depend on beside the weights
+# What answers depend on.
+_READ = ("*.safetensors", "*.bin", "config.json", "tokenizer*.json", "*.model", "adapter.json", "tasks.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,12 +137,12 @@ def _batch(asked: Asked, files: Sequence[Path], out: Path, read: Callable[..., I
 
 def _head(asked: Asked, files: Sequence[Path]) -> dict[str, Json]:
     """What makes a job what it is: another model, input or setting is another job."""
-    adapters = {name: content_hash(adapter_folder(folder), _BESIDE) for name, folder in (asked.adapters or {}).items()}
+    adapters = {name: content_hash(adapter_folder(folder), _READ) for name, folder in (asked.adapters or {}).items()}
     known = [identity(path) for path in files]
     stdin = list(asked.inputs) == ["-"]
     return {
         "t2t": __version__,
-        "model": content_hash(model_folder(asked.model), _BESIDE),
+        "model": content_hash(model_folder(asked.model), _READ),
         "adapters": adapters,
         "task": asked.task,
         "settings": asdict(asked.settings),

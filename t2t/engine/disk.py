@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -86,6 +86,14 @@ def file_sizes(folder: Path) -> dict[str, int]:
     """The size in bytes of every file under ``folder``, by its path from there."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
+
+
+def content_hash(folder: Path, patterns: Sequence[str]) -> str:
+    """An XXH3 hash of the names and bytes of those files of a folder that fit the patterns."""
+    found = xxhash.xxh3_128()
+    for path in sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}):
+        found.update(f"{path.name}\n{file_hash(path)}\n".encode())
+    return found.hexdigest()
 
 
 def file_hash(path: Path) -> str:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import xxhash
+from filelock import FileLock
 
-from t2t.engine.disk import whole_folder
+from t2t.engine.disk import content_hash, whole_folder
 from t2t.errors import InputError, RunDirectoryError
 from t2t.model.pretrained import read_config
 
 QUANTIZATIONS = ("float32", "bfloat16", "int8")
-_READ = ("config.json", "tokenizer.json", "tokenizer_config.json")  # what a conversion depends on, beside the weights
-_CHUNK = 1 << 24
+# What a conversion depends on.
+_READ = ("*.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json")
 
 
 def convert(folder: Path, out: Path, quantization: str = "float32") -> None:
@@ -64,22 +63,11 @@ def converted(folder: Path, quantization: str = "float32") -> Path:
         found = "ctranslate2 is not installed"
         raise InputError("engine", found, 'install it: pip install "t2t[ctranslate2]", or use torch') from error
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "t2t" / "ctranslate2"
-    kept = cache / f"{content_hash(folder)}-{quantization}-{ctranslate2.__version__}"
+    kept = cache / f"{content_hash(folder, _READ)}-{quantization}-{ctranslate2.__version__}"
     if not (kept / "model.bin").is_file():
-        with whole_folder(kept) as part:
-            convert(folder, part, quantization)
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(kept.with_suffix(".lock")):  # workers come together
+            if not (kept / "model.bin").is_file():
+                with whole_folder(kept) as part:
+                    convert(folder, part, quantization)
     return kept
-
-
-def content_hash(folder: Path, more: Sequence[str] = ()) -> str:
-    """A hash of the weights of a model folder, of what says how they are read, and of ``more`` files beside them."""
-    found = xxhash.xxh3_128()
-    beside = [folder / name for name in (*_READ, *more)]
-    for file in [*sorted(folder.glob("*.safetensors")), *(path for path in beside if path.is_file())]:
-        folder / name for name in (*_READ, *more) if (folder / name).is_file()
-    ]:
-        found.update(file.name.encode())
-        with file.open("rb") as opened:
-            while block := opened.read(_CHUNK):
-                found.update(block)
-    return found.hexdigest()

@@ -19,6 +19,7 @@ from t2t import __version__
 from t2t.config.run import TeacherSettings
 from t2t.data.encode import Encoded, Encoder
 from t2t.engine import distributed
+from t2t.engine.disk import content_hash
 from t2t.engine.distilled import Distilled
 from t2t.engine.preflight import told_at
 from t2t.errors import RunFileError
@@ -60,14 +61,8 @@ def check_teacher(teacher: TeacherSettings | None, tokenizer: PreTrainedTokenize
 
 
 def teacher_hash(teacher: TeacherSettings | None) -> str:
-    """A sha256 of the files that decide what the teacher says; empty without one."""
-    if teacher is None:
-        return ""
-    folder, digest = model_folder(Path(teacher.source)), hashlib.sha256()
-    for path in sorted({path for pattern in _WEIGHTS for path in folder.glob(pattern)}):
-        with path.open("rb") as file:
-            digest.update(f"{path.name}\n{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return digest.hexdigest()
+    """A hash of the files that decide what the teacher says; empty without one."""
+    return "" if teacher is None else content_hash(model_folder(Path(teacher.source)), _WEIGHTS)
 
 
 def teacher_terms(
