@@ -83,13 +83,15 @@ def test_an_optimizer_of_others_is_one_file(monkeypatch: pytest.MonkeyPatch, tmp
         "class Signs(OptimizerSettings):\n"
         "    name: Literal['signs'] = 'signs'\n"
         "    memory: Share = 0.5\n"
+        "    def make(self, groups):\n"
+        "        return [self.memory, groups]\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     point = EntryPoint("signs", "signs_of_a_test:Signs", "t2t.optimizers")
     monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == "t2t.optimizers" else [])
     try:
         found = read_optimizer({"name": "signs", "memory": 0.25, "learning_rate": 0.5}, lambda key: key)
-        assert (found.name, found.learning_rate, found.memory) == ("signs", 0.5, 0.25)  # type: ignore[attr-defined]
+        assert (found.name, found.learning_rate, found.make([])) == ("signs", 0.5, [0.25, []])
         with pytest.raises(RunFileError, match=r"optimizer\.memory: memory: 2 is not less than 1"):
             read_optimizer({"name": "signs", "memory": 2}, lambda key: key)
     finally:

@@ -37,6 +37,7 @@ _CPU_SETTINGS = {
 }
 # Seconds that the first rank has to tell an error that all ranks found; one that came later would be told twice.
 _PATIENCE = 2.0
+_TO_BE_ENDED = 5.0  # seconds in which the thread that watches the others ends this process; it waits 2 itself
 _CONSEQUENCE = 1.0  # seconds until a process knows that another is gone, which breaks its sums before
 
 
@@ -120,7 +121,7 @@ def _run(config: RunConfig) -> int:
         code = 1
         lifetime.ignore_signals()
         if peers.another_failed(_CONSEQUENCE):
-            time.sleep(_PATIENCE)  # the other has said why, or a thread says that it is gone, and ends this process
+            time.sleep(_TO_BE_ENDED)  # the other has said why, or a thread says that it is gone, and ends this process
         else:
             traceback.print_exc()
     return peers.leave(code)

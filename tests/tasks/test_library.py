@@ -82,7 +82,7 @@ def test_every_template_has_several_weighted_wordings(name: str) -> None:
 def test_no_template_is_a_copy_of_another() -> None:
     seen: dict[str, str] = {}
     for name, template in HEADS.items():
-        content = repr((template.source, template.fields, template.target))
+        content = repr((template.source, template.fields, template.target, template.token_task))
         assert content not in seen, f"{name} is {seen.get(content)} again"
         seen[content] = name
 
