@@ -119,6 +119,8 @@ def load_latest(engine: Any, folder: Path, seed: int, say: Callable[[str], objec
     if saved is None:
         return None
     engine.load_checkpoint(str(folder), tag=saved.folder.name)
+    if hasattr(engine.optimizer, "clip_grad"):  # the run file owns it, DeepSpeed restores it with the optimiser
+        engine.optimizer.clip_grad = engine.gradient_clipping()
     rank, world = distributed.rank(), distributed.world_size()
     if world > saved.world_size:
         wrote = f"written by {saved.world_size} of now {world} processes"

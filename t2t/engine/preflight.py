@@ -25,9 +25,9 @@ T = TypeVar("T")
 
 
 # How a run goes on may change; what it is does not. The rate that a loss ran away at, the length, what is watched.
-# DeepSpeed keeps the rest of the optimiser, clipping too, as its checkpoint has it.
+# DeepSpeed keeps the rest of the optimiser as its checkpoint has it.
 _MAY_CHANGE = frozenset({
-    "optimizer.learning_rate", "schedule", "checkpoint", "log", "validate", "best", "early_stopping",
+    "optimizer.learning_rate", "optimizer.clip", "schedule", "checkpoint", "log", "validate", "best", "early_stopping",
 })  # fmt: skip
 
 

@@ -170,6 +170,16 @@ def test_a_resumed_run_is_bit_equal_and_skips_what_is_half_written(
     assert any("step00000003.tmp" in line for line in resumed["said"])
 
 
+@pytest.mark.parametrize(
+    "variant", ["zero0 fp32", "zero1 fp32", "zero2 fp32", "zero3 fp32", "zero0 bf16", "zero2 bf16"]
+)
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_run_goes_on_with_the_clip_of_its_run_file(
+    results: dict[int, dict[str, Any]], world: int, variant: str
+) -> None:
+    assert results[world]["clipped"][variant] == pytest.approx([0.1, 0.001], rel=1e-3)
+
+
 @pytest.mark.parametrize("world", [1, 2])
 def test_nan_is_seen_before_the_update(results: dict[int, dict[str, Any]], world: int) -> None:
     assert results[world]["broken is finite"] is False

@@ -160,6 +160,28 @@ def resumed(folder: Path, device: torch.device) -> dict[str, object]:
             "latest": (folder / "latest").read_text()}  # fmt: skip
 
 
+def clipped(folder: Path, device: torch.device) -> dict[str, list[float]]:
+    """How far one update of SGD goes after a checkpoint of a run that clips at 0.1: by the same clip, and by 0.001."""
+    found: dict[str, list[float]] = {}
+    for stage, precision in [*((stage, "fp32") for stage in range(4)), (0, "bf16"), (2, "bf16")]:
+        name, sgd = f"zero{stage} {precision}", "optimizer={name: sgd, momentum: 0, learning_rate: 1, clip: 0.1}"
+        run = config(folder, f"deepspeed=ds_configs/zero{stage}.json", f"precision={precision}", sgd)
+        place = folder / f"clipped {name}"
+        checkpoint.save(engine(run, device).engine, place, Position(1), keep=1)
+        found[name] = []
+        for clip in (0.1, 0.001):
+            made = engine(replace(run, optimizer=replace(run.optimizer, clip=clip)), device)
+            checkpoint.load_latest(made.engine, place, run.seed, lambda line: None)
+            before = made.weights_for_use()
+            made.gradients(step(0, 2))
+            made.update(1, 0.0)
+            after = made.weights_for_use()
+            if before is not None and after is not None:
+                moved = [float((after[name] - one).square().sum()) for name, one in before.items()]
+                found[name].append(sum(moved) ** 0.5)
+    return found
+
+
 def broken(folder: Path, device: torch.device) -> bool:
     """Whether a NaN among the weights goes unnoticed."""
     made = engine(config(folder), device)
@@ -309,6 +331,7 @@ def main(out: Path, offload: bool) -> None:
         run = config(out.parent, f"deepspeed=ds_configs/zero{stage}.json", "precision=bf16")
         results[f"masters zero{stage}"] = masters(run, device)
     results["resumed"] = resumed(out.parent, device)
+    results["clipped"] = clipped(out.parent, device)
     results["looped"] = looped(out.parent, device)
     results["exploding"] = exploding(out.parent, device)
     results["broken is finite"] = broken(out.parent, device)
