@@ -6,6 +6,7 @@ import argparse
 import io
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from t2t import __version__
@@ -91,6 +92,7 @@ def _generate_for_file(arguments: argparse.Namespace) -> int:
         found = "--input is missing" if arguments.input is None else "--types goes with --config"
         raise RunFileError("t2t generate --model", found, "write --model DIR --task NAME --input FILE")
     keep = [name for name in (arguments.keep or "").split(",") if name]
+    settings = read_generation(arguments.set)
     asked = Asked(
         model=arguments.model,
         task=arguments.task,
@@ -99,7 +101,8 @@ def _generate_for_file(arguments: argparse.Namespace) -> int:
         fields=arguments.field,
         keep=keep,
         adapters=_adapters(arguments.adapters),
-        settings=read_generation(arguments.set),
+        settings=replace(settings, top=arguments.top or settings.top),
+        min_score=arguments.min_score,
         shard=arguments.shard,
     )
     if arguments.workers > 1:
@@ -110,10 +113,20 @@ def _generate_for_file(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _workers(given: str) -> int:
+def _positive(given: str) -> int:
     if not given.isdecimal() or not int(given):
-        raise argparse.ArgumentTypeError(f"{given!r} is no number of processes, write 1, 2, ..")
+        raise argparse.ArgumentTypeError(f"{given!r} is no number above 0, write 1, 2, ..")
     return int(given)
+
+
+def _share(given: str) -> float:
+    try:
+        found = float(given)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 1:
+        raise argparse.ArgumentTypeError(f"{given!r} is no probability, write e.g. 0.9")
+    return found
 
 
 def _shard(given: str) -> tuple[int, int]:
@@ -138,8 +151,9 @@ def _generate_for_run(arguments: argparse.Namespace) -> int:
     from t2t.commands.generate import generate_run
     from t2t.config.run import load_run
 
-    if arguments.adapters or arguments.workers != 1 or arguments.shard != (0, 1):
-        found = "--adapters, --workers and --shard go with --model"
+    of_records = arguments.adapters or arguments.top or arguments.min_score
+    if of_records or arguments.workers != 1 or arguments.shard != (0, 1):
+        found = "--adapters, --top, --min-score, --workers and --shard go with --model"
         raise RunFileError("t2t generate --config", found, "leave them out, or write --model DIR --input FILE")
     generate_run(load_run(arguments.config, arguments.set), arguments.types)
     return 0
@@ -249,7 +263,7 @@ def _generation(add: Add) -> None:
     )
     input_help = "files or patterns: jsonl, json, csv, tsv, parquet, or lines of text; - is standard input"
     generate.add_argument("--input", nargs="+", metavar="FILE", help=input_help)
-    generate.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes on this machine")
+    generate.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes on this machine")
     shard_help = "the I-th of N machines with one disk, each started so: together they write one output"
     generate.add_argument("--shard", type=_shard, default=(0, 1), metavar="I/N", help=shard_help)
     forms = ("jsonl", "json", "csv", "tsv", "parquet", "lines")
@@ -258,6 +272,10 @@ def _generation(add: Add) -> None:
     generate.add_argument("--output", type=Path, metavar="FILE", help=output_help)
     generate.add_argument("--field", action="append", default=[], metavar="F=COLUMN", help="the column that a field is")
     generate.add_argument("--keep", metavar="A,B", help="columns of the input that the output has too")
+    top_help = "of a label or a choice, the K likeliest values with their probabilities (generate.mode=rank)"
+    generate.add_argument("--top", type=_positive, default=0, metavar="K", help=top_help)
+    score_help = "set answers aside whose confidence is below P (0 to 1), in OUTPUT.unsure.jsonl"
+    generate.add_argument("--min-score", type=_share, default=0.0, metavar="P", help=score_help)
     adapters_help = "adapters trained on that model; each answers the tasks that it was trained on"
     generate.add_argument("--adapters", nargs="+", default=[], metavar="NAME=DIR", help=adapters_help)
     generate.add_argument("--types", metavar="A,B", help="ask for types of your own, of tasks with types: sampled")

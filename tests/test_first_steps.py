@@ -124,7 +124,7 @@ def check_answers(found: list[dict[str, Any]], texts: list[str]) -> None:
     """Structures of the task, with offsets into the texts."""
     assert [one["id"] for one in found] == ["1", "2"]
     for one, text in zip(found, texts, strict=True):
-        assert set(one) == {"id", "value", "issues", "score"}
+        assert set(one) == {"id", "value", "issues", "score", "confidence"}
         for item in one["value"]:
             span = item["text"]
             assert text[span["start"] : span["end"]] == span["text"]

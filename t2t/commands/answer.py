@@ -30,7 +30,8 @@ from t2t.tasks.data_files import find_file
 from t2t.tasks.record import RawRecord
 
 # What answers depend on.
-_READ = ("*.safetensors", "*.bin", "config.json", "tokenizer*.json", "*.model", "adapter.json", "tasks.json")
+_READ = ("*.safetensors", "*.bin", "config.json", "tokenizer*.json", "*.model", "adapter.json", "tasks.json",
+         "calibration.json")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,8 @@ class Asked:
 
     ``inputs``: files, patterns, or ``-``. ``form``: of the files, one of inputs.FORMATS; None: by their endings.
     ``fields``: FIELD=COLUMN pairs. ``keep``: columns of the input that stand in the output too, as ``input_NAME`` where
-    the output has a NAME of its own. ``shard``: which chunks are done here, of how many; from 0.
+    the output has a NAME of its own. ``shard``: which chunks are done here, of how many; from 0. ``min_score``: answers
+    with less confidence are set aside, in OUT.unsure.jsonl.
     """
 
     model: Path
@@ -51,6 +53,7 @@ class Asked:
     adapters: Mapping[str, Path] | None = None
     settings: GenerateSettings = GenerateSettings()  # noqa: RUF009 (frozen)
     shard: tuple[int, int] = (0, 1)
+    min_score: float = 0.0
 
 
 def answer_file(asked: Asked, out: Path | None) -> int:
@@ -84,22 +87,28 @@ def _loaded(asked: Asked) -> Model | AdaptedModel:
         num_beams=settings.beams,
         constrain=settings.constrain,
         batch_tokens=settings.tokens,
+        mode=settings.mode,
+        top=settings.top,
     )
 
 
 def _stream(asked: Asked, names: Sequence[str]) -> int:
     rejects = Rejects(None)
-    answered = 0
+    answered = unsure = 0
     with writing(None) as write, closing(rejects):
         loaded, bad = _loaded(asked), BadRecords("skip", rejects)
         records = islice(read_files(names, loaded.reader(asked.task), bad, asked.form), asked.settings.limit)
         for row in _rows(asked, loaded, records, bad):
-            write(row)
             answered += 1
+            if row["confidence"] < asked.min_score:
+                unsure += 1
+            else:
+                write(row)
         if rejects.first is not None and not answered:
             raise _all_bad(rejects.first, rejects.count)
+    _tell_unsure(asked, unsure, "and not written: give --output to have them beside it")
     _tell_none(asked, answered)
-    return answered
+    return answered - unsure
 
 
 def _batch(asked: Asked, files: Sequence[Path], out: Path, read: Callable[..., Iterator[RawRecord]]) -> int:
@@ -117,22 +126,23 @@ def _batch(asked: Asked, files: Sequence[Path], out: Path, read: Callable[..., I
                 bad = list(met)
                 rows = list(_rows(asked, loaded, chunk, BadRecords("skip", bad.append), number == 0))
                 bad = by_place(bad, chunk)
-                job.finish(number, rows, bad)
+                sure = [row for row in rows if row["confidence"] >= asked.min_score]
+                job.finish(number, sure, bad, (row for row in rows if row["confidence"] < asked.min_score))
                 for error in bad:
                     rejects(error)
             bar.update(len(chunk))
     joined = job.join(number + 1)
     if joined is None:
         return 0  # others are still at it; the last of them joins
-    answers, aside = joined
     first = job.first_bad()
-    if first is not None and not answers:
+    if first is not None and not joined.answers + joined.unsure:
         out.unlink(missing_ok=True)
-        raise _all_bad(DataError(first["where"], first["found"], first["todo"]), aside)
-    if aside:
-        print(f"t2t: {aside} records were set aside, see {job.rejected}", file=sys.stderr)
-    _tell_none(asked, answers)
-    return answers
+        raise _all_bad(DataError(first["where"], first["found"], first["todo"]), joined.bad)
+    if joined.bad:
+        print(f"t2t: {joined.bad} records were set aside, see {job.rejected}", file=sys.stderr)
+    _tell_unsure(asked, joined.unsure, f"see {job.unsure}")
+    _tell_none(asked, joined.answers + joined.unsure)
+    return joined.answers
 
 
 def _head(asked: Asked, files: Sequence[Path]) -> dict[str, Json]:
@@ -148,6 +158,7 @@ def _head(asked: Asked, files: Sequence[Path]) -> dict[str, Json]:
         "settings": asdict(asked.settings),
         "fields": list(asked.fields),
         "keep": list(asked.keep),
+        "min_score": asked.min_score,
         "format": asked.form,
         "input": [[one[1], one[3]] for one in known] if stdin else known,
         "chunk": CHUNK,
@@ -169,6 +180,11 @@ def _rows(
 
 def _all_bad(first: DataError, count: int) -> DataError:
     return DataError(first.where, f"{first.found}; none of {count} records could be answered", first.todo)
+
+
+def _tell_unsure(asked: Asked, count: int, where: str) -> None:
+    if count:
+        print(f"t2t: {count} answers have a confidence below {asked.min_score:g}, {where}", file=sys.stderr)
 
 
 def _tell_none(asked: Asked, answered: int) -> None:

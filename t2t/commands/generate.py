@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from tqdm import tqdm
 from t2t.config.run import GenerateSettings, Lengths, RunConfig
 from t2t.data.encode import Encoder
 from t2t.errors import RunFileError
-from t2t.generation.generator import Decoding, Output, Request
+from t2t.generation.generator import Decoding
 from t2t.json_lines import json_line
 from t2t.linear.parsed import to_json
 from t2t.runs.prediction_lines import parse_line
@@ -22,9 +22,9 @@ from t2t.runs.rejects import set_aside
 from t2t.runs.run_files import prediction_file, prediction_name
 from t2t.runs.run_tasks import answering_tasks
 from t2t.serving.answers import Answered, answer
-from t2t.serving.loading import load_generator
-from t2t.structures import Example, Json
-from t2t.tasks.bad_records import BadRecords
+from t2t.serving.calibration import Calibration, read_calibration
+from t2t.serving.loading import load_generator, model_folder
+from t2t.structures import Json
 from t2t.tasks.task import Task
 from t2t.whole_files import whole_file
 
@@ -44,9 +44,10 @@ def generate(
 
     Every task is read in those of ``settings.splits`` that it has. The files stand in ``out`` (default: run_dir) as
     ``prediction_file`` names them; a file appears when it is complete. Lines of outputs that were decoded again under
-    the grammar of the target say ``constrained``. ``device``: by default the GPU if one is to be used (see
-    ``has_gpu``), else the CPU. The counts are named TASK, or TASK@SPLIT for other splits than test. An example whose
-    prompt does not fit with nothing left to shorten is a bad record.
+    the grammar of the target say ``constrained``, all how sure the model is (``confidence``, by the calibration of its
+    folder). ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. The counts are named
+    TASK, or TASK@SPLIT for other splits than test. An example whose prompt does not fit with nothing left to shorten is
+    a bad record.
 
     Raises:
         DataError: a bad record, where the template does not skip them.
@@ -59,6 +60,7 @@ def generate(
     generator = load_generator(directory, device, settings.precision, settings.engine)
     encoder = Encoder(generator.tokenizer, lengths.prompt, lengths.target)
     decoding = Decoding(lengths.target, settings.tokens, settings.beams)
+    calibration = read_calibration(model_folder(directory))
     counts: dict[str, int] = {}
     for task, split in wanted:
         name = prediction_name(task.name, split)
@@ -70,7 +72,9 @@ def generate(
         ):
             examples = islice(task.examples(split, bad), settings.limit)
             decode = partial(generator.generate, decoding=decoding, advance=bar.update)
-            counts[name] = _write_split(file, task, examples, encoder, decode, settings.constrain, bar, bad)
+            constrain = settings.constrain and task.constrainable
+            answered = answer(task, examples, encoder, decode, constrain, bad, settings.ranks)
+            counts[name] = _write_split(file, task, answered, calibration, constrain, bar)
     return counts
 
 
@@ -111,19 +115,16 @@ def _wanted(tasks: Sequence[Task], splits: Sequence[str]) -> list[tuple[Task, st
 def _write_split(
     file: TextIO,
     task: Task,
-    examples: Iterator[Example],
-    encoder: Encoder,
-    decode: Callable[[list[Request]], list[Output]],
+    answered: Iterator[Answered],
+    calibration: Calibration,
     constrain: bool,
     bar: tqdm[object],
-    bad: BadRecords,
 ) -> int:
     written = read = again = 0
-    constrain = constrain and task.constrainable
-    for answered in answer(task, examples, encoder, decode, constrain, bad):
-        file.write(_line(task, answered))
-        again += sum(output.constrained for output in answered.outputs)
-        read += len(answered.outputs)
+    for one in answered:
+        file.write(_line(task, one, calibration.confidence(task.name, one.total)))
+        again += sum(output.constrained for output in one.outputs)
+        read += len(one.outputs)
         written += 1
         if constrain and written % _SHOWN_EVERY == 0:
             bar.set_postfix(constrained=f"{again / read:.1%}")
@@ -132,7 +133,7 @@ def _write_split(
     return written
 
 
-def _line(task: Task, answered: Answered) -> str:
+def _line(task: Task, answered: Answered, confidence: float) -> str:
     """The line of an example with its prompt and output, or those of its windows.
 
     Of several windows it has the first prompt, all texts one under the other, the mean score, and ``windows``, which
@@ -151,6 +152,7 @@ def _line(task: Task, answered: Answered) -> str:
         "value": to_json(parsed.value),
         "issues": [{"kind": issue.kind, "path": issue.path, "text": issue.text} for issue in issues],
         "score": answered.score,
+        "confidence": confidence,
         **({"constrained": True} if answered.constrained else {}),
     }
     return json_line(line)

@@ -168,6 +168,7 @@ class ValidateSettings:
 
     ``held_out``: the share of the training examples, at most ``examples``, that a task without a valid split is
     validated on and not trained on. ``metrics``: those that are scored, by name; none: all of each template.
+    ``calibrate``: whether the confidence of the trained model is calibrated on the same examples.
     """
 
     every: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)? (step|minute|epoch)s?$")] = "500 steps"
@@ -175,6 +176,7 @@ class ValidateSettings:
     by: Literal["generation", "loss"] = "generation"
     held_out: Share = 0.05
     metrics: tuple[str, ...] = ()
+    calibrate: bool = True
 
     @property
     def period(self) -> tuple[float, str]:
@@ -225,6 +227,7 @@ class GenerateSettings:
     (``auto``: bf16 where the hardware multiplies it, else fp32; ``int8``: with ctranslate2).
 
     A batch of ``tokens`` has that many rows x (longest prompt + ``lengths: target``); a beam is a row; 1 is greedy.
+    ``mode: rank``: where the answer is one of a closed set, each of it is weighed, and the ``top`` likeliest are given.
     """
 
     splits: Annotated[tuple[str, ...], Field(min_length=1)] = ("test",)
@@ -234,11 +237,19 @@ class GenerateSettings:
     beams: Positive = 1
     engine: Literal["torch", "ctranslate2", "auto"] = "torch"
     precision: Literal["auto", "fp32", "bf16", "int8"] = "fp32"
+    mode: Literal["search", "rank"] = "search"
+    top: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def ranks(self) -> bool:
+        """True if the texts of closed sets are weighed, which ``top`` asks for too."""
+        return self.mode == "rank" or self.top > 0
 
     @property
     def decoding(self) -> str:
         """How outputs are decoded, for signatures."""
         free = "greedy" if self.beams == 1 else f"beams:{self.beams}"
+        free = f"ranked, {free}" if self.ranks else free
         return f"{free}+constrained" if self.constrain else free
 
 

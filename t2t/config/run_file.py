@@ -76,7 +76,9 @@ def read_generation(overrides: Sequence[str]) -> GenerateSettings:
         set_by |= {changed: f"--set {override}"}
         if changed[0] != "generate" or changed[1:2] == ("splits",):
             found = f"{'.'.join(map(str, changed))} says nothing of records that are of no run"
-            raise RunFileError(f"--set {override}", found, "set generate.engine, precision, beams, tokens or constrain")
+            raise RunFileError(
+                f"--set {override}", found, "set generate.engine, precision, beams, mode, tokens or constrain"
+            )
     try:
         return read_settings(_Generation, data).generate
     except ValidationError as error:

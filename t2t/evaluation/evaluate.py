@@ -12,6 +12,7 @@ from pathlib import Path
 from t2t import __version__
 from t2t.config.run import RunConfig, load_run
 from t2t.errors import RunDirectoryError, UnreachableGold
+from t2t.evaluation.certainty import Certainty
 from t2t.evaluation.pairs import Judged, Scorable, judge
 from t2t.evaluation.worst import Worst
 from t2t.linear.parsed import Issue, Parsed
@@ -63,38 +64,42 @@ def evaluate(
     """Score the predictions in ``run_dir`` for those of ``splits`` that each task has; ``limit`` as in generate.
     ``decoding`` stands in the signatures.
 
-    Writes scores.json and worst.json (each replaced as a whole). Raises RunDirectoryError where a predictions file is
-    missing, DataError where its ids are not exactly those of the examples.
+    Writes scores.json, worst.json and confidence.json (each replaced as a whole). Raises RunDirectoryError where a
+    predictions file is missing, DataError where its ids are not exactly those of the examples.
     """
     directory = Path(run_dir)
     rows: list[Row] = []
     worst: dict[str, Json] = {}
+    sure: dict[str, Json] = {}
     for task in tasks:
         metrics = task_metrics(task)
         for split in [split for split in splits if split in task.splits()]:
             with _no_cycle_search():
-                judged = judge(directory, task, split, limit)
-                found, worst[prediction_name(task.name, split)] = _score(task, split, decoding, metrics, judged)
+                judged, name = judge(directory, task, split, limit), prediction_name(task.name, split)
+                found, worst[name], sure[name] = _score(task, split, decoding, metrics, judged)
             aside = len(bad_places(directory, task.name, split))
             rows += [replace(row, aside=aside) for row in found]
     if not rows:
         raise RunDirectoryError(str(directory), f"no task has a split of {list(splits)}", "name other splits")
     write_json(directory / "scores.json", [asdict(row) for row in rows])
     write_json(directory / "worst.json", worst)
+    write_json(directory / "confidence.json", {name: one for name, one in sure.items() if one is not None})
     return rows
 
 
 def _score(
     task: Scorable, split: str, decoding: str, metrics: Sequence[Metric], judged: Iterator[Judged]
-) -> tuple[list[Row], list[Json]]:
-    """The rows of one split of a task and its worst examples. Of the others only the statistics are kept."""
+) -> tuple[list[Row], list[Json], Json]:
+    """The rows of one split of a task, its worst examples, and how sure the outputs were. Of the other examples only
+    the statistics are kept."""
     rows: list[list[Stats]] = [[] for _ in metrics]
-    ceiling, worst, unreachable, again = Ceiling(metrics), Worst(metrics), 0, 0
+    ceiling, worst, sure, unreachable, again = Ceiling(metrics), Worst(metrics), Certainty(), 0, 0
     while some := list(islice(judged, _AT_ONCE)):
         found = [[metric.segment(one.references, one.parsed) for one in some] for metric in metrics]
         for known, more in zip(rows, found, strict=True):
             known += more
         worst.add(some, found)
+        sure.add(some)
         unreachable += sum(task.is_unreachable(one.example) for one in some)
         again += sum(bool(one.line.get("constrained")) for one in some)
         _raise_ceiling(ceiling, task, some)
@@ -102,7 +107,7 @@ def _score(
     scored = [(metric, stacked(known), best[metric.name]) for metric, known in zip(metrics, rows, strict=True)]
     made = [_row(task, split, decoding, *one) for one in scored]
     told = [replace(row, unreachable=unreachable, again=again / row.n if row.n else 0.0) for row in made]
-    return told, worst.entries(task)
+    return told, worst.entries(task), sure.to_json()
 
 
 def _raise_ceiling(ceiling: Ceiling, task: Scorable, judged: Sequence[Judged]) -> None:

@@ -84,6 +84,10 @@ class CTranslate2Engine:
         )
         return [self._decoded(one.hypotheses[0], one.scores[0]) for one in found]
 
+    def rank(self, prompts: Sequence[Sequence[int]], texts: Sequence[Sequence[Sequence[int]]]) -> list[list[float]]:
+        """See Engine; by torch, which shares what texts have in common."""
+        return self._guided.rank(prompts, texts)
+
     def _decoded(self, pieces: Sequence[str], mean: float) -> Decoded:
         if not math.isfinite(mean):
             raise InputError(

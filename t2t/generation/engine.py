@@ -38,3 +38,9 @@ class Engine(Protocol):
 
         InputError where the model's logits are not finite.
         """
+
+    def rank(self, prompts: Sequence[Sequence[int]], texts: Sequence[Sequence[Sequence[int]]]) -> list[list[float]]:
+        """The log-probabilities (nats, summed) of the ``texts`` of each prompt, which are ids with EOS last.
+
+        InputError as in ``decode``.
+        """

@@ -9,6 +9,7 @@ texts that the vocabulary can say.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -25,11 +26,15 @@ from t2t.model.tokenizer import decode_texts, encode_texts
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One prompt: its name and its ids, EOS last. ``constraint`` gives the texts that are wanted; None: any text."""
+    """One prompt: its name and its ids, EOS last. ``constraint`` gives the texts that are wanted; None: any text.
+
+    ``texts``: a closed set of which every one is weighed, in place of a search.
+    """
 
     id: str
     prompt_ids: Sequence[int]
     constraint: Callable[[], Grammar] | None = None
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class Output:
     EOS, because the limit came before or because the constraint left no token. ``constrained``: decoded again under
     the constraint; ``closed``: and held to tokens that could still end within the limit, which it else had passed;
     ``unsayable``: and no text of the grammar can be said by the vocabulary, so ``<unk>`` stands in what is none.
+    ``ranked``: the request's texts, the likeliest first, with their log-probabilities in nats.
     """
 
     id: str
@@ -51,6 +57,12 @@ class Output:
     constrained: bool = False
     closed: bool = False
     unsayable: bool = False
+    ranked: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def total(self) -> float:
+        """The log-probability in nats of the whole output, -inf of one that has no end."""
+        return -math.inf if self.cut else self.score * len(self.ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +95,11 @@ class Generator:
         """One output for each request, in their order. ``advance`` is told how many more are done."""
         outputs: dict[int, Output] = {}
         again: list[int] = []
+        for places, likeliest in self._ranked(requests, decoding.batch_tokens):
+            outputs.update(zip(places, likeliest, strict=True))
+            advance(len(places))
         free = replace(decoding, batch_tokens=max(1, decoding.batch_tokens // decoding.beams))
-        for places in _planned(requests, range(len(requests)), free):
+        for places in _planned(requests, [place for place, one in enumerate(requests) if not one.texts], free):
             batch = [requests[place] for place in places]
             found = self._freely(batch, Search(decoding.max_tokens, decoding.beams))
             outputs.update(zip(places, found, strict=True))
@@ -96,6 +111,30 @@ class Generator:
             outputs.update(zip(places, self._constrained(batch, decoding.max_tokens), strict=True))
             advance(len(places))
         return [outputs[place] for place in range(len(requests))]
+
+    def _ranked(self, requests: Sequence[Request], batch_tokens: int) -> Iterator[tuple[list[int], list[Output]]]:
+        """The requests with a closed set, batch by batch: their places, and what is likeliest of each set."""
+        spelled: dict[tuple[str, ...], list[list[int]]] = {}
+        for texts in dict.fromkeys(request.texts for request in requests if request.texts):
+            spelled[texts] = encode_texts(self.tokenizer, texts)
+        chosen = [place for place, request in enumerate(requests) if request.texts]
+        lengths = [_ranking_length(requests[place], spelled[requests[place].texts]) for place in chosen]
+        for numbers in plan_batches(lengths, batch_tokens):
+            places = [chosen[number] for number in numbers]
+            batch = [requests[place] for place in places]
+            ids = [spelled[request.texts] for request in batch]
+            totals = self.engine.rank([request.prompt_ids for request in batch], ids)
+            yield places, [self._likeliest(*one) for one in zip(batch, ids, totals, strict=True)]
+
+    def _likeliest(self, request: Request, ids: Sequence[Sequence[int]], totals: Sequence[float]) -> Output:
+        order = sorted(range(len(totals)), key=lambda text: -totals[text])
+        best = order[0]
+        ranked = tuple((request.texts[text], totals[text]) for text in order)
+        score = totals[best] / len(ids[best])
+        unsayable = self.tokenizer.unk_token_id in ids[best]
+        return Output(
+            request.id, tuple(ids[best]), request.texts[best], score, False, unsayable=unsayable, ranked=ranked
+        )
 
     @cached_property
     def _constrainer(self) -> Constrainer:
@@ -177,6 +216,11 @@ class Generator:
             Output(request.id, one.ids, text, one.total / max(1, len(one.ids)), end not in one.ids)
             for request, one, text in zip(batch, decoded, texts, strict=True)
         ]
+
+
+def _ranking_length(request: Request, texts: Sequence[Sequence[int]]) -> int:
+    """What ranking a prompt takes of a batch: each of the texts is a row at last."""
+    return len(texts) * (len(request.prompt_ids) + max(map(len, texts)))
 
 
 def _same(grammar: Grammar) -> Grammar:

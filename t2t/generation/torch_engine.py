@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from t2t.errors import InputError
-from t2t.generation.beams import beam_search
+from t2t.generation.beams import Logits, Select, beam_search
 from t2t.generation.constrain import Guides
 from t2t.generation.engine import Decoded, Search
+from t2t.generation.ranking import rank_texts
 from t2t.model.seq2seq import Seq2Seq, SpecialIds
 
 # Rows that have ended leave the batch when they are this share of it: copying the cache costs about a step.
@@ -38,6 +39,14 @@ class TorchEngine:
         else:
             rows, totals = self._greedy(input_bs, mask_bs, search.max_tokens, guides)
         return [Decoded(tuple(row), total) for row, total in zip(rows, totals, strict=True)]
+
+    @torch.inference_mode()
+    def rank(self, prompts: Sequence[Sequence[int]], texts: Sequence[Sequence[Sequence[int]]]) -> list[list[float]]:
+        """See Engine."""
+        first_b, logits_of, select = self._stepping(*self._pad(prompts))
+        totals = rank_texts(first_b, logits_of, select, texts)
+        self._check_finite(torch.tensor([total for several in totals for total in several]))
+        return totals
 
     def _pad(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         longest = max(1, *map(len, prompts))
@@ -96,10 +105,13 @@ class TorchEngine:
 
     def _beams(self, input_bs: Tensor, mask_bs: Tensor, search: Search) -> tuple[list[list[int]], list[float]]:
         """Ids and summed log-probabilities of each row's best beam."""
+        stepping = self._stepping(input_bs, mask_bs)
+        return beam_search(*stepping, search.beams, search.max_tokens, self.ids.end)
+
+    def _stepping(self, input_bs: Tensor, mask_bs: Tensor) -> tuple[Tensor, Logits, Select]:
+        """What a search over rows is made of: the first tokens, the logits that follow, and which rows go on."""
         model = self.model
-        hidden_bsd = model.encode(input_bs, mask_bs)
-        cache = model.new_cache()
-        state = [hidden_bsd, mask_bs]
+        cache, state = model.new_cache(), [model.encode(input_bs, mask_bs), mask_bs]
 
         def logits_of(last_n: Tensor) -> Tensor:
             return model.step(last_n, state[0], state[1], cache)
@@ -108,8 +120,7 @@ class TorchEngine:
             cache.select(rows)
             state[:] = [tensor[rows] for tensor in state]
 
-        first_b = torch.full((input_bs.shape[0],), self.ids.start, device=self.device)
-        return beam_search(first_b, logits_of, select, search.beams, search.max_tokens, self.ids.end)
+        return torch.full((input_bs.shape[0],), self.ids.start, device=self.device), logits_of, select
 
 
 def _until(row: list[int], end: int, last: set[int]) -> list[int]:

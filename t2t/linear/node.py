@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
@@ -73,6 +73,7 @@ class Node(ABC):
     constrainable = True  # False: no grammar says its texts, so that a target with such a node is decoded freely
     faithful = True  # False: outputs are compared with something else than the normal form of its gold (``reference``)
     closed = False  # True: the key of its name holds a closed set, a list of labels or a mapping of labels to words
+    closed_set = False  # True: its texts are few enough that each can be weighed (``closed_texts``)
     many = False  # True: a value is a list
     ordered = False  # True: a list whose order is for the gold to say
     span_field: str | None = None  # the field in which the value, a span, stands
@@ -189,6 +190,14 @@ class Node(ABC):
     def shape(self, scope: Scope) -> Grammar:
         """The texts of the values that are not null. TypeError for a node that is not constrainable."""
         raise TypeError(f"{type(self).__name__} has no grammar")
+
+    def with_absent(self, texts: Iterable[str]) -> tuple[str, ...]:
+        """The texts, and that of null where the value can be null."""
+        return (*texts, *(() if self.absent is None else (self.absent,)))
+
+    def closed_texts(self, scope: Scope) -> tuple[str, ...]:
+        """All texts that a value can have, of a node with a ``closed_set``; none elsewhere."""
+        return ()
 
     @abstractmethod
     def could_be(self, folded: str) -> bool:

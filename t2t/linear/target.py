@@ -66,6 +66,10 @@ class Target:
         for constrainable targets only."""
         return self.root.grammar(Scope(fields, where))
 
+    def closed_texts(self, fields: Fields, where: str = "record") -> tuple[str, ...]:
+        """All texts that the whole target can be for a record, where that is a label or a choice; none elsewhere."""
+        return self.root.closed_texts(Scope(fields, where))
+
     @property
     def constrainable(self) -> bool:
         """True if there is a grammar: every node can say which texts it takes."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from t2t.report import sections
+from t2t.report.certainty_part import Certainty, certainty
 from t2t.report.continual_part import Stages, stages
 from t2t.report.files import RunFiles, read_run
 from t2t.report.style import CSS
@@ -26,6 +27,7 @@ class View:
     scores: sections.Scores
     stages: Stages | None
     validation: ValidationTable | None
+    certainty: Certainty | None
     training: list[sections.Drawn]
     worst: list[sections.WorstOfTask]
     data: sections.Data | None
@@ -49,6 +51,7 @@ def page(run: RunFiles) -> str:
         sections.scores(run),
         stages(run),
         validation(run),
+        certainty(run),
         sections.training(run),
         sections.worst(run),
         sections.data(run),

@@ -8,7 +8,7 @@ import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NotRequired
 
@@ -73,6 +73,26 @@ class WorstEntry(TypedDict):
     issues: list[IssueEntry]
 
 
+class CertaintyRow(TypedDict):
+    """A split of a task in confidence.json."""
+
+    n: int
+    right: float
+    calibration_error: float
+    coverage: list[float]
+    risk: list[float]
+    area: float
+
+
+class Calibrated(TypedDict, total=False):
+    """A task in calibration.json of the model."""
+
+    temperature: float
+    outputs: int
+    error_before: float
+    error_after: float
+
+
 @dataclass(frozen=True, slots=True)
 class RunFiles:
     """The contents of a run directory; what is not there is empty. ``curves``: columns of metrics.csv by name."""
@@ -87,6 +107,8 @@ class RunFiles:
     parameters: int | None
     validations: Sequence[Mapping[str, Json]] = ()
     matrix: Matrix | None = None
+    certainty: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    calibration: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
 
 
 def read_run(run_dir: Path) -> RunFiles:
@@ -105,6 +127,8 @@ def read_run(run_dir: Path) -> RunFiles:
         count_parameters(run_dir / "model"),
         _lines(run_dir / "validation.jsonl"),
         _matrix(run_dir / "continual.json"),
+        _read(run_dir / "confidence.json", dict[str, CertaintyRow], {}),
+        _read(run_dir / "model" / "calibration.json", dict[str, Any], {}).get("tasks", {}),
     )
 
 

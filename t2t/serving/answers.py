@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,7 @@ from t2t.data.encode import Encoder, Ids
 from t2t.errors import DataError
 from t2t.generation.generator import Output, Request
 from t2t.linear.parsed import Issue, Parsed
-from t2t.structures import Example
+from t2t.structures import Example, Value
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
 
@@ -41,6 +42,11 @@ class Answered:
         return sum(output.score for output in self.outputs) / len(self.outputs)
 
     @property
+    def total(self) -> float:
+        """The log-probability in nats of all that was generated, -inf where an output has no end."""
+        return sum(output.total for output in self.outputs)
+
+    @property
     def constrained(self) -> bool:
         return any(output.constrained for output in self.outputs)
 
@@ -49,6 +55,15 @@ class Answered:
         said = [kind for kind in _KNOWN if any(getattr(output, kind) for output in self.outputs)]
         return tuple(Issue(kind, "", "") for kind in said)
 
+    def top(self, task: Task, most: int) -> tuple[tuple[Value, float], ...]:
+        """The ``most`` likeliest values of a closed set, with their probabilities among all of it."""
+        ranked = self.outputs[0].ranked
+        whole = sum(math.exp(total - ranked[0][1]) for _, total in ranked)
+        return tuple(
+            (task.parse(text, self.example).value, math.exp(total - ranked[0][1]) / whole)
+            for text, total in ranked[:most]
+        )
+
     def parsed(self, task: Task) -> Parsed:
         """What the outputs say, with the issues of decoding behind those of the text."""
         found = task.parse_windows([(output.text, output.score) for output in self.outputs], self.example)
@@ -56,16 +71,28 @@ class Answered:
 
 
 def answer(
-    task: Task, examples: Iterator[Example], encoder: Encoder, decode: Decode, constrain: bool, bad: BadRecords
+    task: Task,
+    examples: Iterator[Example],
+    encoder: Encoder,
+    decode: Decode,
+    constrain: bool,
+    bad: BadRecords,
+    rank: bool = False,
 ) -> Iterator[Answered]:
     """Each example with the outputs for its windows, in their order.
 
-    ``constrain``: outputs are held to the target language. An example whose prompt does not fit is bad.
+    ``constrain``: outputs are held to the target language. ``rank``: where they are of a closed set, each of it is
+    weighed. An example whose prompt does not fit is bad.
     """
     for batch in windows(examples, WINDOW):
         asked = _asked(task, batch, encoder, bad)
         requests = [
-            Request(window.id, ids.tolist(), partial(task.grammar, window) if constrain else None)
+            Request(
+                window.id,
+                ids.tolist(),
+                partial(task.grammar, window) if constrain else None,
+                task.closed_texts(window) if rank else (),
+            )
             for _, several in asked
             for window, _, ids in several
         ]

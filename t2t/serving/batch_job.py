@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,11 +25,20 @@ from t2t.runs.run_files import read_json, write_json
 from t2t.serving.outputs import writing
 from t2t.structures import Json
 from t2t.tasks.record import RawRecord
-from t2t.whole_files import whole_bytes, whole_file, whole_path
+from t2t.whole_files import whole_bytes, whole_file
 
 CHUNK = 2048  # records
 _ENDS = 1 << 20  # bytes at both ends of a file by which it is known, beside its size and date
 _HEAD = "job.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """How many answers, bad records and unsure answers a job ended with."""
+
+    answers: int
+    bad: int
+    unsure: int
 
 
 class Job:
@@ -38,6 +48,7 @@ class Job:
         """RunDirectoryError where OUT.parts holds another job."""
         self.out, self.folder = out, out.with_name(f"{out.name}.parts")
         self.rejected = out.with_name(f"{out.name}.bad.jsonl")
+        self.unsure = out.with_name(f"{out.name}.unsure.jsonl")
         file = self.folder / _HEAD
         new: dict[str, Json] = json.loads(json.dumps(head))
         if file.is_file():
@@ -52,16 +63,24 @@ class Job:
     def is_finished(self, number: int) -> bool:
         return self._part(number).is_file()
 
-    def finish(self, number: int, rows: Iterable[Mapping[str, Json]], bad: Sequence[DataError]) -> None:
-        """Write a chunk's answers and bad records; it is finished when its answers have their name."""
+    def finish(
+        self,
+        number: int,
+        rows: Iterable[Mapping[str, Json]],
+        bad: Sequence[DataError],
+        unsure: Iterable[Mapping[str, Json]] = (),
+    ) -> None:
+        """Write a chunk's answers, those that are ``unsure``, and bad records; it is finished when its answers have
+        their name."""
         with whole_file(self._bad(number)) as file:
             file.writelines(json_line({"where": one.where, "found": one.found, "todo": one.todo}) for one in bad)
+        with whole_file(self._unsure(number)) as file:
+            file.writelines(json_line(row, default=repr) for row in unsure)
         with whole_file(self._part(number)) as file:
             file.writelines(json_line(row, default=repr) for row in rows)
 
-    def join(self, count: int) -> tuple[int, int] | None:
-        """Write the output if all of the ``count`` chunks are finished, and remove the folder; the answers and bad
-        records in it.
+    def join(self, count: int) -> Joined | None:
+        """Write the output if all of the ``count`` chunks are finished, and remove the folder; what stands in it.
 
         None while another worker has chunks to do, or has joined them.
         """
@@ -69,11 +88,12 @@ class Job:
         with FileLock(lock):
             if not self.folder.is_dir() or not all(map(self.is_finished, range(count))):
                 return None
-            bad = self._joined_bad(range(count))
+            bad = _lines_of(map(self._bad, range(count)), self.rejected)
+            unsure = _lines_of(map(self._unsure, range(count)), self.unsure)
             answers = self._joined(range(count))
             shutil.rmtree(self.folder)
             lock.unlink(missing_ok=True)  # who waits for it finds the folder gone
-        return answers, bad
+        return Joined(answers, bad, unsure)
 
     def _joined(self, chunks: range) -> int:
         if self.out.suffix.lower() != ".parquet":
@@ -87,17 +107,6 @@ class Job:
                         write(json.loads(line))
                         answers += 1
         return answers
-
-    def _joined_bad(self, chunks: range) -> int:
-        count = 0
-        with whole_path(self.rejected) as part, part.open("w", encoding="utf-8", newline="\n") as file:
-            for number in chunks:
-                lines = self._bad(number).read_text(encoding="utf-8").splitlines(keepends=True)
-                file.writelines(lines)
-                count += len(lines)
-        if not count:
-            self.rejected.unlink()
-        return count
 
     def first_bad(self) -> dict[str, str] | None:
         """The first bad record of the joined output."""
@@ -113,6 +122,9 @@ class Job:
     def _bad(self, number: int) -> Path:
         return self.folder / f"{number:09d}.bad.jsonl"
 
+    def _unsure(self, number: int) -> Path:
+        return self.folder / f"{number:09d}.unsure.jsonl"
+
 
 def chunks_of(
     records: Iterable[RawRecord], unread: list[DataError], size: int | None = None
@@ -127,6 +139,15 @@ def chunks_of(
         yield number, chunk, met
     if unread or number < 0:
         yield number + 1, [], list(unread)
+
+
+def _lines_of(parts: Iterable[Path], out: Path) -> int:
+    """Join files of lines; gives how many there are. Of none there is no file."""
+    with whole_bytes(out) as file:
+        count = sum(_copied(part, file) for part in parts)
+    if not count:
+        out.unlink()
+    return count
 
 
 def _copied(path: Path, out: BinaryIO) -> int:

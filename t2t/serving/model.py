@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 from t2t.data.bounded import bounded, length
 from t2t.data.encode import Encoder
@@ -14,13 +15,15 @@ from t2t.errors import DataError, InputError
 from t2t.generation.generator import Decoding, Generator
 from t2t.linear.parsed import Issue, to_json
 from t2t.registry import did_you_mean
-from t2t.serving.answers import WINDOW, answer
+from t2t.serving.answers import WINDOW, Answered, answer
+from t2t.serving.calibration import UNCALIBRATED, Calibration, read_calibration
 from t2t.serving.inputs import MixedReader, Reader, as_examples, given_records
 from t2t.serving.loading import adapter_folder, load_generator, load_with_adapters, model_folder
 from t2t.structures import Example, Json, Value
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.kept import FILE, Answerer, KeptTasks
 from t2t.tasks.record import RawRecord
+from t2t.tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,10 @@ class Answer:
 
     ``value``: the structure of the task's target: a label, a text, a number, a ``structures.Span`` with offsets into
     the input, a list of items or a mapping of fields. ``issues``: what was not as it should be. ``score``: the mean
-    log-probability of the output's tokens in nats. ``text``: the output as it was generated. ``constrained``: it was
-    decoded again inside the target language.
+    log-probability of the output's tokens in nats. ``confidence``: the probability (0 to 1) that all of the output is
+    right, as validation calibrated it; the model's own where it did not; 0 of an output that was cut. ``text``: the
+    output as it was generated. ``constrained``: it was decoded again inside the target language. ``top``: of a closed
+    set the likeliest values with their probabilities, as many as were asked for.
     """
 
     id: str
@@ -39,11 +44,21 @@ class Answer:
     score: float
     text: str
     constrained: bool
+    confidence: float
+    top: tuple[tuple[Value, float], ...] = ()
 
     def to_json(self) -> dict[str, Json]:
-        """As a line of the command's output: id, value with offsets, issues, score."""
+        """As a line of the command's output: id, value with offsets, issues, score, confidence, and top at need."""
         issues = [{"kind": one.kind, "path": one.path, "text": one.text} for one in self.issues]
-        return {"id": self.id, "value": to_json(self.value), "issues": issues, "score": self.score}
+        top = [{"value": to_json(value), "probability": share} for value, share in self.top]
+        return {
+            "id": self.id,
+            "value": to_json(self.value),
+            "issues": issues,
+            "score": self.score,
+            "confidence": self.confidence,
+            **({"top": top} if top else {}),
+        }
 
 
 class Model:
@@ -52,10 +67,21 @@ class Model:
     ``model("atlas/ner_en", ["Ada moved to Oslo"])`` gives an Answer for each input, in their order.
     """
 
-    def __init__(self, generator: Generator, tasks: KeptTasks, decoding: Decoding, *, constrain: bool = True) -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        tasks: KeptTasks,
+        decoding: Decoding,
+        *,
+        constrain: bool = True,
+        calibration: Calibration = UNCALIBRATED,
+        rank: bool = False,
+        top: int = 0,
+    ) -> None:
         self.generator = generator
         self._kept = tasks
-        self._constrain = constrain
+        self._constrain, self._calibration = constrain, calibration
+        self._rank, self._top = rank or top > 0, top
         self._encoder = Encoder(generator.tokenizer, tasks.lengths.prompt, tasks.lengths.target)
         self._decode = partial(generator.generate, decoding=decoding)
 
@@ -110,13 +136,20 @@ class Model:
                 yield example
 
         task = answerer.task
+        if self._top and not task.target.root.closed_set:
+            told = f"the answers of {task.name} are of no closed set, of which several could be given"
+            raise InputError("top", told, "leave it out for tasks whose target is no label and no choice")
         constrain = self._constrain and task.constrainable
-        for found in answer(task, remembered(), self._encoder, self._decode, constrain, bad):
+        for found in answer(task, remembered(), self._encoder, self._decode, constrain, bad, self._rank):
             while waiting[0][0] is not found.example:  # it was bad
                 waiting.popleft()
-            said = found.parsed(answerer.task)
-            one = Answer(found.example.id, said.value, said.issues, found.score, found.text, found.constrained)
-            yield one, waiting.popleft()[1]
+            yield self._answer(task, found), waiting.popleft()[1]
+
+    def _answer(self, task: Task, found: Answered) -> Answer:
+        said = found.parsed(task)
+        sure = self._calibration.confidence(task.name, found.total)
+        top = found.top(task, self._top)
+        return Answer(found.example.id, said.value, said.issues, found.score, found.text, found.constrained, sure, top)
 
 
 class AdaptedModel:
@@ -203,6 +236,8 @@ def load(
     num_beams: int = 1,
     constrain: bool = True,
     batch_tokens: int = 32768,
+    mode: Literal["search", "rank"] = "search",
+    top: int = 0,
 ) -> Model | AdaptedModel:
     """A model that answers what it was trained for: ``model/`` of a run, or the run's directory.
 
@@ -217,20 +252,25 @@ def load(
         num_beams: beams of the search; 1 is greedy.
         constrain: outputs outside the target language are decoded again inside it.
         batch_tokens: of a batch, at most: its rows times the longest prompt and output.
+        mode: "search" finds an output token by token; "rank" weighs every one of a closed set (labels, the options of a
+            choice) where an answer is of one.
+        top: rank, and give so many of the likeliest values with their probabilities.
 
     Raises:
         RunDirectoryError: there is no model. InputError: it cannot be used, or keeps no tasks.
     """
+    how: dict[str, Any] = {"constrain": constrain, "rank": mode == "rank", "top": top}
     if adapters:
         found = {name: Path(one) for name, one in adapters.items()}
         if engine == "ctranslate2":
             raise InputError("engine", "adapters are put on by the engine torch", "use engine: torch, or merged models")
         base, others = load_with_adapters(Path(folder), found, device, precision)
-        return _adapted(Path(folder), found, base, others, (batch_tokens, num_beams), constrain)
+        return _adapted(Path(folder), found, base, others, (batch_tokens, num_beams), how)
     tasks = KeptTasks(model_folder(Path(folder)))
     generator = load_generator(Path(folder), device, precision, engine)
     decoding = Decoding(tasks.lengths.target, batch_tokens, num_beams)
-    return Model(generator, tasks, decoding, constrain=constrain)
+    calibration = read_calibration(model_folder(Path(folder)))
+    return Model(generator, tasks, decoding, calibration=calibration, **how)
 
 
 def _adapted(
@@ -239,16 +279,17 @@ def _adapted(
     base: Generator,
     others: Mapping[str, Generator],
     limits: tuple[int, int],
-    constrain: bool,
+    how: Mapping[str, Any],
 ) -> AdaptedModel:
     """Who answers which task. InputError where two adapters know one, or an adapter's tasks are not known at all."""
 
-    def model(generator: Generator, tasks: KeptTasks) -> Model:
-        return Model(generator, tasks, Decoding(tasks.lengths.target, *limits), constrain=constrain)
+    def model(generator: Generator, tasks: KeptTasks, place: Path) -> Model:
+        decoding = Decoding(tasks.lengths.target, *limits)
+        return Model(generator, tasks, decoding, calibration=read_calibration(place), **how)
 
     own = model_folder(folder)
     kept = KeptTasks(own) if (own / FILE).is_file() else None
-    known = {} if kept is None else dict.fromkeys(kept.names, model(base, kept))
+    known = {} if kept is None else dict.fromkeys(kept.names, model(base, kept, own))
     claimed: dict[str, str] = {}
     for name, place in adapters.items():
         where = adapter_folder(place)
@@ -256,7 +297,7 @@ def _adapted(
         if tasks is None or (tasks is kept and name not in kept.names):
             found = f"the adapter {name} keeps no tasks ({FILE}), and {name!r} is no task of the base"
             raise InputError(str(place), found, "train it again with this version, or give it the name of a task")
-        answering = model(others[name], tasks)
+        answering = model(others[name], tasks, where)
         for task in [name] if tasks is kept else tasks.names:
             if task in claimed:
                 found = f"the adapters {claimed[task]} and {name} both know the task {task}"

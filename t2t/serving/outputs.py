@@ -17,7 +17,9 @@ from t2t.whole_files import whole_file, whole_path
 
 _ROWS = 4096  # of a row group
 _TOLD = 5  # bad records that are told one by one
-COLUMNS = ("id", "value", "issues", "score")
+COLUMNS = ("id", "value", "issues", "score", "confidence", "top")
+_ALWAYS = COLUMNS[:-1]  # without those that stand there at need
+_NUMBERS = frozenset({"score", "confidence"})
 
 
 class Writer(Protocol):
@@ -30,8 +32,8 @@ class Writer(Protocol):
 def writing(path: Path | None) -> Iterator[Writer]:
     """A writer to ``path``: Parquet by its ending, else JSON lines; None: lines on standard output.
 
-    The file takes its name only when it is complete and on disk. In Parquet all columns but the score hold text: what
-    is no text stands there as JSON.
+    The file takes its name only when it is complete and on disk. In Parquet all columns but score and confidence hold
+    text: what is no text stands there as JSON.
     """
     if path is None:
         yield _line_writer(sys.stdout, flush=True)
@@ -66,8 +68,8 @@ def _parquet(path: Path) -> Iterator[Writer]:
     def flush() -> None:
         nonlocal writer
         if writer is None:
-            names = rows[0] if rows else COLUMNS
-            types = {name: pa.float64() if name == "score" else pa.string() for name in names}
+            names = rows[0] if rows else _ALWAYS
+            types = {name: pa.float64() if name in _NUMBERS else pa.string() for name in names}
             writer = ParquetWriter(path, pa.schema(types.items()))
         writer.write_table(pa.Table.from_pylist(rows, schema=writer.schema))
         rows.clear()
@@ -83,7 +85,7 @@ def _parquet(path: Path) -> Iterator[Writer]:
 
 
 def _cell(key: str, value: Json) -> Json:
-    if key == "score" or value is None or (isinstance(value, str) and key != "value"):
+    if key in _NUMBERS or value is None or (isinstance(value, str) and key != "value"):
         return value
     return json.dumps(value, ensure_ascii=False, default=repr)
 

@@ -99,6 +99,10 @@ class Answering:
         """The outputs for an example that parse strictly; for constrainable targets only."""
         return self.target.grammar(example.fields, example.where)
 
+    def closed_texts(self, example: Example) -> tuple[str, ...]:
+        """All outputs that there are for an example, where its answer is a label or a choice; none elsewhere."""
+        return self.target.closed_texts(example.fields, example.where)
+
     def references(self, example: Example) -> list[Value]:
         """All acceptable gold values, at least one, as the record has them."""
         if self._references is None:

@@ -242,6 +242,10 @@ class Task:
         """The outputs for this example that parse strictly; for constrainable tasks only."""
         return self._answering.grammar(example)
 
+    def closed_texts(self, example: Example) -> tuple[str, ...]:
+        """All outputs that there are for this example, where its answer is a label or a choice; none elsewhere."""
+        return self._answering.closed_texts(example)
+
     def references(self, example: Example) -> list[Value]:
         """All acceptable gold values, at least one, as the record has them: never rounded, folded or reordered."""
         references = self._answering.references(example)

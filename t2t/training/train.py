@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from t2t.config.run import BatchSettings, FreezeSettings, ModelSettings, Precision, RunConfig, ScheduleSettings
+from t2t.config.run import (
+    BatchSettings,
+    FreezeSettings,
+    ModelSettings,
+    Precision,
+    RunConfig,
+    ScheduleSettings,
+    ValidateSettings,
+)
 from t2t.continual.strategy import Support
 from t2t.data.batch import Plan
 from t2t.engine import checkpoint, distributed
@@ -26,18 +35,21 @@ from t2t.engine.preflight import check_directory, check_resume, on_first, told_a
 from t2t.engine.trained_on import TrainedOn, check_rows
 from t2t.errors import RunFileError
 from t2t.evaluation.evaluate import task_metrics
+from t2t.generation.generator import Decoding, Generator
+from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import build_from_scratch, load_pretrained
 from t2t.model.freezing import freeze_parts
 from t2t.model.peft import Method, adapted, check_no_adapter, counts, read_method, weights_hash
 from t2t.model.seq2seq import Seq2Seq, SpecialIds
 from t2t.runs.run_tasks import load_tasks
+from t2t.serving.calibration import UNCALIBRATED, calibrate, read_calibration
 from t2t.structures import Json
 from t2t.tasks.task import Task
 from t2t.training.epochs import data_by_epoch
 from t2t.training.folder import print_drawn, start_directory, write_facts, write_model
 from t2t.training.preparation import Prepared, prepare
 from t2t.training.teacher import teacher_hash, teacher_terms
-from t2t.training.validation import BEST, Judge, Validation, check_validation, kept_best, validated
+from t2t.training.validation import BEST, Judge, Validated, Validation, check_validation, kept_best, validated
 
 _FEW_STEPS = 100  # updates, after which a pretrained T5 has hardly moved
 
@@ -115,7 +127,8 @@ def _train(
     batch = config.batch
     plan = Plan(data_by_epoch(prepared), prepared.mixture, batch.tokens, batch.micro_batches, batch.window)
     on_rank = [] if distributed.rank() else open_loggers(config.log.to, config.directory, start.step)
-    validation = _validation(config, engine, prepared, method, on_rank)
+    data = _validated(config, prepared)
+    validation = None if data is None else _validation(config, engine, prepared, method, data, on_rank)
     log = Log(
         config.directory / "metrics.csv",
         config.log.every,
@@ -131,8 +144,38 @@ def _train(
     # model/ comes last: it says that the run is finished
     on_first(lambda: write_facts(config.directory, precision, prepared, plan, model, end, best))
     print_drawn(prepared)
-    write_model(config.directory, engine, model, prepared, method, (config.model.source, base), best)
+    calibrated = None if data is None else _calibrator(config, prepared, data, device)
+    write_model(config.directory, engine, model, prepared, method, (config.model.source, base), best, calibrated)
     return config.directory
+
+
+def _validated(config: RunConfig, prepared: Prepared) -> Validated | None:
+    """What is validated on, if the run file wants it."""
+    settings = config.validate
+    return None if settings is None else on_first(lambda: validated(prepared, settings.examples, config.where))
+
+
+def _calibrator(
+    config: RunConfig, prepared: Prepared, data: Validated, device: torch.device
+) -> Callable[[Seq2Seq], Json] | None:
+    """What calibrates the trained model on what was validated on; of tasks that it knew before, it keeps what the model
+    that it starts from was calibrated by."""
+    settings = config.validate
+    if settings is None or not settings.calibrate:
+        return None
+    decoding = Decoding(prepared.lengths.target, config.generate.tokens, config.generate.beams)
+
+    def calibrated(model: Seq2Seq) -> Json:
+        generator = Generator(TorchEngine(model, device), prepared.tokenizer)
+        decode = partial(generator.generate, decoding=decoding)
+        examples = [(task, data.examples(place)) for place, task in enumerate(data.tasks)]
+        found = calibrate(examples, prepared.new_encoder(), decode, config.generate.constrain)
+        before = read_calibration(Path(config.model.source)) if config.model.source else UNCALIBRATED
+        kept = {task.name for task in prepared.known_and_new} & before.tasks.keys() - found["tasks"].keys()
+        found["tasks"] |= {name: {"temperature": before.tasks[name]} for name in sorted(kept)}
+        return found
+
+    return calibrated
 
 
 def _validation(
@@ -140,13 +183,11 @@ def _validation(
     engine: TrainingEngine,
     prepared: Prepared,
     method: Method | None,
+    data: Validated,
     loggers: Sequence[Logger],
-) -> Validation | None:
-    """The watcher that validates, if the run file wants one."""
-    settings = config.validate
-    if settings is None:
-        return None
-    data = on_first(lambda: validated(prepared, settings.examples, config.where))
+) -> Validation:
+    """The watcher that validates."""
+    settings = config.validate or ValidateSettings()
     judge = Judge.of(config.best, settings.by == "generation", data.tasks, config.where, settings.metrics)
     return Validation(
         engine,

@@ -14,7 +14,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -105,12 +105,23 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """The tasks that have something to validate on, with the encoded rows of it. ``held_out``: the ids of the examples,
-    where they are of the training split."""
+    """The tasks that have something to validate on, with the encoded rows of it. ``most``: examples of a valid split.
+    ``held_out``: the ids of the examples, where they are of the training split."""
 
     tasks: list[Task]
     rows: list[list[Encoded]]
     held_out: list[frozenset[str] | None]
+    most: int
+    _known: dict[str, list[Example]] = field(default_factory=dict)
+
+    def examples(self, place: int) -> Iterator[Example]:
+        """The examples of the ``place``-th task. A training split is read for those held out of it once."""
+        task, held = self.tasks[place], self.held_out[place]
+        if held is None:
+            return islice(task.examples(VALID, BadRecords("skip")), self.most)
+        if task.name not in self._known:
+            self._known[task.name] = [one for one in task.examples("train", BadRecords("skip")) if one.id in held]
+        return iter(self._known[task.name])
 
 
 def check_validation(
@@ -157,7 +168,7 @@ def validated(prepared: Prepared, most: int, where: Callable[[str], str]) -> Val
             print(f"{task.name} has no example in a split {VALID!r}: it is not validated", flush=True)
     if not tasks:
         raise _nothing_to_validate(where)
-    return Validated(tasks, rows, held_out)
+    return Validated(tasks, rows, held_out, most)
 
 
 class Validation(Quiet):
@@ -190,7 +201,6 @@ class Validation(Quiet):
         self.settings, self.stopping, self.schedule, self.directory = settings, stopping, schedule, directory
         self.tokens, self.loggers = tokens, loggers
         self.decoding = Decoding(prepared.lengths.target, generated_tokens)
-        self._held: dict[str, list[Example]] = {}
         self.history: list[dict[str, Json]] = []
         self.best: dict[str, Json] | None = None
         self.waited = 0  # validations since the last that was better by more than early_stopping.least
@@ -278,12 +288,11 @@ class Validation(Quiet):
         encoder = self.prepared.new_encoder()
         scores: dict[str, float] = {}
         shares = []
-        for task, held in zip(self.data.tasks, self.data.held_out, strict=True):
+        for place, task in enumerate(self.data.tasks):
             metrics = _metrics(task, self.settings.metrics)
-            examples = self._examples(task, held)
             answered = answer(
                 task,
-                examples,
+                self.data.examples(place),
                 encoder,
                 lambda requests: generator.generate(requests, self.decoding),
                 False,
@@ -296,13 +305,6 @@ class Validation(Quiet):
             if metrics:
                 shares.append(share_of_best(metrics[0], scores[f"{task.name}.{metrics[0].name}"]))
         return {"mean": sum(shares) / len(shares), **scores} if shares else scores
-
-    def _examples(self, task: Task, held: frozenset[str] | None) -> Iterator[Example]:
-        if held is None:
-            return islice(task.examples(VALID, BadRecords("skip")), self.settings.examples)
-        if task.name not in self._held:  # the training split is read for them once
-            self._held[task.name] = [one for one in task.examples("train", BadRecords("skip")) if one.id in held]
-        return iter(self._held[task.name])
 
     def _remember(self, found: dict[str, Json], position: Position) -> bool:
         """Take note of a validation; True if its weights are the best so far."""

@@ -23,7 +23,7 @@ class Knows:
             "atlas/ner_zh": [],
             "atlas/relation_en": [{"head": Span("Oslo"), "pairs": [{"role": "guest", "text": Span("Chile")}]}],
         }
-        return [Answer("1", values[task], (), 0.0, "", False)]
+        return [Answer("1", values[task], (), 0.0, "", False, 1.0)]
 
 
 def test_each_sentence_is_answered_by_the_tasks_of_its_language() -> None:

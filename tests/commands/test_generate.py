@@ -10,7 +10,7 @@ from t2t.config.run import GenerateSettings, Lengths
 from t2t.engine.distributed import device_name
 from t2t.errors import DataError, InputError, RunDirectoryError, RunFileError
 from t2t.evaluation.evaluate import evaluate
-from t2t.generation.generator import Decoding, Generator
+from t2t.generation.generator import Decoding, Generator, Output
 from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
 from t2t.tasks.task import Task, load_task
@@ -68,7 +68,7 @@ def test_each_input_has_one_line_in_order(run: Path, task: Task, monkeypatch) ->
     found = lines(run / "predictions" / "mood" / "line.jsonl")
     assert [line["id"] for line in found] == [example.id for example in examples]
     assert [line["prompt"] for line in found] == [task.prompt(example) for example in examples]
-    assert set(found[0]) - {"constrained"} == {"id", "task", "prompt", "text", "value", "issues", "score"}
+    assert set(found[0]) - {"constrained"} == {"id", "task", "prompt", "text", "value", "issues", "score", "confidence"}
     assert {line["task"] for line in found} == {"mood/line"}
     assert (run / "predictions" / "mood" / "line@valid.jsonl").is_file()
 
@@ -77,7 +77,7 @@ def test_value_and_issues_are_what_parsing_says(run: Path, task: Task, monkeypat
     def said(self: Generator, requests: list, decoding: Decoding, **_more: object) -> list:
         texts = ["glad", "nothing", "sad"]
         return [
-            runs.Output(request.id, (9,) * decoding.max_tokens, text, -0.5, text == "sad")
+            Output(request.id, (9,) * decoding.max_tokens, text, -0.5, text == "sad")
             for request, text in zip(requests, texts, strict=True)
         ]
 

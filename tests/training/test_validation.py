@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,6 +18,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from t2t.commands.generate import generate
 from t2t.config.run import GenerateSettings, Lengths, RunConfig, ValidateSettings, load_run
 from t2t.data.encode import Encoded
 from t2t.errors import RunFileError
@@ -120,7 +122,6 @@ def test_tensorboard_has_the_rows_of_training_and_validation(alone: Path) -> Non
 
 
 def test_scores_are_what_generate_and_evaluate_say_of_the_model(alone: Path) -> None:
-    from t2t.commands.generate import generate
     from t2t.evaluation.evaluate import evaluate
     from t2t.tasks.task import load_task
 
@@ -137,6 +138,71 @@ def test_scores_are_what_generate_and_evaluate_say_of_the_model(alone: Path) -> 
     assert row.value == validated_at["demo/colour.accuracy"] == validated_at["mean"]
 
 
+def test_the_model_keeps_how_far_its_confidence_can_be_trusted(alone: Path, tmp_path: Path) -> None:
+    import t2t
+    from t2t.evaluation.evaluate import evaluate
+    from t2t.report import write_report
+    from t2t.tasks.task import load_task
+
+    kept = json.loads((alone / "runs" / "toy" / "model" / "calibration.json").read_text())
+    known = kept["tasks"]["demo/colour"]
+    assert known["outputs"] == 30
+    assert 0 <= known["right"] <= 1
+    assert {"temperature", "error_before", "error_after"} <= known.keys()
+    loaded = t2t.load(alone / "runs" / "toy")
+    things = [json.loads(line) for line in (alone / "task_templates/demo/valid.jsonl").read_text().splitlines()]
+    answers = loaded("demo/colour", things)
+    for one in answers:
+        tokens = len(loaded.generator.tokenizer(one.text).input_ids)
+        assert one.confidence == pytest.approx(np.exp(one.score * tokens / known["temperature"]), rel=1e-4)
+    run = tmp_path / "run"
+    shutil.copytree(alone / "runs" / "toy", run)
+    task = load_task(str(alone / "task_templates" / "demo" / "colour.yaml"))
+    generate(run, [task], GenerateSettings(splits=("valid",)), Lengths(prompt=32, target=16))
+    evaluate(run, [task], ["valid"])
+    found = json.loads((run / "confidence.json").read_text())["demo/colour@valid"]
+    assert (found["n"], found["coverage"][-1]) == (40, 1.0)
+    assert found["risk"][-1] == pytest.approx(1 - found["right"])
+    assert found["right"] == pytest.approx(
+        np.mean([a.value == t["colour"] for a, t in zip(answers, things, strict=True)])
+    )
+    page = write_report(run).read_text()
+    assert "<h2>Confidence</h2>" in page
+    assert "demo/colour@valid" in page
+
+
+def test_answers_that_are_unsure_are_set_aside_and_the_likeliest_of_a_set_given(
+    alone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from t2t.cli import main
+
+    model, source = str(alone / "runs" / "toy"), str(alone / "task_templates/demo/valid.jsonl")
+    out = tmp_path / "all.jsonl"
+    assert main(["generate", "--model", model, "--input", source, "--output", str(out), "--top", "2"]) == 0
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    for row in rows:
+        first, second = row["top"]
+        assert first["value"] == row["value"] != second["value"]
+        assert first["probability"] >= second["probability"]
+        assert first["probability"] + second["probability"] <= 1 + 1e-9
+    least = sorted(row["confidence"] for row in rows)[20]
+    capsys.readouterr()
+    sure, command = (
+        tmp_path / "sure.jsonl",
+        ["generate", "--model", model, "--input", source, "--min-score", str(least)],
+    )
+    assert main([*command, "--top", "2", "--output", str(sure)]) == 0
+    said = capsys.readouterr().err
+    kept, aside = sure.read_text().splitlines(), (tmp_path / "sure.jsonl.unsure.jsonl").read_text().splitlines()
+    assert kept == [line for line in out.read_text().splitlines() if json.loads(line)["confidence"] >= least]
+    assert aside == [line for line in out.read_text().splitlines() if json.loads(line)["confidence"] < least]
+    assert f"{len(aside)} answers have a confidence below" in said
+    assert main([*command, "--top", "2"]) == 0
+    streamed = capsys.readouterr()
+    assert streamed.out.splitlines() == kept
+    assert "not written" in streamed.err
+
+
 def test_two_ranks_at_stage_3_validate_alike(alone: Path, tmp_path: Path) -> None:
     folder = make(tmp_path / "two")
     command = ("-m", "deepspeed.launcher.runner", str(ROOT / "launch.sh"))
@@ -149,6 +215,7 @@ def test_two_ranks_at_stage_3_validate_alike(alone: Path, tmp_path: Path) -> Non
         assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-3)
         assert ours["mean"] == pytest.approx(theirs["mean"], abs=0.07)  # two of 30 outputs, if they are near-ties
     assert json.loads((folder / "runs" / "toy" / "facts.json").read_text())["processes"] == 2
+    assert (folder / "runs" / "toy" / "model" / "calibration.json").is_file()
 
 
 def test_a_run_killed_during_a_validation_goes_on_to_the_same_end(alone: Path, tmp_path: Path) -> None:
@@ -157,8 +224,9 @@ def test_a_run_killed_during_a_validation_goes_on_to_the_same_end(alone: Path, t
     assert [row["step"] for row in found(folder)] == [0, 20, 40, 60]
     assert start(folder) == 0, (folder / "said.txt").read_text()[-3000:]
     assert found(folder) == found(alone)
-    one, other = (place / "runs" / "toy" / "model" / "model.safetensors" for place in (alone, folder))
-    assert one.read_bytes() == other.read_bytes()
+    for file in ("model.safetensors", "calibration.json"):
+        one, other = (place / "runs" / "toy" / "model" / file for place in (alone, folder))
+        assert one.read_bytes() == other.read_bytes()
 
 
 def test_a_run_that_ended_early_does_not_go_on_when_it_was_killed_before_its_model(alone: Path, tmp_path: Path) -> None:
@@ -172,13 +240,14 @@ def test_a_run_that_ended_early_does_not_go_on_when_it_was_killed_before_its_mod
 
 
 def test_a_signal_at_a_step_that_is_validated_loses_no_validation(tmp_path: Path) -> None:
-    settings = ["schedule.steps=40", "early_stopping=null"]
+    settings = ["schedule.steps=40", "early_stopping=null", "validate.calibrate=false"]
     folder, whole = make(tmp_path / "stopped"), make(tmp_path / "whole")
     assert start(folder, *settings, command=("-c", _stopped(40))) == 143
     assert start(folder, *settings) == 0, (folder / "said.txt").read_text()[-3000:]
     assert start(whole, *settings) == 0
     assert [row["step"] for row in found(folder)] == [0, 20, 40]
     assert found(folder) == found(whole)
+    assert not (folder / "runs" / "toy" / "model" / "calibration.json").exists()
     rows = [[line.split(",")[:4] for line in (place / "runs/toy/metrics.csv").read_text().splitlines()]
             for place in (folder, whole)]  # fmt: skip
     assert rows[0] == rows[1]

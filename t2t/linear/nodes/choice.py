@@ -20,6 +20,7 @@ class Choice(Node):
     """One of the record's own options; the value is the option's text, so two options with one text are one answer."""
 
     keys = frozenset({"choice", "by", "gold_is"})
+    closed_set = True
 
     def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
         super().__init__(spec, place, alphabet)
@@ -80,6 +81,9 @@ class Choice(Node):
 
     def shape(self, scope: Scope) -> Grammar:
         return any_of(self.write(option, scope) for option in self.options(scope))
+
+    def closed_texts(self, scope: Scope) -> tuple[str, ...]:
+        return self.with_absent(dict.fromkeys(self.write(option, scope) for option in self.options(scope)))
 
     def could_be(self, folded: str) -> bool:
         return self.by == "letter" and len(folded) == 1 and folded.upper() in ascii_uppercase

@@ -87,7 +87,7 @@ class Label(Node):
     """One of a closed set."""
 
     keys = frozenset({"label"})
-    closed = True
+    closed = closed_set = True
     key = "label"
 
     def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
@@ -127,6 +127,9 @@ class Label(Node):
     def shape(self, scope: Scope) -> Grammar:
         return any_of(self.set.values)
 
+    def closed_texts(self, scope: Scope) -> tuple[str, ...]:
+        return self.with_absent(self.set.values)
+
     def could_be(self, folded: str) -> bool:
         return folded in self.set.folded
 
@@ -153,6 +156,7 @@ class Labels(Label):
     keys = frozenset({"labels", "between", "empty"})
     key = "labels"
     many = True
+    closed_set = False  # subsets are many
 
     def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
         super().__init__(spec, place, alphabet)
@@ -188,6 +192,9 @@ class Labels(Label):
                     scope.report("duplicate", self.place.name, chunk.strip())
                 found.add(value)
         return sorted(found, key=lambda value: self._order[value])
+
+    def closed_texts(self, scope: Scope) -> tuple[str, ...]:
+        return ()
 
     def shape(self, scope: Scope) -> Grammar:
         return OneOf((Literal(self.empty), Subset(tuple(self.set.values), f" {self.between} ")))
