@@ -31,8 +31,8 @@ from t2t.engine.lifetime import one_owner
 from t2t.engine.log import Log
 from t2t.engine.loggers import Logger, check_loggers, open_loggers
 from t2t.engine.loop import Loop
-from t2t.engine.preflight import check_directory, check_resume, on_first, told_at
-from t2t.engine.trained_on import TrainedOn, check_rows
+from t2t.engine.preflight import check_directory, on_first, told_at
+from t2t.engine.trained_on import TrainedOn, check_rows, check_unchanged
 from t2t.errors import RunFileError
 from t2t.evaluation.evaluate import task_metrics
 from t2t.generation.generator import Decoding, Generator
@@ -103,7 +103,7 @@ def _train(
 ) -> Path:
     method = read_method(config.peft, config.where)
     stage = int(settings["zero_optimization"]["stage"])
-    check_resume(config.directory, stage, tasks)
+    check_unchanged(config.directory, stage, tasks)
     prepared = on_first(lambda: prepare(config, tasks))
     taught_by = distributed.from_first(lambda: teacher_hash(config.teacher))
     trained_on = TrainedOn.of(stage, prepared.tokenizer, tasks, prepared.mixture.sizes, taught_by)

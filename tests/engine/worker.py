@@ -30,6 +30,7 @@ from t2t.engine.log import Log
 from t2t.engine.loop import Loop, NotFinite, Terminated
 from t2t.engine.peers import leave
 from t2t.model.backbone import build_from_scratch
+from t2t.model.freezing import freeze_parts
 
 RUN = """
 run: toy
@@ -70,6 +71,8 @@ def config(folder: Path, *overrides: str) -> RunConfig:
 
 def engine(run: RunConfig, device: torch.device) -> TrainingEngine:
     model = build_from_scratch(run.model.shape, VOCABULARY, run.seed)
+    if run.freeze is not None:
+        freeze_parts(model, run.freeze, run.where)
     terms = []
     if run.teacher is not None:
         teacher = build_from_scratch({**run.model.shape, "d_ff": 48, "dropout": 0.5}, VOCABULARY, 17)

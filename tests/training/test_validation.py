@@ -26,6 +26,7 @@ from t2t.runs.run_tasks import load_tasks
 from t2t.training import validation
 from t2t.training.preparation import parted, prepare
 from t2t.training.validation import Judge, check_validation, validated
+from tests.forking import run_python
 from tests.places import PYTHONPATH, ROOT
 
 TEMPLATE = """\
@@ -75,8 +76,10 @@ def make(folder: Path, run: str = RUN, template: str = TEMPLATE) -> Path:
 
 
 def start(folder: Path, *overrides: str, command: tuple[str, ...] = (str(ROOT / "launch.sh"),)) -> int:
-    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
     given = [part for override in overrides for part in ("--set", override)]
+    if command[0] != "-m":
+        return run_python([*command, "--config", "run.yaml", *given], folder, folder / "said.txt")
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, *command, "--config", "run.yaml", *given], cwd=folder, env=environment, capture_output=True,
         text=True, timeout=200,
