@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from t2t.tasks.wording import Place
 
@@ -55,18 +55,26 @@ def source_pieces(
     return pieces
 
 
-def _runs(prompt: str, inside: Sequence[tuple[int, int, int]]) -> Iterator[_Run]:
-    """Tokens in runs: those that share a character, and white space with what follows it."""
-    run: _Run | None = None
+def _runs(prompt: str, inside: Sequence[tuple[int, int, int]]) -> list[_Run]:
+    """Tokens in runs: those that share a character, and white space with what follows it, at the end of a field with
+    what stands before it."""
+    runs: list[_Run] = []
     for start, end, token in inside:
-        if run is not None and (start < run.end or prompt[run.start : run.end].isspace()):
-            run = replace(run, end=max(end, run.end), tokens=(*run.tokens, token))
-            continue
-        if run is not None:
-            yield run
-        run = _Run(start, end, (token,))
-    if run is not None:
-        yield run
+        if runs and (start < runs[-1].end or _blank(prompt, runs[-1])):
+            runs[-1] = _joined(runs[-1], _Run(start, end, (token,)))
+        else:
+            runs.append(_Run(start, end, (token,)))
+    if len(runs) > 1 and _blank(prompt, runs[-1]):
+        runs[-2:] = [_joined(*runs[-2:])]
+    return runs
+
+
+def _joined(first: _Run, then: _Run) -> _Run:
+    return _Run(first.start, max(first.end, then.end), first.tokens + then.tokens)
+
+
+def _blank(prompt: str, run: _Run) -> bool:
+    return prompt[run.start : run.end].isspace()
 
 
 def _piece(prompt: str, run: _Run, field: str, shift: int) -> Piece:

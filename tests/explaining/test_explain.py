@@ -10,13 +10,31 @@ from pathlib import Path
 import pytest
 
 from t2t.cli import main
+from t2t.config.run import Lengths
+from t2t.config.template import read_template
 from t2t.explaining.deletion import Fall, holds, summed_up
-from t2t.explaining.explainer import Explained, Item, Shown
+from t2t.explaining.explainer import Explained, Explainer, Item, Shown
 from t2t.explaining.page import page
 from t2t.explaining.source_pieces import Piece
+from t2t.model.backbone import build_from_scratch
+from t2t.model.tokenizer import train_tokenizer
+from t2t.serving.inputs import as_examples, given_records
+from t2t.serving.model import Model, load
+from t2t.tasks.bad_records import BadRecords
+from t2t.tasks.kept import FILE, keep
+from t2t.tasks.task import Task
 from tests.explaining.conftest import MOODS, lines
 
 Run = Callable[..., int]
+WINDOWED = """\
+task: names/long
+version: 1
+source: {format: jsonl, train: train.jsonl}
+prompt: "names in: {text}"
+window: {field: text, characters: 30, stride: 20}
+target: {each: mentions, as: "{text}", fields: {text: {span_of: text}}}
+metrics: [exact_match]
+"""
 
 
 @pytest.fixture
@@ -91,6 +109,31 @@ def test_without_captum_nothing_is_begun(
         "t2t: t2t explain: attributions are computed by captum, which is not installed; "
         'install it: pip install "t2t[explain]"\n'
     )
+
+
+def test_tokens_of_windows_stand_where_the_record_has_them(tmp_path: Path) -> None:
+    text = "Ada moved to Oslo. Rome fell, then 罗马 rose. Bo wept in Oslo all day."
+    template = tmp_path / "names" / "long.yaml"
+    template.parent.mkdir()
+    template.write_text(WINDOWED)
+    (template.parent / "train.jsonl").write_text(json.dumps({"text": text, "mentions": []}))
+    tokenizer = train_tokenizer([text] * 20, 600)
+    sizes = {"d_model": 32, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2}
+    build_from_scratch(sizes, len(tokenizer)).save(tokenizer, tmp_path, 24)
+    (tmp_path / FILE).write_text(keep([Task(read_template(template))], Lengths(prompt=40, target=24), "0.1.0"))
+    loaded = load(tmp_path)
+    assert isinstance(loaded, Model)
+    answerer = loaded.answerer(None)
+    examples = as_examples(given_records([text], answerer), answerer, {}, BadRecords())
+    ((found, _),) = loaded.answered(answerer, examples, BadRecords())
+    assert len(found.prompts) > 2
+    explained = Explainer(loaded, answerer.task).explain(found)
+    begins = {one.shown[0].start for one in explained.items}
+    assert len(begins) == len(found.prompts)
+    for one in explained.items:
+        assert "".join(piece.text for piece in one.pieces) == one.shown[0].text.replace(" ", "")
+        assert all(text[piece.start : piece.end] == piece.text for piece in one.pieces)
+        assert text.startswith(one.shown[0].text, one.shown[0].start)
 
 
 def item(weights: tuple[float, ...], gap: float = 0.0) -> Item:

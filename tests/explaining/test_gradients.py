@@ -11,9 +11,10 @@ from torch import Tensor
 from t2t.errors import InputError
 from t2t.explaining.deletion import summed_up
 from t2t.explaining.explainer import Explainer
-from t2t.explaining.gradients import TOLERANCE, integrated_gradients
+from t2t.explaining.gradients import adds_up, integrated_gradients
 from t2t.explaining.scoring import Scorer
 from t2t.model.backbone import build_from_scratch
+from t2t.model.peft.prompt_tuning import PromptTuning
 from t2t.model.seq2seq import Seq2Seq
 from t2t.serving.inputs import as_examples, given_records
 from t2t.serving.model import Model, load
@@ -75,8 +76,18 @@ def test_a_linear_score_is_attributed_exactly() -> None:
 def test_attributions_add_up_to_the_difference_that_the_text_makes(wanted: list[int]) -> None:
     found = integrated_gradients(Scorer(random_model(), LABELS, wanted), IDS, [0, 1, 2, 3, 4])
     assert abs(found.score - found.without) > 0.1
-    assert abs(found.gap) <= TOLERANCE * max(1, abs(found.score - found.without))
+    assert abs(found.gap) <= 0.02 * max(1, abs(found.score - found.without))
     assert found.tokens[5] == 0  # EOS stays
+
+
+def test_a_learned_prompt_in_front_has_no_part_in_it() -> None:
+    model = random_model()
+    PromptTuning(length=3).apply(model)
+    model.module.requires_grad_(False)
+    found = integrated_gradients(Scorer(model, LABELS, [0, 1]), IDS, [1, 2])
+    assert len(found.tokens) == len(IDS)
+    assert found.score == pytest.approx(Scorer(model, LABELS, [0, 1]).of_rows([IDS])[0], abs=1e-4)
+    assert adds_up(found.gap, found.score - found.without)
 
 
 def test_the_word_that_the_label_hangs_on_comes_first(model: Path) -> None:

@@ -45,6 +45,8 @@ def test_places_are_those_of_the_record() -> None:
         ("first", "a", 0), ("first", "b", 2), ("second", "c", 110), ("second", "d", 112),
     ]  # fmt: skip
     assert pieces_of(BYTES, prompt, [Place("empty", 2, 2, 0)]) == []
+    last = pieces_of(BYTES, "a b \n", [Place("text", 0, 5, 0)])[-1]
+    assert (last.text, last.start, last.end, last.tokens) == ("b", 2, 3, (1, 2, 3, 4))
     (space,) = pieces_of(BYTES, "a   ", [Place("text", 1, 4, 0)])
     assert (space.text, space.start, len(space.tokens)) == ("   ", 0, 3)
 
