@@ -128,6 +128,13 @@ class Model:
         self, answerer: Answerer, examples: Iterator[tuple[Example, dict[str, Json]]], bad: BadRecords
     ) -> Iterator[tuple[Answer, dict[str, Json]]]:
         """The answer and the data of each example, in their order."""
+        for found, data in self.answered(answerer, examples, bad):
+            yield self._answer(answerer.task, found), data
+
+    def answered(
+        self, answerer: Answerer, examples: Iterator[tuple[Example, dict[str, Json]]], bad: BadRecords
+    ) -> Iterator[tuple[Answered, dict[str, Json]]]:
+        """The same as it was generated: the prompts and the outputs, window by window."""
         waiting: deque[tuple[Example, dict[str, Json]]] = deque()
 
         def remembered() -> Iterator[Example]:
@@ -143,7 +150,7 @@ class Model:
         for found in answer(task, remembered(), self._encoder, self._decode, constrain, bad, self._rank):
             while waiting[0][0] is not found.example:  # it was bad
                 waiting.popleft()
-            yield self._answer(task, found), waiting.popleft()[1]
+            yield found, waiting.popleft()[1]
 
     def _answer(self, task: Task, found: Answered) -> Answer:
         said = found.parsed(task)

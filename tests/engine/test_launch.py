@@ -93,6 +93,7 @@ def test_the_run_can_be_generated_scored_and_reported(trained: Path, monkeypatch
     assert generate_run(run) == {"demo/colour": 60}
     line = json.loads((run.directory / "predictions" / "demo" / "colour.jsonl").read_text().splitlines()[0])
     assert sorted(line.keys() - {"constrained", "closed"}) == [
+        "confidence",
         "id",
         "issues",
         "prompt",
