@@ -89,6 +89,7 @@ def _loaded(asked: Asked) -> Model | AdaptedModel:
         batch_tokens=settings.tokens,
         mode=settings.mode,
         top=settings.top,
+        items=settings.items,
     )
 
 

@@ -228,6 +228,7 @@ class GenerateSettings:
 
     A batch of ``tokens`` has that many rows x (longest prompt + ``lengths: target``); a beam is a row; 1 is greedy.
     ``mode: rank``: where the answer is one of a closed set, each of it is weighed, and the ``top`` likeliest are given.
+    ``items``: answers say how sure each of their items is.
     """
 
     splits: Annotated[tuple[str, ...], Field(min_length=1)] = ("test",)
@@ -239,6 +240,7 @@ class GenerateSettings:
     precision: Literal["auto", "fp32", "bf16", "int8"] = "fp32"
     mode: Literal["search", "rank"] = "search"
     top: Annotated[int, Field(ge=0)] = 0
+    items: bool = False
 
     @property
     def ranks(self) -> bool:

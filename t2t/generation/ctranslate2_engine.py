@@ -84,6 +84,12 @@ class CTranslate2Engine:
         )
         return [self._decoded(one.hypotheses[0], one.scores[0]) for one in found]
 
+    def log_probabilities(
+        self, prompts: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]
+    ) -> list[tuple[float, ...]]:
+        """See Engine; by torch."""
+        return self._guided.log_probabilities(prompts, outputs)
+
     def rank(self, prompts: Sequence[Sequence[int]], texts: Sequence[Sequence[Sequence[int]]]) -> list[list[float]]:
         """See Engine; by torch, which shares what texts have in common."""
         return self._guided.rank(prompts, texts)

@@ -46,7 +46,8 @@ class Output:
     EOS, because the limit came before or because the constraint left no token. ``constrained``: decoded again under
     the constraint; ``closed``: and held to tokens that could still end within the limit, which it else had passed;
     ``unsayable``: and no text of the grammar can be said by the vocabulary, so ``<unk>`` stands in what is none.
-    ``ranked``: the request's texts, the likeliest first, with their log-probabilities in nats.
+    ``logs``: of each of ``ids``, where they were asked for. ``ranked``: the request's texts, the likeliest first, with
+    their log-probabilities in nats.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Output:
     closed: bool = False
     unsayable: bool = False
     ranked: tuple[tuple[str, float], ...] = ()
+    logs: tuple[float, ...] = ()
 
     @property
     def total(self) -> float:
@@ -71,12 +73,13 @@ class Decoding:
 
     ``max_tokens``: the longest output, EOS counted. ``batch_tokens``: rows of a batch times the longest prompt and
     ``max_tokens``, which is what its caches may grow to; the logits of a step are for batch_tokens / max_tokens rows
-    at most; a beam is a row. ``beams``: 1 is greedy.
+    at most; a beam is a row. ``beams``: 1 is greedy. ``logs``: outputs have the log-probability of each token.
     """
 
     max_tokens: int
     batch_tokens: int = 32768
     beams: int = 1
+    logs: bool = False
 
 
 class Generator:
@@ -110,7 +113,18 @@ class Generator:
             batch = [requests[place] for place in places]
             outputs.update(zip(places, self._constrained(batch, decoding.max_tokens), strict=True))
             advance(len(places))
-        return [outputs[place] for place in range(len(requests))]
+        found = [outputs[place] for place in range(len(requests))]
+        return self._with_logs(requests, found, decoding) if decoding.logs else found
+
+    def _with_logs(self, requests: Sequence[Request], outputs: list[Output], decoding: Decoding) -> list[Output]:
+        """The outputs with the log-probability of each of their tokens, from one pass over each."""
+        found = list(outputs)
+        for places in _planned(requests, range(len(requests)), decoding):
+            ids = [outputs[place].ids for place in places]
+            logs = self.engine.log_probabilities([requests[place].prompt_ids for place in places], ids)
+            for place, its in zip(places, logs, strict=True):
+                found[place] = replace(outputs[place], logs=its)
+        return found
 
     def _ranked(self, requests: Sequence[Request], batch_tokens: int) -> Iterator[tuple[list[int], list[Output]]]:
         """The requests with a closed set, batch by batch: their places, and what is likeliest of each set."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -12,10 +13,11 @@ from t2t.generation.beams import Logits, Select, beam_search
 from t2t.generation.constrain import Guides
 from t2t.generation.engine import Decoded, Search
 from t2t.generation.ranking import rank_texts
-from t2t.model.seq2seq import Seq2Seq, SpecialIds
+from t2t.model.seq2seq import IGNORED, Seq2Seq, SpecialIds
 
 # Rows that have ended leave the batch when they are this share of it: copying the cache costs about a step.
 _ENDED_SHARE = 0.25
+_POSITIONS = 1024  # whose logits are in memory together
 
 
 class TorchEngine:
@@ -39,6 +41,25 @@ class TorchEngine:
         else:
             rows, totals = self._greedy(input_bs, mask_bs, search.max_tokens, guides)
         return [Decoded(tuple(row), total) for row, total in zip(rows, totals, strict=True)]
+
+    @torch.inference_mode()
+    def log_probabilities(
+        self, prompts: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]
+    ) -> list[tuple[float, ...]]:
+        """See Engine."""
+        input_bs, mask_bs = self._pad(prompts)
+        longest = max(1, *map(len, outputs))
+        labels_bt = torch.tensor([[*one, *[IGNORED] * (longest - len(one))] for one in outputs], device=self.device)
+        batch = {"input_ids": input_bs, "attention_mask": mask_bs, "labels": labels_bt}
+        kept_bt = labels_bt != IGNORED
+        states_nd, labels_n = self.model.states_of(batch, kept_bt), labels_bt[kept_bt]
+        logs: list[float] = []
+        for place in range(0, len(labels_n), _POSITIONS):
+            logits_nv = self.model.logits(states_nd[place : place + _POSITIONS]).float()
+            wanted_n1 = labels_n[place : place + _POSITIONS, None]
+            logs += (logits_nv.gather(1, wanted_n1)[:, 0] - logits_nv.logsumexp(dim=-1)).tolist()
+        rest = iter(logs)
+        return [tuple(islice(rest, len(one))) for one in outputs]
 
     @torch.inference_mode()
     def rank(self, prompts: Sequence[Sequence[int]], texts: Sequence[Sequence[Sequence[int]]]) -> list[list[float]]:

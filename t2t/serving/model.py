@@ -18,6 +18,7 @@ from t2t.registry import did_you_mean
 from t2t.serving.answers import WINDOW, Answered, answer
 from t2t.serving.calibration import UNCALIBRATED, Calibration, read_calibration
 from t2t.serving.inputs import MixedReader, Reader, as_examples, given_records
+from t2t.serving.items import item_totals
 from t2t.serving.loading import adapter_folder, load_generator, load_with_adapters, model_folder
 from t2t.structures import Example, Json, Value
 from t2t.tasks.bad_records import BadRecords
@@ -35,7 +36,8 @@ class Answer:
     log-probability of the output's tokens in nats. ``confidence``: the probability (0 to 1) that all of the output is
     right, as validation calibrated it; the model's own where it did not; 0 of an output that was cut. ``text``: the
     output as it was generated. ``constrained``: it was decoded again inside the target language. ``top``: of a closed
-    set the likeliest values with their probabilities, as many as were asked for.
+    set the likeliest values with their probabilities, as many as were asked for. ``confidences``: of each item of a
+    list, in its order (None where the output does not tell it apart), or by field; None where they were not asked for.
     """
 
     id: str
@@ -46,6 +48,7 @@ class Answer:
     constrained: bool
     confidence: float
     top: tuple[tuple[Value, float], ...] = ()
+    confidences: Json = None
 
     def to_json(self) -> dict[str, Json]:
         """As a line of the command's output: id, value with offsets, issues, score, confidence, and top at need."""
@@ -58,6 +61,7 @@ class Answer:
             "score": self.score,
             "confidence": self.confidence,
             **({"top": top} if top else {}),
+            **({} if self.confidences is None else {"confidences": self.confidences}),
         }
 
 
@@ -81,7 +85,7 @@ class Model:
         self.generator = generator
         self._kept = tasks
         self._constrain, self._calibration = constrain, calibration
-        self._rank, self._top = rank or top > 0, top
+        self._rank, self._top, self._items = rank or top > 0, top, decoding.logs
         self._encoder = Encoder(generator.tokenizer, tasks.lengths.prompt, tasks.lengths.target)
         self._decode = partial(generator.generate, decoding=decoding)
 
@@ -156,7 +160,18 @@ class Model:
         said = found.parsed(task)
         sure = self._calibration.confidence(task.name, found.total)
         top = found.top(task, self._top)
-        return Answer(found.example.id, said.value, said.issues, found.score, found.text, found.constrained, sure, top)
+        totals = item_totals(task, found, said.value, self.generator.tokenizer) if self._items else None
+        return Answer(
+            found.example.id,
+            said.value,
+            said.issues,
+            found.score,
+            found.text,
+            found.constrained,
+            sure,
+            top,
+            self._calibration.item_confidences(task.name, totals),
+        )
 
 
 class AdaptedModel:
@@ -245,6 +260,7 @@ def load(
     batch_tokens: int = 32768,
     mode: Literal["search", "rank"] = "search",
     top: int = 0,
+    items: bool = False,
 ) -> Model | AdaptedModel:
     """A model that answers what it was trained for: ``model/`` of a run, or the run's directory.
 
@@ -262,6 +278,7 @@ def load(
         mode: "search" finds an output token by token; "rank" weighs every one of a closed set (labels, the options of a
             choice) where an answer is of one.
         top: rank, and give so many of the likeliest values with their probabilities.
+        items: say how sure each item of an answer is, which takes one more pass over it.
 
     Raises:
         RunDirectoryError: there is no model. InputError: it cannot be used, or keeps no tasks.
@@ -272,10 +289,10 @@ def load(
         if engine == "ctranslate2":
             raise InputError("engine", "adapters are put on by the engine torch", "use engine: torch, or merged models")
         base, others = load_with_adapters(Path(folder), found, device, precision)
-        return _adapted(Path(folder), found, base, others, (batch_tokens, num_beams), how)
+        return _adapted(Path(folder), found, base, others, (batch_tokens, num_beams, items), how)
     tasks = KeptTasks(model_folder(Path(folder)))
     generator = load_generator(Path(folder), device, precision, engine)
-    decoding = Decoding(tasks.lengths.target, batch_tokens, num_beams)
+    decoding = Decoding(tasks.lengths.target, batch_tokens, num_beams, items)
     calibration = read_calibration(model_folder(Path(folder)))
     return Model(generator, tasks, decoding, calibration=calibration, **how)
 
@@ -285,7 +302,7 @@ def _adapted(
     adapters: Mapping[str, Path],
     base: Generator,
     others: Mapping[str, Generator],
-    limits: tuple[int, int],
+    limits: tuple[int, int, bool],
     how: Mapping[str, Any],
 ) -> AdaptedModel:
     """Who answers which task. InputError where two adapters know one, or an adapter's tasks are not known at all."""

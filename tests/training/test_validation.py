@@ -174,6 +174,16 @@ def test_the_model_keeps_how_far_its_confidence_can_be_trusted(alone: Path, tmp_
     assert "demo/colour@valid" in page
 
 
+def test_items_say_how_sure_they_are(alone: Path) -> None:
+    import t2t
+
+    kept = json.loads((alone / "runs" / "toy" / "model" / "calibration.json").read_text())
+    assert "items" not in kept["tasks"]["demo/colour"]  # the whole answer is a label
+    (answer,) = t2t.load(alone / "runs" / "toy", items=True)("demo/colour", [{"thing": "x"}])
+    assert answer.confidences is None
+    assert "confidences" not in answer.to_json()
+
+
 def test_answers_that_are_unsure_are_set_aside_and_the_likeliest_of_a_set_given(
     alone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
