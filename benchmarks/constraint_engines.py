@@ -37,7 +37,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from t2t.generation.constrain import Constrainer, Guide
+from t2t.generation.constrain import Constrainer, MaskGuides
+from t2t.generation.engine import Guides
 from t2t.linear.grammar import Grammar
 from t2t.linear.target import Target
 from t2t.model.pieces import count_cuts
@@ -55,39 +56,33 @@ LONGEST_WALK = 120  # tokens
 ENDS = 0.25  # the chance of a random way to end where it may
 
 
-class Row(Protocol):
-    """One row's way through a grammar: what both engines are to this comparison."""
+class Maker(Protocol):
+    """What makes guides of grammars, for one tokenizer."""
+
+    def guides(self, grammars: Sequence[Grammar]) -> Guides: ...
+
+
+class Ours:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        self._constrainer = Constrainer(tokenizer)
+
+    def guides(self, grammars: Sequence[Grammar]) -> Guides:
+        return MaskGuides(map(self._constrainer.guide, grammars))
+
+
+class Row:
+    """One row's way through a grammar, by the face that engines of generation see."""
+
+    def __init__(self, maker: Maker, grammar: Grammar, size: int) -> None:
+        self._guides, self._size = maker.guides([grammar]), size
 
     def mask(self) -> NDArray[np.bool_]:
         """[v]: True where a token is allowed."""
-
-    def take(self, token: int) -> None:
-        """Go on with ``token``, one of those that were allowed."""
-
-
-class Engine(Protocol):
-    def row(self, grammar: Grammar) -> Row: ...
-
-
-class OurRow:
-    def __init__(self, guide: Guide, size: int) -> None:
-        self._guide, self._size = guide, size
-
-    def mask(self) -> NDArray[np.bool_]:
-        mask_v = np.zeros(self._size, dtype=np.bool_)
-        mask_v[self._guide.allowed(LONGEST_WALK)] = True
+        mask_v: NDArray[np.bool_] = self._guides.mask([True], LONGEST_WALK, self._size)[0]
         return mask_v
 
     def take(self, token: int) -> None:
-        self._guide.take(token)
-
-
-class OurEngine:
-    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
-        self._constrainer, self._size = Constrainer(tokenizer), len(tokenizer)
-
-    def row(self, grammar: Grammar) -> Row:
-        return OurRow(self._constrainer.guide(grammar), self._size)
+        self._guides.take([token], [True])
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +180,11 @@ class Seen:
     records: int = 0
 
 
-def timed(engine: Engine, case: Case) -> tuple[float, list[float], bool]:
+def timed(maker: Maker, case: Case, size: int) -> tuple[float, list[float], bool]:
     """Milliseconds of the processor to prepare a row and of its steps along the gold; True if all of it was allowed."""
     grammar = case.grammar()
     began = time.process_time()
-    row = engine.row(grammar)
+    row = Row(maker, grammar, size)
     prepared, steps = time.process_time() - began, []
     for token in case.ids:
         began = time.process_time()
@@ -202,13 +197,14 @@ def timed(engine: Engine, case: Case) -> tuple[float, list[float], bool]:
     return prepared * 1e3, steps, True
 
 
-def compare(engines: dict[str, Engine], case: Case, choose: Choose, seen: Seen, kind_of: Callable[[int], str]) -> None:
+def compare(
+    engines: dict[str, Maker], case: Case, size: int, choose: Choose, seen: Seen, kind_of: Callable[[int], str]
+) -> None:
     """Both engines along one way, up to where it ends or one of them does not allow what ``choose`` gives."""
-    rows = {name: engine.row(case.grammar()) for name, engine in engines.items()}
+    rows = {name: Row(maker, case.grammar(), size) for name, maker in engines.items()}
     for step in range(LONGEST_WALK):
         masks = {name: row.mask() for name, row in rows.items()}
-        size = min(map(len, masks.values()))
-        ours, theirs = masks["ours"][:size], masks["theirs"][:size]
+        ours, theirs = masks["ours"], masks["theirs"]
         more, less = np.flatnonzero(ours & ~theirs), np.flatnonzero(theirs & ~ours)
         names = {(False, False): "equal", (True, False): "ours wider", (False, True): "theirs wider"}
         seen.compared[names.get((bool(len(more)), bool(len(less))), "both differ")] += 1
@@ -239,9 +235,9 @@ def wander(name: str, eos: int, rng: random.Random) -> Choose:
     return choose
 
 
-def walk(engine: Engine, case: Case, eos: int, rng: random.Random) -> tuple[list[int], str]:
+def walk(maker: Maker, case: Case, size: int, eos: int, rng: random.Random) -> tuple[list[int], str]:
     """A random way that ``engine`` allows: its ids, and whether it ended, came to a dead end or was cut."""
-    row, taken = engine.row(case.grammar()), []
+    row, taken = Row(maker, case.grammar(), size), []
     choose = wander("it", eos, rng)
     while len(taken) < LONGEST_WALK:
         token = choose({"it": row.mask()}, len(taken))
@@ -262,8 +258,9 @@ def judged(case: Case, tokenizer: PreTrainedTokenizerFast, ids: Sequence[int]) -
     return "a place twice" if kinds else "parsed"
 
 
-def measure(engines: dict[str, Engine], cases: list[Case], tokenizer: PreTrainedTokenizerFast, walks: int) -> Seen:
-    seen, eos, rng = Seen(records=len(cases)), int(tokenizer.eos_token_id), random.Random(1)
+def measure(engines: dict[str, Maker], cases: list[Case], tokenizer: PreTrainedTokenizerFast, walks: int) -> Seen:
+    seen, rng = Seen(records=len(cases)), random.Random(1)
+    eos, size = int(tokenizer.eos_token_id), len(tokenizer)
 
     def kind_of(token: int) -> str:
         if token == eos:
@@ -275,16 +272,16 @@ def measure(engines: dict[str, Engine], cases: list[Case], tokenizer: PreTrained
 
     for number, case in enumerate(cases):
         for name in sorted(engines, reverse=bool(number % 2)):
-            prepared, steps, accepted = timed(engines[name], case)
+            prepared, steps, accepted = timed(engines[name], case, size)
             seen.prepared[name].append(prepared)
             seen.steps[name] += steps
             seen.whole[name].append(prepared + sum(steps))
             seen.accepted[name] += accepted
-        compare(engines, case, along(case.ids), seen, kind_of)
+        compare(engines, case, size, along(case.ids), seen, kind_of)
         for name, engine in engines.items():
             for _ in range(walks):
-                compare(engines, case, wander(name, eos, rng), seen, kind_of)
-                ids, end = walk(engine, case, eos, rng)
+                compare(engines, case, size, wander(name, eos, rng), seen, kind_of)
+                ids, end = walk(engine, case, size, eos, rng)
                 seen.ends[f"{name}: {judged(case, tokenizer, ids) if end == 'ended' else end}"] += 1
     return seen
 
@@ -316,13 +313,13 @@ def main() -> None:
     parser.add_argument("--walks", type=int, default=2, help="random ways a record and engine, twice")
     given = parser.parse_args()
     try:
-        from llguidance_engine import LlguidanceEngine
+        from llguidance_engine import Llguidance
     except ModuleNotFoundError as error:
         sys.exit(f"{error.name} is missing, which ours is compared with: pip install 'llguidance>=1.9,<2'")
     for name in given.vocabularies:
         tokenizer = vocabulary(name)
-        engines: dict[str, Engine] = {}
-        for called, make in (("ours", OurEngine), ("theirs", LlguidanceEngine)):
+        engines: dict[str, Maker] = {}
+        for called, make in (("ours", Ours), ("theirs", Llguidance)):
             began = time.perf_counter()
             engines[called] = make(tokenizer)
             print(f"{name}, {len(tokenizer):,} ids: {called} set up in {time.perf_counter() - began:.1f} s", flush=True)
@@ -331,7 +328,8 @@ def main() -> None:
         for case in given.cases:
             count = max(1, given.records // 10) if case == "long" else given.records
             found = cases(case, count + 1, tokenizer)
-            timed(engines["ours"], found[-1]), timed(engines["theirs"], found[-1])  # warm
+            for maker in engines.values():
+                timed(maker, found[-1], len(tokenizer))  # what is made once is made
             report(f"{case}, {name}", measure(engines, found[:count], tokenizer, given.walks))
     ours = code_lines(*(f"t2t/generation/{file}.py" for file in ("state_network", "automaton", "constrain")))
     print(
