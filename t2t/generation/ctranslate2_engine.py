@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 
 from t2t.errors import InputError, RunDirectoryError
-from t2t.generation.constrain import Guides
-from t2t.generation.engine import Decoded, Engine, Search
+from t2t.generation.engine import Decoded, Engine, Guides, Search
 from t2t.model.seq2seq import SpecialIds
 
 _VOCABULARY = "shared_vocabulary.json"

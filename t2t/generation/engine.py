@@ -1,4 +1,7 @@
-"""What an engine is: prompts as ids in, ids out. Each is one file; which outputs are accepted is the generator's."""
+"""What an engine is: prompts as ids in, ids out. Each is one file; which outputs are accepted is the generator's.
+
+What holds an engine to a grammar has a face too: ``Guides``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from t2t.generation.constrain import Guides
+import numpy as np
+from numpy.typing import NDArray
+
 from t2t.model.seq2seq import SpecialIds
 
 
@@ -25,6 +30,22 @@ class Decoded:
 
     ids: tuple[int, ...]
     total: float
+
+
+class Guides(Protocol):
+    """Which tokens may come next in each row of a batch."""
+
+    def mask(self, live: Sequence[bool], left: int, vocabulary: int) -> NDArray[np.bool_]:
+        """[b, v]: True where a token is allowed; nothing is where a row is not ``live``.
+
+        ``left``: tokens that are left, this one and EOS counted.
+        """
+
+    def take(self, tokens: Sequence[int], live: Sequence[bool]) -> None:
+        """Each row that is ``live`` goes on with its token, one of those that were allowed."""
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these rows only, in this order."""
 
 
 class Engine(Protocol):

@@ -17,7 +17,7 @@ from functools import cached_property, partial
 from transformers import PreTrainedTokenizerFast
 
 from t2t.generation.batches import plan_batches
-from t2t.generation.constrain import Constrainer, Guides
+from t2t.generation.constrain import Constrainer, MaskGuides
 from t2t.generation.engine import Decoded, Engine, Search
 from t2t.linear.admission import admits, without_repeats
 from t2t.linear.grammar import Grammar
@@ -220,7 +220,7 @@ class Generator:
     def _guided(self, batch: Sequence[Request], max_tokens: int, closing: bool) -> list[Output]:
         """Under the masks; ``closing``: of tokens that can still end within the limit (see Guide)."""
         grammars = [request.constraint() for request in batch if request.constraint is not None]
-        guides = Guides(self._constrainer.guide(grammar, closing) for grammar in grammars)
+        guides = MaskGuides(self._constrainer.guide(grammar, closing) for grammar in grammars)
         prompts = [request.prompt_ids for request in batch]
         return self._outputs(batch, self.engine.decode(prompts, Search(max_tokens), guides))
 

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from t2t.errors import InputError
 from t2t.generation.beams import Logits, Select, beam_search
-from t2t.generation.constrain import Guides
-from t2t.generation.engine import Decoded, Search
+from t2t.generation.engine import Decoded, Guides, Search
 from t2t.generation.ranking import rank_texts
 from t2t.model.seq2seq import IGNORED, Seq2Seq, SpecialIds
 
