@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from t2t.config.run import BestSettings, FromScratch, RunFile, ScheduleSettings
+from t2t.config.run import BestSettings, FromScratch, GenerateSettings, RunFile, ScheduleSettings
 from t2t.errors import RunFileError
 
 Where = Callable[[str], str]
@@ -81,9 +81,26 @@ def check_choices(parsed: RunFile, where: Where) -> None:
     _check_validation(parsed, where)
     _check_stages(parsed, where)
     _check_teacher(parsed, where)
+    check_generation(parsed.generate, where)
     if parsed.peft is not None and parsed.freeze is not None:
         found = "peft freezes all weights but those that it trains, so there is nothing to freeze"
         raise RunFileError(_place(where, "freeze", "peft"), found, "keep one of them")
+
+
+def check_generation(generate: GenerateSettings, where: Where) -> None:
+    """RunFileError for ways of decoding that do not go together."""
+    if generate.sample is None:
+        return
+    others = {
+        "beams": (generate.beams > 1, "beams search for the likeliest output, and sample draws"),
+        "engine": (generate.engine == "ctranslate2", "sample is of the engine torch, not of ctranslate2"),
+        "top": (generate.top > 0, "top weighs every answer of a closed set, and sample draws"),
+        "mode": (generate.mode == "rank", "mode: rank weighs every answer of a closed set, and sample draws"),
+    }
+    for key, (given, found) in others.items():
+        if given:
+            place = _place(where, "generate.sample", f"generate.{key}")
+            raise RunFileError(place, found, f"leave out sample: or {key}:")
 
 
 def _place(where: Where, *keys: str) -> str:

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from t2t.config.run import GenerateSettings
+from t2t.config.run_file import generation_of
 from t2t.data.bounded import bounded, length
 from t2t.data.encode import Encoder
 from t2t.errors import DataError, InputError
@@ -35,7 +37,8 @@ class Answer:
     log-probability of the output's tokens in nats. ``confidence``: the probability (0 to 1) that all of the output is
     right, as validation calibrated it; the model's own where it did not; 0 of an output that was cut. ``text``: the
     output as it was generated. ``constrained``: it was decoded again inside the target language. ``top``: of a closed
-    set the likeliest values with their probabilities, as many as were asked for.
+    set the likeliest values with their probabilities, as many as were asked for. ``samples``: where several outputs
+    were drawn, what each says; the first is this answer.
     """
 
     id: str
@@ -46,11 +49,14 @@ class Answer:
     constrained: bool
     confidence: float
     top: tuple[tuple[Value, float], ...] = ()
+    samples: tuple[Answer, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
-        """As a line of the command's output: id, value with offsets, issues, score, confidence, and top at need."""
+        """As a line of the command's output: id, value with offsets, issues, score, confidence, at need top or samples,
+        each of which has what a line has but for the id."""
         issues = [{"kind": one.kind, "path": one.path, "text": one.text} for one in self.issues]
         top = [{"value": to_json(value), "probability": share} for value, share in self.top]
+        samples = [{key: own for key, own in one.to_json().items() if key != "id"} for one in self.samples]
         return {
             "id": self.id,
             "value": to_json(self.value),
@@ -58,6 +64,7 @@ class Answer:
             "score": self.score,
             "confidence": self.confidence,
             **({"top": top} if top else {}),
+            **({"samples": samples} if samples else {}),
         }
 
 
@@ -155,8 +162,9 @@ class Model:
     def _answer(self, task: Task, found: Answered) -> Answer:
         said = found.parsed(task)
         sure = self._calibration.confidence(task.name, found.total)
-        top = found.top(task, self._top)
-        return Answer(found.example.id, said.value, said.issues, found.score, found.text, found.constrained, sure, top)
+        top, samples = found.top(task, self._top), tuple(self._answer(task, one) for one in found.samples)
+        about = (said.value, said.issues, found.score, found.text, found.constrained, sure, top, samples)
+        return Answer(found.example.id, *about)
 
 
 class AdaptedModel:
@@ -245,6 +253,7 @@ def load(
     batch_tokens: int = 32768,
     mode: Literal["search", "rank"] = "search",
     top: int = 0,
+    sample: Mapping[str, float] | None = None,
 ) -> Model | AdaptedModel:
     """A model that answers what it was trained for: ``model/`` of a run, or the run's directory.
 
@@ -262,20 +271,23 @@ def load(
         mode: "search" finds an output token by token; "rank" weighs every one of a closed set (labels, the options of a
             choice) where an answer is of one.
         top: rank, and give so many of the likeliest values with their probabilities.
+        sample: draw outputs in place of searching, ``{"temperature": 0.8, "top_k": 50, "top_p": 0.95, "n": 3}``; each
+            has a default (1.0, all, 1.0, 1). The same prompt has the same draws until ``seed`` is another.
 
     Raises:
         RunDirectoryError: there is no model. InputError: it cannot be used, or keeps no tasks.
     """
-    how: dict[str, Any] = {"constrain": constrain, "rank": mode == "rank", "top": top}
+    settings = generation_of(sample, engine=engine, beams=num_beams, tokens=batch_tokens, mode=mode, top=top)
+    how: dict[str, Any] = {"constrain": constrain, "rank": settings.ranks, "top": top}
     if adapters:
         found = {name: Path(one) for name, one in adapters.items()}
-        if engine == "ctranslate2":
+        if settings.engines == "ctranslate2":
             raise InputError("engine", "adapters are put on by the engine torch", "use engine: torch, or merged models")
         base, others = load_with_adapters(Path(folder), found, device, precision)
-        return _adapted(Path(folder), found, base, others, (batch_tokens, num_beams), how)
+        return _adapted(Path(folder), found, base, others, settings, how)
     tasks = KeptTasks(model_folder(Path(folder)))
-    generator = load_generator(Path(folder), device, precision, engine)
-    decoding = Decoding(tasks.lengths.target, batch_tokens, num_beams)
+    generator = load_generator(Path(folder), device, precision, settings.engines)
+    decoding = Decoding.of(settings, tasks.lengths.target)
     calibration = read_calibration(model_folder(Path(folder)))
     return Model(generator, tasks, decoding, calibration=calibration, **how)
 
@@ -285,13 +297,13 @@ def _adapted(
     adapters: Mapping[str, Path],
     base: Generator,
     others: Mapping[str, Generator],
-    limits: tuple[int, int],
+    settings: GenerateSettings,
     how: Mapping[str, Any],
 ) -> AdaptedModel:
     """Who answers which task. InputError where two adapters know one, or an adapter's tasks are not known at all."""
 
     def model(generator: Generator, tasks: KeptTasks, place: Path) -> Model:
-        decoding = Decoding(tasks.lengths.target, *limits)
+        decoding = Decoding.of(settings, tasks.lengths.target)
         return Model(generator, tasks, decoding, calibration=read_calibration(place), **how)
 
     own = model_folder(folder)

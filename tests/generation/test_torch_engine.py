@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from t2t.generation import torch_engine
+from t2t.generation import stepwise
 from t2t.generation.engine import Decoded, Search
 from t2t.generation.generator import Decoding, Generator, Request
 from t2t.generation.torch_engine import TorchEngine
@@ -68,7 +68,7 @@ def test_greedy_equals_transformers_row_by_row_in_the_order_of_the_input(engine:
 @pytest.mark.parametrize("share", [0.0001, 2.0])
 def test_ended_rows_leave_the_batch_without_a_trace(engine: Generator, share: float, monkeypatch) -> None:
     expected = engine.generate(requests(), Decoding(LIMIT, 10_000))
-    monkeypatch.setattr(torch_engine, "_ENDED_SHARE", share)
+    monkeypatch.setattr(stepwise, "_ENDED_SHARE", share)
     outputs = engine.generate(requests(), Decoding(LIMIT, 10_000))
     assert [output.ids for output in outputs] == [output.ids for output in expected]
     assert [o.score for o in outputs] == pytest.approx([o.score for o in expected], abs=1e-5)
