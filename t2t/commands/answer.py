@@ -91,6 +91,7 @@ def _loaded(asked: Asked) -> Model | AdaptedModel:
         mode=settings.mode,
         top=settings.top,
         sample=None if settings.sample is None else as_data(settings.sample),
+        no_repeat_ngram=settings.no_repeat_ngram,
     )
 
 

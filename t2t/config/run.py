@@ -256,7 +256,8 @@ class GenerateSettings:
 
     A batch of ``tokens`` has that many rows x (longest prompt + ``lengths: target``); a beam is a row; 1 is greedy.
     ``mode: rank``: where the answer is one of a closed set, each of it is weighed, and the ``top`` likeliest are given.
-    ``sample``: outputs are drawn, in place of searching for the likeliest.
+    ``sample``: outputs are drawn, in place of searching for the likeliest. ``no_repeat_ngram``: none of so many tokens
+    is said twice in an output.
     """
 
     splits: Annotated[tuple[str, ...], Field(min_length=1)] = ("test",)
@@ -265,6 +266,7 @@ class GenerateSettings:
     constrain: bool = True
     beams: Positive = 1
     sample: SampleSettings | None = None
+    no_repeat_ngram: Positive | None = None
     engine: Literal["torch", "ctranslate2", "auto"] = "torch"
     precision: Literal["auto", "fp32", "bf16", "int8"] = "fp32"
     mode: Literal["search", "rank"] = "search"
@@ -277,14 +279,16 @@ class GenerateSettings:
 
     @property
     def engines(self) -> Literal["torch", "ctranslate2", "auto"]:
-        """``engine``, where there is a choice: torch alone draws."""
-        return "torch" if self.engine == "auto" and self.sample is not None else self.engine
+        """``engine``, where there is a choice: torch alone draws, and says nothing again."""
+        by_torch = self.sample is not None or self.no_repeat_ngram is not None
+        return "torch" if self.engine == "auto" and by_torch else self.engine
 
     @property
     def decoding(self) -> str:
         """How outputs are decoded, for signatures."""
         free = "greedy" if self.beams == 1 else f"beams:{self.beams}"
         free = free if self.sample is None else self.sample.told
+        free = free if self.no_repeat_ngram is None else f"{free},no_repeat_ngram={self.no_repeat_ngram}"
         free = f"ranked, {free}" if self.ranks else free
         return f"{free}+constrained" if self.constrain else free
 

@@ -89,18 +89,19 @@ def check_choices(parsed: RunFile, where: Where) -> None:
 
 def check_generation(generate: GenerateSettings, where: Where) -> None:
     """RunFileError for ways of decoding that do not go together."""
-    if generate.sample is None:
-        return
-    others = {
-        "beams": (generate.beams > 1, "beams search for the likeliest output, and sample draws"),
-        "engine": (generate.engine == "ctranslate2", "sample is of the engine torch, not of ctranslate2"),
-        "top": (generate.top > 0, "top weighs every answer of a closed set, and sample draws"),
-        "mode": (generate.mode == "rank", "mode: rank weighs every answer of a closed set, and sample draws"),
-    }
-    for key, (given, found) in others.items():
-        if given:
-            place = _place(where, "generate.sample", f"generate.{key}")
-            raise RunFileError(place, found, f"leave out sample: or {key}:")
+    draws, never_again = generate.sample is not None, generate.no_repeat_ngram is not None
+    elsewhere = generate.engine == "ctranslate2"
+    pairs = (
+        (draws and generate.beams > 1, "sample", "beams", "beams search for the likeliest output, and sample draws"),
+        (draws and elsewhere, "sample", "engine", "sample is of the engine torch, not of ctranslate2"),
+        (never_again and elsewhere, "no_repeat_ngram", "engine", "no_repeat_ngram is of the engine torch"),
+        (draws and generate.top > 0, "sample", "top", "top weighs every answer of a closed set, and sample draws"),
+        (draws and generate.mode == "rank", "sample", "mode", "mode: rank weighs every answer, and sample draws"),
+    )
+    for both, key, other, found in pairs:
+        if both:
+            place = _place(where, f"generate.{key}", f"generate.{other}")
+            raise RunFileError(place, found, f"leave out {key}: or {other}:")
 
 
 def _place(where: Where, *keys: str) -> str:

@@ -77,9 +77,8 @@ def read_generation(overrides: Sequence[str], top: int = 0) -> GenerateSettings:
         set_by |= {changed: f"--set {override}"}
         if changed[0] != "generate" or changed[1:2] == ("splits",):
             found = f"{'.'.join(map(str, changed))} says nothing of records that are of no run"
-            raise RunFileError(
-                f"--set {override}", found, "set generate.engine, precision, beams, sample, mode, tokens or constrain"
-            )
+            known = "generate.engine, precision, beams, sample, no_repeat_ngram, mode, tokens or constrain"
+            raise RunFileError(f"--set {override}", found, f"set {known}")
     where = _place_finder(Path("--set"), {}, set_by)
     try:
         found_in = read_settings(_Generation, data).generate

@@ -69,7 +69,7 @@ class CTranslate2Engine:
         return self._make_guided()
 
     def decode(self, prompts: Sequence[Sequence[int]], search: Search, guides: Guides | None = None) -> list[Decoded]:
-        """See Engine."""
+        """See Engine. It neither samples nor knows ``no_repeat_ngram``: settings that ask it for these are refused."""
         if guides is not None:
             return self._guided.decode(prompts, search, guides)
         found = self._translator.translate_batch(

@@ -15,11 +15,13 @@ from t2t.model.seq2seq import SpecialIds
 class Search:
     """``max_tokens``: the longest output, EOS counted. ``beams``: 1 is greedy, or with ``sample`` drawn token by token.
 
+    ``no_repeat_ngram``: no n-gram of so many tokens is said twice, unless ``guides`` allow nothing else.
     ``keys``: where it is sampled, for each prompt of the batch the number of 64 bits that its draws hang on.
     """
 
     max_tokens: int
     beams: int = 1
+    no_repeat_ngram: int | None = None
     sample: SampleSettings | None = None
     keys: tuple[int, ...] = ()
 

@@ -83,17 +83,19 @@ class Decoding:
     ``max_tokens``: the longest output, EOS counted. ``batch_tokens``: rows of a batch times the longest prompt and
     ``max_tokens``, which is what its caches may grow to; the logits of a step are for batch_tokens / max_tokens rows
     at most; a beam is a row, and a sample is one. ``beams``: 1 is greedy. ``sample``: draws in place of a search.
+    ``no_repeat_ngram``: see Search.
     """
 
     max_tokens: int
     batch_tokens: int = 32768
     beams: int = 1
     sample: SampleSettings | None = None
+    no_repeat_ngram: int | None = None
 
     @classmethod
     def of(cls, settings: GenerateSettings, max_tokens: int) -> Decoding:
         """As a run file has it."""
-        return cls(max_tokens, settings.tokens, settings.beams, settings.sample)
+        return cls(max_tokens, settings.tokens, settings.beams, settings.sample, settings.no_repeat_ngram)
 
     def once(self) -> Decoding:
         """The same with a single sample of each request."""
@@ -101,10 +103,8 @@ class Decoding:
 
     def search(self, batch: Sequence[Request]) -> Search:
         """The free search for a batch."""
-        if self.sample is None:
-            return Search(self.max_tokens, self.beams)
-        keys = tuple(request.key(self.sample.seed) for request in batch)
-        return Search(self.max_tokens, sample=self.sample, keys=keys)
+        keys = () if self.sample is None else tuple(request.key(self.sample.seed) for request in batch)
+        return Search(self.max_tokens, self.beams, self.no_repeat_ngram, self.sample, keys)
 
     def guided(self, batch: Sequence[Request]) -> Search:
         """The search under the masks, which has no beams."""

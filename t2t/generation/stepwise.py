@@ -8,6 +8,7 @@ from torch import Tensor
 from t2t.generation.beams import Logits, Select
 from t2t.generation.constrain import Guides
 from t2t.generation.engine import Search
+from t2t.generation.repeats import unrepeated
 from t2t.generation.sampling import draw, signed
 from t2t.model.seq2seq import SpecialIds
 
@@ -21,12 +22,16 @@ class _Rows:
 
     def __init__(self, first_b: Tensor, search: Search, pad: int) -> None:
         size, device = first_b.shape[0], first_b.device
-        self.pad = pad
+        self.first, self.pad = first_b[:1], pad
         self.tokens_bt = torch.full((size, search.max_tokens), pad, device=device)
         self.scores_bt = torch.zeros((size, search.max_tokens), device=device)
         self.number_n = torch.arange(size, device=device)
         self.last_n, self.ended_n = first_b, torch.zeros(size, dtype=torch.bool, device=device)
         self.keys_n = torch.tensor([signed(key) for key in search.keys], device=device)
+
+    def said(self, step: int) -> Tensor:
+        """What the n rows have said in ``step`` steps [n, step + 1], the start first."""
+        return torch.cat([self.first.expand(len(self.number_n), 1), self.tokens_bt[self.number_n, :step]], dim=1)
 
     def say(self, step: int, tokens_n: Tensor, logits_nv: Tensor) -> None:
         """Note a step; rows that have ended say padding. ``logits_nv``: of the model, without masks."""
@@ -60,6 +65,8 @@ def step_by_step(
             allowed_nv = torch.from_numpy(mask_nv).to(first_b.device)
             choices_nv = logits_nv.masked_fill(~allowed_nv, -torch.inf)
             rows.ended_n = ~allowed_nv.any(dim=-1)  # a row that has ended is allowed nothing, one at a dead end neither
+        if search.no_repeat_ngram is not None:
+            choices_nv = unrepeated(choices_nv, rows.said(step), search.no_repeat_ngram)
         rows.say(step, _chosen(choices_nv, search, rows.keys_n, step), logits_nv)
         if guides is not None:
             guides.take(rows.last_n.tolist(), (~rows.ended_n).tolist())

@@ -33,7 +33,7 @@ class TorchEngine:
         """See Engine."""
         stepping = self._stepping(prompts)
         if search.beams > 1 and guides is None:
-            rows, totals = beam_search(*stepping, search.beams, search.max_tokens, self.ids.end)
+            rows, totals = beam_search(*stepping, search, self.ids.end)
         else:
             rows, scores_bt = step_by_step(*stepping, search, self.ids, guides)
             self._check_finite(scores_bt)

@@ -254,6 +254,7 @@ def load(
     mode: Literal["search", "rank"] = "search",
     top: int = 0,
     sample: Mapping[str, float] | None = None,
+    no_repeat_ngram: int | None = None,
 ) -> Model | AdaptedModel:
     """A model that answers what it was trained for: ``model/`` of a run, or the run's directory.
 
@@ -273,11 +274,13 @@ def load(
         top: rank, and give so many of the likeliest values with their probabilities.
         sample: draw outputs in place of searching, ``{"temperature": 0.8, "top_k": 50, "top_p": 0.95, "n": 3}``; each
             has a default (1.0, all, 1.0, 1). The same prompt has the same draws until ``seed`` is another.
+        no_repeat_ngram: no sequence of so many tokens is said twice in an output.
 
     Raises:
         RunDirectoryError: there is no model. InputError: it cannot be used, or keeps no tasks.
     """
-    settings = generation_of(sample, engine=engine, beams=num_beams, tokens=batch_tokens, mode=mode, top=top)
+    search = {"beams": num_beams, "no_repeat_ngram": no_repeat_ngram, "tokens": batch_tokens}
+    settings = generation_of(sample, engine=engine, mode=mode, top=top, **search)
     how: dict[str, Any] = {"constrain": constrain, "rank": settings.ranks, "top": top}
     if adapters:
         found = {name: Path(one) for name, one in adapters.items()}
