@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerFast
 
 from t2t.config.run import GenerateSettings, SampleSettings
 from t2t.draws import digest_of, number_of
-from t2t.generation.batches import plan_batches
+from t2t.generation.batches import Room, plan_batches
 from t2t.generation.constrain import Constrainer, Guides
 from t2t.generation.engine import Decoded, Engine, Search
 from t2t.linear.admission import admits, without_repeats
@@ -113,10 +113,11 @@ class Decoding:
 
 class Generator:
     """Generates with an engine. The batches depend on the requests alone, so the same requests give the same outputs;
-    other batches may turn near-ties (sums differ with the shape). Draws depend on their request alone."""
+    other batches, as where memory ran out (Room), may turn near-ties (sums differ with the shape). Draws depend on
+    their request alone."""
 
     def __init__(self, engine: Engine, tokenizer: PreTrainedTokenizerFast) -> None:
-        self.engine, self.tokenizer = engine, tokenizer
+        self.engine, self.tokenizer, self._room = engine, tokenizer, Room()
 
     def generate(
         self,
@@ -145,18 +146,17 @@ class Generator:
         for places, likeliest in self._ranked(requests, decoding.batch_tokens):
             outputs.update(zip(places, likeliest, strict=True))
             done(places)
-        free = replace(decoding, batch_tokens=max(1, decoding.batch_tokens // decoding.beams))
         guided = decoding.sample is not None and decoding.sample.cuts
         searched = [place for place, request in enumerate(requests) if not request.texts]
         at_once = [place for place in searched if guided and requests[place].constraint is not None]
-        for places in _planned(requests, sorted(set(searched) - set(at_once)), free):
+        for places in self._planned(requests, sorted(set(searched) - set(at_once)), decoding, decoding.beams):
             batch = [requests[place] for place in places]
             found = self._freely(batch, decoding)
             outputs.update(zip(places, found, strict=True))
             rejected = [place for place, good in zip(places, self._accepted(batch, found), strict=True) if not good]
             again += rejected
             done(sorted(set(places) - set(rejected)))
-        for places in _planned(requests, sorted(again + at_once), decoding):
+        for places in self._planned(requests, sorted(again + at_once), decoding, 1):
             batch = [requests[place] for place in places]
             outputs.update(zip(places, self._constrained(batch, decoding), strict=True))
             done(places)
@@ -169,12 +169,18 @@ class Generator:
             spelled[texts] = encode_texts(self.tokenizer, texts)
         chosen = [place for place, request in enumerate(requests) if request.texts]
         lengths = [_ranking_length(requests[place], spelled[requests[place].texts]) for place in chosen]
-        for numbers in plan_batches(lengths, batch_tokens):
-            places = [chosen[number] for number in numbers]
-            batch = [requests[place] for place in places]
+
+        def ranked(batch: Sequence[Request]) -> list[Output]:
             ids = [spelled[request.texts] for request in batch]
             totals = self.engine.rank([request.prompt_ids for request in batch], ids)
-            yield places, [self._likeliest(*one) for one in zip(batch, ids, totals, strict=True)]
+            return [self._likeliest(*one) for one in zip(batch, ids, totals, strict=True)]
+
+        def size_of(batch: Sequence[Request]) -> int:
+            return len(batch) * max(_ranking_length(request, spelled[request.texts]) for request in batch)
+
+        for numbers in plan_batches(lengths, lambda: self._room.tokens(batch_tokens)):
+            places = [chosen[number] for number in numbers]
+            yield places, self._room.run([requests[place] for place in places], size_of, ranked)
 
     def _likeliest(self, request: Request, ids: Sequence[Sequence[int]], totals: Sequence[float]) -> Output:
         order = sorted(range(len(totals)), key=lambda text: -totals[text])
@@ -251,15 +257,30 @@ class Generator:
         ]
 
     def _freely(self, batch: Sequence[Request], decoding: Decoding) -> list[Output]:
-        prompts = [request.prompt_ids for request in batch]
-        return self._outputs(batch, self.engine.decode(prompts, decoding.search(batch)))
+        def decoded(part: Sequence[Request]) -> list[Decoded]:
+            return self.engine.decode([request.prompt_ids for request in part], decoding.search(part))
+
+        size_of = partial(_size, max_tokens=decoding.max_tokens, rows=decoding.beams)
+        return self._outputs(batch, self._room.run(batch, size_of, decoded))
 
     def _guided(self, batch: Sequence[Request], decoding: Decoding, closing: bool) -> list[Output]:
         """Under the masks; ``closing``: of tokens that can still end within the limit (see Guide)."""
-        grammars = [request.constraint() for request in batch if request.constraint is not None]
-        guides = Guides(self._constrainer.guide(grammar, closing) for grammar in grammars)
-        prompts = [request.prompt_ids for request in batch]
-        return self._outputs(batch, self.engine.decode(prompts, decoding.guided(batch), guides))
+
+        def decoded(part: Sequence[Request]) -> list[Decoded]:
+            grammars = [request.constraint() for request in part if request.constraint is not None]
+            guides = Guides(self._constrainer.guide(grammar, closing) for grammar in grammars)
+            return self.engine.decode([request.prompt_ids for request in part], decoding.guided(part), guides)
+
+        size_of = partial(_size, max_tokens=decoding.max_tokens, rows=1)
+        return self._outputs(batch, self._room.run(batch, size_of, decoded))
+
+    def _planned(
+        self, requests: Sequence[Request], places: Sequence[int], decoding: Decoding, rows: int
+    ) -> Iterator[list[int]]:
+        """Those ``places`` of the requests in batches. ``rows``: that each takes."""
+        lengths = [len(requests[place].prompt_ids) + decoding.max_tokens for place in places]
+        for batch in plan_batches(lengths, lambda: self._room.tokens(decoding.batch_tokens) // rows):
+            yield [places[number] for number in batch]
 
     def _outputs(self, batch: Sequence[Request], decoded: Sequence[Decoded]) -> list[Output]:
         texts, end = decode_texts(self.tokenizer, [one.ids for one in decoded]), self.engine.ids.end
@@ -278,8 +299,6 @@ def _same(grammar: Grammar) -> Grammar:
     return grammar
 
 
-def _planned(requests: Sequence[Request], places: Sequence[int], decoding: Decoding) -> Iterator[list[int]]:
-    """Those ``places`` of the requests in batches."""
-    lengths = [len(requests[place].prompt_ids) + decoding.max_tokens for place in places]
-    for batch in plan_batches(lengths, decoding.batch_tokens):
-        yield [places[number] for number in batch]
+def _size(batch: Sequence[Request], max_tokens: int, rows: int) -> int:
+    """The tokens that a batch has, prompts and outputs, padded."""
+    return len(batch) * rows * (max(len(request.prompt_ids) for request in batch) + max_tokens)
