@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,9 +12,11 @@ import pytest
 import t2t
 from t2t.cli import main
 from t2t.errors import InputError
+from t2t.generation.generator import Output
 from t2t.generation.torch_engine import TorchEngine
 from t2t.serving import batch_job
-from t2t.structures import Json
+from t2t.serving.answers import Answered
+from t2t.structures import Example, Json
 from tests.serving.test_model import TEXTS, lines, model, same  # noqa: F401 (the fixture of that folder)
 
 SAMPLE = {"temperature": 1.5, "top_p": 0.95, "n": 3}
@@ -97,3 +100,16 @@ def test_what_cannot_be_is_told(model: Path, capsys: pytest.CaptureFixture[str])
 def test_auto_is_torch_where_outputs_are_drawn(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     monkeypatch.setattr("t2t.serving.loading._converts", lambda folder: True)
     assert isinstance(t2t.load(model, engine="auto", sample=SAMPLE).generator.engine, TorchEngine)
+
+
+def test_a_sample_of_an_example_in_windows_has_that_sample_of_each_window() -> None:
+    def drawn(window: str) -> Output:
+        samples = tuple(Output(window, (5, 1), f"{window}{number}", -1.0 - number, False) for number in range(3))
+        return replace(samples[0], samples=samples)
+
+    answered = Answered(Example("x", {}, None), ("p", "q"), (drawn("a"), drawn("b")))
+    assert answered.text == "a0\nb0"
+    assert [one.text for one in answered.samples] == ["a0\nb0", "a1\nb1", "a2\nb2"]
+    assert [(one.score, one.total, one.prompts, one.samples) for one in answered.samples] == [
+        (-1.0 - number, 4 * (-1.0 - number), ("p", "q"), ()) for number in range(3)
+    ]
