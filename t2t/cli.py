@@ -6,7 +6,6 @@ import argparse
 import io
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from t2t import __version__
@@ -92,7 +91,6 @@ def _generate_for_file(arguments: argparse.Namespace) -> int:
         found = "--input is missing" if arguments.input is None else "--types goes with --config"
         raise RunFileError("t2t generate --model", found, "write --model DIR --task NAME --input FILE")
     keep = [name for name in (arguments.keep or "").split(",") if name]
-    settings = read_generation(arguments.set)
     asked = Asked(
         model=arguments.model,
         task=arguments.task,
@@ -101,7 +99,7 @@ def _generate_for_file(arguments: argparse.Namespace) -> int:
         fields=arguments.field,
         keep=keep,
         adapters=_adapters(arguments.adapters),
-        settings=replace(settings, top=arguments.top or settings.top),
+        settings=read_generation(arguments.set, arguments.top),
         min_score=arguments.min_score,
         shard=arguments.shard,
     )
@@ -207,10 +205,11 @@ def _demo(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _run_arguments(parser: argparse.ArgumentParser, config: bool = True) -> None:
+def _run_arguments(parser: argparse.ArgumentParser, config: bool = True, such_as: str = "") -> None:
     if config:
         parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the run file")
-    parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a setting of it")
+    help_ = f"override a setting of it{such_as}"
+    parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help=help_)
     _trust_argument(parser)
 
 
@@ -297,7 +296,8 @@ def _explaining(add: Add) -> None:
 def _generation(add: Add) -> None:
     generate = add("generate", _generate, "write predictions for the splits of a run, or answers for your own records")
     generate.add_argument("--config", type=Path, metavar="FILE", help="the run file, for the splits of its tasks")
-    _run_arguments(generate, config=False)
+    such_as = "; also with --model: generate.beams=4, generate.sample.n=3 (three samples of each input)"
+    _run_arguments(generate, config=False, such_as=such_as)
     generate.add_argument("--model", type=Path, metavar="DIR", help="a model folder, for records that have no gold")
     _records_arguments(generate, required=False)
     generate.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes on this machine")

@@ -68,7 +68,9 @@ class CTranslate2Engine:
         return self._make_guided()
 
     def decode(self, prompts: Sequence[Sequence[int]], search: Search, guides: Guides | None = None) -> list[Decoded]:
-        """See Engine."""
+        """See Engine. ValueError for ``sample`` and ``no_repeat_ngram``, which settings do not ask of it."""
+        if search.sample is not None or search.no_repeat_ngram is not None:
+            raise ValueError("CTranslate2Engine neither samples nor knows no_repeat_ngram")
         if guides is not None:
             return self._guided.decode(prompts, search, guides)
         found = self._translator.translate_batch(

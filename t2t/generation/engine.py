@@ -12,15 +12,23 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from t2t.config.run import SampleSettings
 from t2t.model.seq2seq import SpecialIds
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """``max_tokens``: the longest output, EOS counted. ``beams``: 1 is greedy."""
+    """``max_tokens``: the longest output, EOS counted. ``beams``: 1 is greedy, or with ``sample`` drawn token by token.
+
+    ``no_repeat_ngram``: no n-gram of so many tokens is said twice, unless ``guides`` allow nothing else.
+    ``keys``: where it is sampled, for each prompt of the batch the number of 64 bits that its draws hang on.
+    """
 
     max_tokens: int
     beams: int = 1
+    no_repeat_ngram: int | None = None
+    sample: SampleSettings | None = None
+    keys: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class Engine(Protocol):
     def decode(self, prompts: Sequence[Sequence[int]], search: Search, guides: Guides | None = None) -> list[Decoded]:
         """The outputs of one batch of prompts, each with EOS last, in their order.
 
-        ``guides``: of each prompt, which tokens may come next; then the search is greedy.
+        ``guides``: of each prompt, which tokens may come next; then the search is greedy, or draws from these.
 
         InputError where the model's logits are not finite.
         """

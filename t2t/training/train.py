@@ -163,7 +163,7 @@ def _calibrator(
     settings = config.validate
     if settings is None or not settings.calibrate:
         return None
-    decoding = Decoding(prepared.lengths.target, config.generate.tokens, config.generate.beams, logs=True)
+    decoding = replace(Decoding.of(config.generate, prepared.lengths.target).once(), logs=True)
 
     def calibrated(model: Seq2Seq) -> Json:
         generator = Generator(TorchEngine(model, device), prepared.tokenizer)
