@@ -40,6 +40,7 @@ from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import build_from_scratch, load_pretrained
 from t2t.model.freezing import freeze_parts
 from t2t.model.peft import Method, adapted, check_no_adapter, counts, read_method, weights_hash
+from t2t.model.peft.routes import check_one_model
 from t2t.model.seq2seq import Seq2Seq, SpecialIds
 from t2t.runs.run_tasks import load_tasks
 from t2t.serving.calibration import UNCALIBRATED, calibrate, read_calibration
@@ -264,6 +265,7 @@ def build_model(
     if settings.source is not None:
         with told_at(where, "model.from"):
             check_no_adapter(settings.source)
+            check_one_model(settings.source)
             model = load_pretrained(settings.source, settings.revision, dropout=settings.dropout)
     else:
         model = build_from_scratch(settings.shape, len(tokenizer), seed, SpecialIds.of(tokenizer))

@@ -17,6 +17,7 @@ from t2t.data.collate import collate
 from t2t.data.encode import Encoded
 from t2t.errors import RunDirectoryError, RunFileError
 from t2t.model.backbone import build_from_scratch
+from t2t.model.peft import read_method
 from t2t.model.seq2seq import Seq2Seq
 from t2t.model.tokenizer import train_tokenizer
 from tests.models import token_nll
@@ -165,10 +166,13 @@ def test_averaging_starts_the_next_stage_from_the_mean(tmp_path: Path) -> None:
         ({"strategy": "reply"}, None, "continual.strategy: unknown strategy 'reply'; did you mean 'replay'"),
         ({"strategy": "replay", "kept": 1}, None, "continual.kept: unknown key 'kept' of replay; did you mean 'keep'"),
         ({"strategy": "replay", "keep": 2}, None, "run.yaml:continual.keep: "),
-        ({"strategy": "ewc"}, "lora", "continual: ewc: it pulls the model's own weights, which peft: lora does not"),
+        ({"strategy": "ewc"}, {"method": "lora"}, "ewc: it pulls the model's own weights, which peft: lora does not"),
+        ({"strategy": "adapters"}, None, "adapters: each stage trains an adapter, and there is no peft:; say which: "),
+        ({"strategy": "adapters"}, {"method": "lora", "init": "pissa"}, "adapters: this lora changes the base"),
+        ({"strategy": "adapters"}, {"method": "ia3"}, "adapters: random weights are no base for adapters"),
     ],
 )  # fmt: skip
-def test_mistakes(data: dict[str, object], peft: str | None, message: str) -> None:
+def test_mistakes(data: dict[str, object], peft: dict[str, object] | None, message: str) -> None:
     with pytest.raises(RunFileError) as caught:
-        read_strategy(data, lambda key: f"run.yaml:{key}", peft)
+        read_strategy(data, lambda key: f"run.yaml:{key}", read_method(peft, str))
     assert message in str(caught.value)
