@@ -40,10 +40,12 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "replay 5%": {"strategy": "replay", "keep": 0.05},
     "adapters": {"strategy": "adapters"},
     "adapters by score": {"strategy": "adapters", "route": "score"},
+    "lora": {"strategy": "sequential"},
+    "olora": {"strategy": "olora"},
     "joint": {"strategy": "joint"},
 }
 LORA = {"method": "lora", "r": 8, "targets": ["q", "k", "v", "o", "wi_0", "wi_1", "wo"]}
-PEFT = {"adapters": LORA, "adapters by score": LORA}
+PEFT = {"adapters", "adapters by score", "lora", "olora"}  # those that train a LoRA
 SHAPE = {"d_model": 192, "d_kv": 32, "d_ff": 512, "num_layers": 3, "num_decoder_layers": 3, "num_heads": 6}
 
 
@@ -124,7 +126,7 @@ def stages(
     }
     settings["optimizer"]["learning_rate"] = given.rate
     if name in PEFT:
-        settings["peft"], settings["optimizer"]["learning_rate"] = PEFT[name], given.peft_rate
+        settings["peft"], settings["optimizer"]["learning_rate"] = LORA, given.peft_rate
     if STRATEGIES[name]:
         settings["continual"] = STRATEGIES[name]
     if name == "joint":  # one stage of everything, with the updates of all stages

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from t2t.config.settings import settings
-from t2t.continual.strategy import KEPT, STRATEGIES, Refusal, Stage, Strategy, Trained
+from t2t.continual.strategy import ADAPTER, KEPT, STRATEGIES, Refusal, Stage, Strategy, Trained
 from t2t.model.peft.method import Method
 from t2t.model.peft.routes import ROUTES, By, Routes, adapter_of, read_routes, write_routes
 from t2t.whole_files import link_or_copy
 
-ADAPTER, MODEL = "adapter", "model"  # the folder of a stage's adapter; the base with the adapters of all stages so far
+MODEL = "model"  # the base with the adapters of all stages so far
 
 
 @STRATEGIES.register("adapters")

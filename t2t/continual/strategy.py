@@ -23,6 +23,7 @@ from t2t.model.seq2seq import Seq2Seq
 from t2t.registry import Registry
 
 KEPT = "continual"  # the folder of a stage in which a strategy keeps what later stages need
+ADAPTER = "adapter"  # that of what a PEFT method trained in it, alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,29 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
+class Orthogonal:
+    """Rows that weights W [r, in] are kept orthogonal to: strength x the sum of ||earlier W^T||^2 is added to the loss.
+
+    ``earlier`` [k, in] by the names of the weights, fp32, on the CPU.
+    """
+
+    strength: float
+    earlier: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
 class Support:
     """What training of a stage has beside its own data.
 
     ``rows``: examples of earlier stages; ``share`` of all draws are of them, None: as they are of all examples.
+    ``draw``: another start for what a PEFT method adds, which is drawn by the seed and this number.
     """
 
     rows: Sequence[Encoded] = ()
     share: float | None = None
     anchor: Anchor | None = None
+    orthogonal: Orthogonal | None = None
+    draw: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +146,7 @@ STRATEGIES: Registry[type[Strategy]] = Registry(
     "t2t.strategies",
     {name: f"t2t.continual.{file}" for name, file in {
         "sequential": "bounds", "joint": "bounds", "replay": "replay", "l2": "anchors", "ewc": "anchors",
-        "averaging": "averaging", "lwf": "without_forgetting", "adapters": "adapters",
+        "averaging": "averaging", "lwf": "without_forgetting", "adapters": "adapters", "olora": "orthogonal",
     }.items()},
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,20 +31,16 @@ checkpoint: {every: 100}
 generate: {limit: 12, constrain: false}
 """
 ADDED = RUN.replace("continual:", "  - {name: again, tasks: [demo/colour, demo/age]}\ncontinual:")
-SCRIPT = """\
+# A base of random weights, and how stages are trained on it.
+START = """\
 import contextlib, io, json, hashlib
 from pathlib import Path
-from t2t.commands.export import export
-from t2t.commands.generate import generate
 from t2t.commands.stages import train_stages
 from t2t.config.run import load_run
 from t2t.engine import distributed
 from t2t.errors import InputError
-from t2t.model.backbone import build_from_scratch, load_pretrained
-from t2t.model.peft import weights_hash
+from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
-from t2t.runs.run_tasks import load_tasks
-from t2t.serving.model import load
 
 device = distributed.start()
 SHAPE = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 4}
@@ -55,12 +52,20 @@ def go(*overrides, file="run.yaml"):
     try:
         with contextlib.redirect_stdout(said):
             train_stages(load_run(file, overrides), device)
-    except InputError as error:
+    except (InputError, RuntimeError) as error:
         return f"{type(error).__name__}: {error}"
     return said.getvalue()
 
 def digest(*path):
     return hashlib.md5(Path(*path).read_bytes()).hexdigest()
+"""
+SCRIPT = """\
+from t2t.commands.export import export
+from t2t.commands.generate import generate
+from t2t.model.backbone import load_pretrained
+from t2t.model.peft import weights_hash
+from t2t.runs.run_tasks import load_tasks
+from t2t.serving.model import load
 
 def digests(run, stage):
     after = Path("runs", run, "stages", stage, "after", "predictions", "demo", "colour.jsonl")
@@ -131,14 +136,18 @@ print("FOUND" + json.dumps(found))
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("adapters")
+    return found_by(SCRIPT, tmp_path_factory.mktemp("adapters"), {"run.yaml": RUN, "added.yaml": ADDED})
+
+
+def found_by(script: str, folder: Path, files: dict[str, str]) -> dict[str, Any]:
+    """What a script prints behind FOUND, in a folder of its own with these files and three small tasks."""
     templates = folder / "task_templates" / "demo"
     templates.mkdir(parents=True)
     for name, words in WORDS.items():
         (templates / f"{name}.yaml").write_text(TEMPLATE.format(name=name))
         rows = [{"thing": f"{word} {number % 5}", "word": word} for number in range(20) for word in words]
         (templates / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    for name, text in (("run.yaml", RUN), ("added.yaml", ADDED), ("script.py", SCRIPT)):
+    for name, text in {**files, "script.py": START + script}.items():
         (folder / name).write_text(text)
     environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
