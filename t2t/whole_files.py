@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -51,6 +52,15 @@ def whole_bytes(path: Path) -> Iterator[BinaryIO]:
 def write_text(path: Path, text: str) -> None:
     with whole_file(path) as file:
         file.write(text)
+
+
+def link_or_copy(file: Path, to: Path) -> None:
+    """``file`` at a second place, whose folder is made: linked where the disk can, in place of what is there."""
+    with whole_path(to) as part:
+        try:
+            os.link(file, part)
+        except OSError:
+            shutil.copy(file, part)
 
 
 def remove_stale_parts(folder: Path, name: str | None = None) -> None:

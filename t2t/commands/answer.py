@@ -32,7 +32,7 @@ from t2t.tasks.record import RawRecord
 
 # What answers depend on.
 _READ = ("*.safetensors", "*.bin", "config.json", "tokenizer*.json", "*.model", "adapter.json", "tasks.json",
-         "calibration.json")  # fmt: skip
+         "calibration.json", "adapters.json", "adapters/*/*")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from t2t.engine.disk import whole_folder
 from t2t.errors import InputError
 from t2t.model.peft import check_no_adapter
+from t2t.model.peft.routes import check_one_model
 from t2t.report.card import card
 from t2t.serving.conversion import convert
 from t2t.serving.loading import model_folder
@@ -29,6 +30,7 @@ def export(model: Path, out: Path, form: str = "transformers", quantization: str
     """
     folder = model_folder(model)
     check_no_adapter(str(folder))
+    check_one_model(str(folder))
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(str(out), "it is there already", "name a new folder")
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -22,8 +22,8 @@ from t2t.runs.rejects import set_aside
 from t2t.runs.run_files import prediction_file, prediction_name
 from t2t.runs.run_tasks import answering_tasks
 from t2t.serving.answers import Answered, answer
-from t2t.serving.calibration import Calibration, read_calibration
-from t2t.serving.loading import load_generator, model_folder
+from t2t.serving.calibration import Calibration
+from t2t.serving.routing import load_answering
 from t2t.structures import Json
 from t2t.tasks.task import Task
 from t2t.whole_files import whole_file
@@ -42,8 +42,9 @@ def generate(
 ) -> dict[str, int]:
     """Write the predictions of the model in ``run_dir`` (or of a model directory) and count the lines of each file.
 
-    Every task is read in those of ``settings.splits`` that it has. The files stand in ``out`` (default: run_dir) as
-    ``prediction_file`` names them; a file appears when it is complete. Lines of outputs that were decoded again under
+    Every task is read in those of ``settings.splits`` that it has, and answered, where adapters stand in the folder, by
+    those that know it (see Routes). The files stand in ``out`` (default: run_dir) as ``prediction_file`` names them; a
+    file appears when it is complete. Lines of outputs that were decoded again under
     the grammar of the target say ``constrained``, all how sure the model is (``confidence``, by the calibration of its
     folder). ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. The counts are named
     TASK, or TASK@SPLIT for other splits than test. An example whose prompt does not fit with nothing left to shorten is
@@ -57,13 +58,13 @@ def generate(
     """
     directory = Path(run_dir)
     wanted = _wanted(tasks, settings.splits)
-    generator = load_generator(directory, device, settings.precision, settings.engines)
-    encoder = Encoder(generator.tokenizer, lengths.prompt, lengths.target)
+    answering = load_answering(directory, device, settings.precision, settings.engines)
     decoding = Decoding.of(settings, lengths.target)
-    calibration = read_calibration(model_folder(directory))
     counts: dict[str, int] = {}
     for task, split in wanted:
         name = prediction_name(task.name, split)
+        generator, calibration = answering.of(task.name)
+        encoder = Encoder(generator.tokenizer, lengths.prompt, lengths.target)
         root = Path(out or directory)
         with (
             set_aside(root, task, split) as bad,

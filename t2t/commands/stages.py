@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -34,6 +32,7 @@ from t2t.training.stage_runs import (
     write_run_file,
 )
 from t2t.training.train import check_tasks, train
+from t2t.whole_files import link_or_copy
 
 FILE = "continual.json"  # the matrix, in the run's folder
 _SCORES = "after.json"  # of all tasks after a stage, in its folder
@@ -48,24 +47,25 @@ def train_stages(config: RunConfig, device: torch.device) -> Path:
         T2TError: as ``train`` does.
     """
     method = read_method(config.peft, config.where)
-    strategy = read_strategy(config.continual, config.where, None if method is None else method.method)
+    strategy = read_strategy(config.continual, config.where, method, config.model.source)
     tasks = {task.name: task for task in load_tasks(config)}
     named = {entry.task: task for entry, task in zip(config.tasks, tasks.values(), strict=True)}
     check_tasks(config, list(tasks.values()))
     asked = _scored_tasks(config, named)
-    if method is not None and not (method.merges or strategy.gathers) and len(config.stages) > 1:
+    if method is not None and not (method.merges or strategy.from_start) and len(config.stages) > 1:
         found = f"{method.method} does not merge, so a stage has no whole model that the next could start from"
         raise RunFileError(config.where("peft"), found, "use lora or ia3, or no peft:")
     check_stages(config)
     tokenizer = distributed.from_first(lambda: tokenizer_of_all(config, named))
     distributed.from_first(lambda: write_run_file(config))
     for stage in stages_of(config):
-        source = None if strategy.gathers or not stage.earlier else strategy.model(stage.earlier[-1])
+        source = None if strategy.from_start or not stage.earlier else strategy.model(stage.earlier[-1])
         run = run_of_stage(config, stage.number, source, tokenizer, strategy.gathers)
         if source is not None and (teacher := strategy.teacher(source)) is not None:
             run = replace(run, teacher=teacher)
         _tell(f"stage {stage.number + 1} of {len(config.stages)}: {stage.folder.name}")
-        known = [named[entry.task] for entry in tasks_so_far(config, stage.number)]
+        before = [] if strategy.from_start else tasks_so_far(config, stage.number)
+        known = [named[entry.task] for entry in before]
         train(run, device, lambda vocabulary, stage=stage: strategy.begin(stage, vocabulary), known)  # type: ignore[misc]
         distributed.from_first(lambda: _end(strategy, stage, run))  # noqa: B023 (called at once)
         matrix = distributed.from_first(lambda: _scored(config, strategy, stage, asked))  # noqa: B023
@@ -160,12 +160,8 @@ def _gate(config: RunConfig, matrix: Matrix, stage: Stage) -> None:
 def _publish(model: Path, directory: Path) -> None:
     """Make the model of a stage that of the run. Weights are linked, not copied, where the disk can."""
     with whole_folder(directory / "model") as part:
-        for file in sorted(model.iterdir()):
-            if file.is_file():
-                try:
-                    os.link(file, part / file.name)
-                except OSError:
-                    shutil.copy(file, part / file.name)
+        for file in sorted(path for path in model.rglob("*") if path.is_file()):
+            link_or_copy(file, part / file.relative_to(model))
 
 
 def _tell(line: str) -> None:

@@ -34,14 +34,15 @@ def start_training(config: Path, overrides: Sequence[str] = ()) -> Path:
     from t2t.engine.deepspeed_file import read_deepspeed  # DeepSpeed takes seconds to import
 
     read_deepspeed(run.deepspeed, run)
+    method = None
     if run.peft is not None:
         from t2t.model.peft import read_method
 
-        read_method(run.peft, run.where)
+        method = read_method(run.peft, run.where)
     if run.stages:
         from t2t.continual.strategy import read_strategy
 
-        read_strategy(run.continual, run.where, None if run.peft is None else str(run.peft.get("method")))
+        read_strategy(run.continual, run.where, method, run.model.source)
     from t2t.engine.loggers import check_loggers
 
     check_loggers(run.log.to, run.where)

@@ -15,10 +15,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from t2t.config.settings import NotNegative, Positive, settings
-from t2t.continual.strategy import KEPT, STRATEGIES, Anchor, Stage, Strategy, Support, Trained
+from t2t.continual.strategy import KEPT, STRATEGIES, Anchor, Refusal, Stage, Strategy, Support, Trained
 from t2t.data.collate import collate
 from t2t.data.encode import Encoded
 from t2t.draws import chance_of
+from t2t.model.peft.method import Method
 from t2t.model.seq2seq import IGNORED, Seq2Seq
 from t2t.whole_files import whole_path
 
@@ -33,8 +34,11 @@ class _Anchored(Strategy, ABC):
     strategy: str
     strength: NotNegative = 1.0
 
-    def refused(self, peft: str | None) -> str | None:
-        return None if peft is None else f"it pulls the model's own weights, which peft: {peft} does not train"
+    def refused(self, method: Method | None, source: str | None) -> Refusal | None:
+        if method is None:
+            return None
+        found = f"it pulls the model's own weights, which peft: {method.method} does not train"
+        return Refusal(found, "use another strategy, or no peft:")
 
     def begin(self, stage: Stage, vocabulary: str) -> Support:
         if not stage.earlier:

@@ -18,10 +18,12 @@ from t2t.config.run import TeacherSettings
 from t2t.config.settings import settings
 from t2t.data.encode import Encoded
 from t2t.errors import RunFileError
+from t2t.model.peft.method import Method
 from t2t.model.seq2seq import Seq2Seq
 from t2t.registry import Registry
 
 KEPT = "continual"  # the folder of a stage in which a strategy keeps what later stages need
+ADAPTER = "adapter"  # that of what a PEFT method trained in it, alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +54,52 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
+class Orthogonal:
+    """Rows that weights W [r, in] are kept orthogonal to: strength x the sum of ||earlier W^T||^2 is added to the loss.
+
+    ``earlier`` [k, in] by the names of the weights, fp32, on the CPU.
+    """
+
+    strength: float
+    earlier: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
 class Support:
     """What training of a stage has beside its own data.
 
     ``rows``: examples of earlier stages; ``share`` of all draws are of them, None: as they are of all examples.
+    ``draw``: another start for what a PEFT method adds, which is drawn by the seed and this number.
     """
 
     rows: Sequence[Encoded] = ()
     share: float | None = None
     anchor: Anchor | None = None
+    orthogonal: Orthogonal | None = None
+    draw: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
     """A stage that has been trained: the model, on the CPU, and the training rows of each of its tasks by name.
 
-    ``vocabulary``: a hash of the tokenizer that made the ids. ``seed``: of the run.
+    ``vocabulary``: a hash of the tokenizer that made the ids. ``seed``: of the run. ``write_base``: writes the model
+    that the run starts from, as a whole model folder.
     """
 
     model: Callable[[], Seq2Seq]
     rows: Mapping[str, Sequence[Encoded]]
     vocabulary: str
     seed: int
+    write_base: Callable[[Path], None] = lambda folder: None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a strategy cannot go with the rest of a run file, and what to do."""
+
+    found: str
+    todo: str
 
 
 @settings
@@ -87,8 +113,14 @@ class Strategy:
         """Whether each stage trains on the data of all stages so far, from the start."""
         return False
 
-    def refused(self, peft: str | None) -> str | None:
-        """Why it cannot go with a PEFT method (None: all weights are trained); None where it can."""
+    @property
+    def from_start(self) -> bool:
+        """Whether each stage starts where the run does, and not from the model of the stage before."""
+        return self.gathers
+
+    def refused(self, method: Method | None, source: str | None) -> Refusal | None:
+        """Why it cannot go with a PEFT method (None: all weights are trained) or with the model that the run starts
+        from (None: random weights); None where it can."""
         return None
 
     def begin(self, stage: Stage, vocabulary: str) -> Support:
@@ -114,15 +146,20 @@ STRATEGIES: Registry[type[Strategy]] = Registry(
     "t2t.strategies",
     {name: f"t2t.continual.{file}" for name, file in {
         "sequential": "bounds", "joint": "bounds", "replay": "replay", "l2": "anchors", "ewc": "anchors",
-        "averaging": "averaging", "lwf": "without_forgetting",
+        "averaging": "averaging", "lwf": "without_forgetting", "adapters": "adapters", "olora": "orthogonal",
     }.items()},
 )  # fmt: skip
 
 
-def read_strategy(data: Mapping[str, Any] | None, where: Callable[[str], str], peft: str | None = None) -> Strategy:
+def read_strategy(
+    data: Mapping[str, Any] | None,
+    where: Callable[[str], str],
+    method: Method | None = None,
+    source: str | None = None,
+) -> Strategy:
     """What stands under ``continual:``, sequential by default. RunFileError for an unknown one, a setting that it does
-    not have, and one that cannot go with the PEFT method."""
+    not have, and one that cannot go with the PEFT method or the start (see Strategy.refused)."""
     found: Strategy = read_named(STRATEGIES, {"strategy": "sequential", **(data or {})}, "continual", "strategy", where)
-    if (reason := found.refused(peft)) is not None:
-        raise RunFileError(where("continual"), f"{found.strategy}: {reason}", "use another strategy, or no peft:")
+    if (refusal := found.refused(method, source)) is not None:
+        raise RunFileError(where("continual"), f"{found.strategy}: {refusal.found}", refusal.todo)
     return found

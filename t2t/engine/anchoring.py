@@ -26,9 +26,9 @@ def attach(training: TrainingEngine, anchor: Anchor) -> None:
 
     The pull is added behind clipping, to what the optimiser is given: the gradient of the mean loss.
     """
-    parts = _parts(training)
-    importance = _as_parts(training, parts, anchor.importance)
-    pulled = _as_parts(training, parts, anchor.pulled)
+    parts = parts_of(training)
+    importance = as_parts(training, parts, anchor.importance)
+    pulled = as_parts(training, parts, anchor.pulled)
     held = {id(part): pair for part, *pair in zip(parts, importance, pulled, strict=True)}
 
     def pull(optimizer: torch.optim.Optimizer, *_: Any) -> None:
@@ -41,7 +41,7 @@ def attach(training: TrainingEngine, anchor: Anchor) -> None:
     training.optimizer.torch.register_step_pre_hook(pull)
 
 
-def _parts(training: TrainingEngine) -> list[Tensor]:
+def parts_of(training: TrainingEngine) -> list[Tensor]:
     """The tensors that the optimiser updates on this rank."""
     optimizer = training.engine.optimizer
     if training.stage == 3:
@@ -52,7 +52,7 @@ def _parts(training: TrainingEngine) -> list[Tensor]:
 
 
 @torch.no_grad()
-def _as_parts(training: TrainingEngine, parts: list[Tensor], values: Mapping[str, Tensor]) -> list[Tensor]:
+def as_parts(training: TrainingEngine, parts: list[Tensor], values: Mapping[str, Tensor]) -> list[Tensor]:
     """``values``, by the names of weights, as they lie in the parts; 0 for a weight that has none."""
     kept = [part.clone() for part in parts]
     for part in parts:

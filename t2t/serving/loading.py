@@ -18,6 +18,7 @@ from t2t.generation.generator import Generator
 from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import load_pretrained
 from t2t.model.peft import ADAPTER, check_no_adapter, load_adapter, on_shared_base, weights_hash
+from t2t.model.peft.routes import check_one_model
 from t2t.model.pretrained import Described, check_ids, describe
 from t2t.model.seq2seq import Seq2Seq
 from t2t.model.tokenizer import load_tokenizer
@@ -51,6 +52,7 @@ def load_generator(
     logging.disable_progress_bar()  # transformers' own, for what takes a moment
     place = torch.device(device or ("cuda" if has_gpu() else "cpu"))
     model = model_folder(directory)
+    check_one_model(str(model))
     _known("engine", engine, ENGINES)
     exact = _in_hardware(_known("precision", precision, PRECISIONS), place)
     if engine == "ctranslate2" or (engine == "auto" and place.type == "cpu" and _converts(model)):

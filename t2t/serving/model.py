@@ -16,12 +16,14 @@ from t2t.data.encode import Encoder
 from t2t.errors import DataError, InputError
 from t2t.generation.generator import Decoding, Generator
 from t2t.linear.parsed import Issue, to_json
+from t2t.model.peft.routes import Routes, adapter_of, read_routes
 from t2t.registry import did_you_mean
 from t2t.serving.answers import WINDOW, Answered, answer
 from t2t.serving.calibration import UNCALIBRATED, Calibration, read_calibration
 from t2t.serving.inputs import MixedReader, Reader, as_examples, given_records
 from t2t.serving.items import item_totals
 from t2t.serving.loading import adapter_folder, load_generator, load_with_adapters, model_folder
+from t2t.serving.routing import together
 from t2t.structures import Example, Json, Value
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.kept import FILE, Answerer, KeptTasks
@@ -269,6 +271,7 @@ def load(
         folder: as ``t2t train`` left it; it need hold nothing else, and nothing of the training data is read.
         adapters: folders of adapters that were trained on these weights (``adapter/`` of a run with ``peft:``), by
             names of yours. Each answers the tasks that it was trained on; where it knows none, the task of its name.
+            By default those that stand in the folder (a run of ``continual: {strategy: adapters}``), if any do.
         device: "cpu", "cuda", "cuda:1", ...; by default a GPU where there is one.
         precision: "fp32", "bf16", or "auto": bf16 where the device multiplies it in hardware; with
             ctranslate2 "int8" too.
@@ -290,12 +293,15 @@ def load(
     search = {"beams": num_beams, "no_repeat_ngram": no_repeat_ngram, "tokens": batch_tokens}
     settings = generation_of(sample, engine=engine, mode=mode, top=top, items=items, **search)
     how: dict[str, Any] = {"constrain": constrain, "rank": settings.ranks, "top": top}
-    if adapters:
-        found = {name: Path(one) for name, one in adapters.items()}
+    routes = None if adapters else read_routes(model_folder(Path(folder)))
+    if adapters or routes:
+        found = {name: Path(one) for name, one in (adapters or {}).items()}
+        if routes:
+            found = {name: adapter_of(model_folder(Path(folder)), name) for name in routes.tasks}
         if settings.engines == "ctranslate2":
             raise InputError("engine", "adapters are put on by the engine torch", "use engine: torch, or merged models")
         base, others = load_with_adapters(Path(folder), found, device, precision)
-        return _adapted(Path(folder), found, base, others, settings, how)
+        return _adapted(Path(folder), found, base, others, settings, how, routes)
     tasks = KeptTasks(model_folder(Path(folder)))
     generator = load_generator(Path(folder), device, precision, settings.engines)
     decoding = Decoding.of(settings, tasks.lengths.target)
@@ -310,8 +316,10 @@ def _adapted(
     others: Mapping[str, Generator],
     settings: GenerateSettings,
     how: Mapping[str, Any],
+    routes: Routes | None,
 ) -> AdaptedModel:
-    """Who answers which task. InputError where two adapters know one, or an adapter's tasks are not known at all."""
+    """Who answers which task. InputError where two adapters know one and no ``routes`` say which of them is asked, or
+    an adapter's tasks are not known at all."""
 
     def model(generator: Generator, tasks: KeptTasks, place: Path) -> Model:
         decoding = Decoding.of(settings, tasks.lengths.target)
@@ -327,11 +335,11 @@ def _adapted(
         if tasks is None or (tasks is kept and name not in kept.names):
             found = f"the adapter {name} keeps no tasks ({FILE}), and {name!r} is no task of the base"
             raise InputError(str(place), found, "train it again with this version, or give it the name of a task")
-        answering = model(others[name], tasks, where)
         for task in [name] if tasks is kept else tasks.names:
-            if task in claimed:
+            if task in claimed and routes is None:
                 found = f"the adapters {claimed[task]} and {name} both know the task {task}"
                 raise InputError(str(place), found, "name one of them")
             claimed[task] = name
-            known[task] = answering
+            asked = (routes.of(task) if routes else ()) or (name,)
+            known[task] = model(together([others[one] for one in asked]), tasks, where)
     return AdaptedModel(known)

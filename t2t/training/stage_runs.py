@@ -14,9 +14,11 @@ from t2t.engine.checkpoint import any_there
 from t2t.engine.trained_on import TrainedOn
 from t2t.errors import RunDirectoryError
 from t2t.model.backbone import load_pretrained
+from t2t.serving.calibration import CALIBRATION
+from t2t.tasks.kept import FILE as TASKS
 from t2t.tasks.task import Task
 from t2t.training.preparation import Prepared, trained_tokenizer
-from t2t.whole_files import write_text
+from t2t.whole_files import link_or_copy, write_text
 
 FOLDER = "stages"
 
@@ -129,4 +131,12 @@ def trained(run: RunConfig, prepared: Prepared) -> Trained:
     """What a strategy looks at when a stage has been trained."""
     rows = {task.name: own for task, own in zip(prepared.tasks, prepared.data, strict=True)}
     vocabulary = TrainedOn.of(0, prepared.tokenizer, [], []).vocabulary
-    return Trained(lambda: load_pretrained(str(run.directory / "model")), rows, vocabulary, run.seed)
+
+    def write_base(folder: Path) -> None:
+        source = str(run.model.source)
+        load_pretrained(source, run.model.revision).save(prepared.tokenizer, folder, prepared.lengths.target)
+        for name in (TASKS, CALIBRATION):
+            if (Path(source) / name).is_file():
+                link_or_copy(Path(source) / name, folder / name)
+
+    return Trained(lambda: load_pretrained(str(run.directory / "model")), rows, vocabulary, run.seed, write_base)

@@ -26,6 +26,7 @@ from t2t.errors import RunFileError
 from t2t.generation.generator import Decoding
 from t2t.model.backbone import load_pretrained
 from t2t.model.peft import load_adapter
+from t2t.model.peft.routes import check_one_model
 from t2t.model.pretrained import describe
 from t2t.model.tokenizer import encode_texts, load_tokenizer
 from t2t.serving.answers import answer
@@ -42,6 +43,7 @@ def teacher_tokenizer(teacher: TeacherSettings, where: Where) -> PreTrainedToken
     """Its tokenizer. RunFileError where the folder has no model."""
     with told_at(where, "teacher.from"):
         folder = model_folder(Path(teacher.source))
+        check_one_model(str(folder))
         return load_tokenizer(folder, describe(str(folder)).vocabulary)
 
 

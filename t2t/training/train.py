@@ -31,6 +31,7 @@ from t2t.engine.lifetime import one_owner
 from t2t.engine.log import Log
 from t2t.engine.loggers import Logger, check_loggers, open_loggers
 from t2t.engine.loop import Loop
+from t2t.engine.orthogonality import Orthogonality
 from t2t.engine.preflight import check_directory, on_first, told_at
 from t2t.engine.trained_on import TrainedOn, check_rows, check_unchanged
 from t2t.errors import RunFileError
@@ -40,6 +41,7 @@ from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import build_from_scratch, load_pretrained
 from t2t.model.freezing import freeze_parts
 from t2t.model.peft import Method, adapted, check_no_adapter, counts, read_method, weights_hash
+from t2t.model.peft.routes import check_one_model
 from t2t.model.seq2seq import Seq2Seq, SpecialIds
 from t2t.runs.run_tasks import load_tasks
 from t2t.serving.calibration import UNCALIBRATED, calibrate, read_calibration
@@ -112,7 +114,7 @@ def _train(
     prepared = replace(prepared.with_more(supported.rows, supported.share), known=known)
     model = build_model(config.model, prepared.tokenizer, config.seed, config.where, config.freeze)
     base = None if method is None else weights_hash(model)
-    adapt(model, method, config.seed, config.where)
+    adapt(model, method, config.seed + supported.draw, config.where)
     precision = known_precision(config.precision, device)
     terms = teacher_terms(config.teacher, device, config.where, autocast=precision != "fp32")
     on_first(lambda: start_directory(config, prepared, trained_on))
@@ -124,6 +126,7 @@ def _train(
     start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints", config.seed) or Position()
     if supported.anchor is not None:
         attach(engine, supported.anchor)
+    orthogonality = None if supported.orthogonal is None else Orthogonality(engine, supported.orthogonal)
     batch = config.batch
     plan = Plan(data_by_epoch(prepared), prepared.mixture, batch.tokens, batch.micro_batches, batch.window)
     on_rank = [] if distributed.rank() else open_loggers(config.log.to, config.directory, start.step)
@@ -140,6 +143,9 @@ def _train(
     )
     watchers = [log] if validation is None else [validation, log]
     end = Loop(engine, plan, config.schedule, config.checkpoint, config.directory, watchers).run(start)
+    if orthogonality is not None:
+        penalty = orthogonality.penalty()  # every rank has a part of it
+        _tell(f"to the LoRAs of earlier stages: ||A_earlier A^T||^2 is {penalty:.4g} at the end")
     best = distributed.from_first(lambda: _kept(config.directory, validation))
     # model/ comes last: it says that the run is finished
     on_first(lambda: write_facts(config.directory, precision, prepared, plan, model, end, best))
@@ -264,6 +270,7 @@ def build_model(
     if settings.source is not None:
         with told_at(where, "model.from"):
             check_no_adapter(settings.source)
+            check_one_model(settings.source)
             model = load_pretrained(settings.source, settings.revision, dropout=settings.dropout)
     else:
         model = build_from_scratch(settings.shape, len(tokenizer), seed, SpecialIds.of(tokenizer))
@@ -283,6 +290,10 @@ def adapt(model: Seq2Seq, method: Method | None, seed: int, where: Callable[[str
 
 
 def _tell_counts(name: str, model: Seq2Seq) -> None:
+    trained, whole = counts(model)
+    _tell(f"{name}: {trained:,} of {whole:,} parameters are trained ({trained / whole:.2%})")
+
+
+def _tell(line: str) -> None:
     if not distributed.rank():
-        trained, whole = counts(model)
-        print(f"{name}: {trained:,} of {whole:,} parameters are trained ({trained / whole:.2%})", flush=True)
+        print(line, flush=True)

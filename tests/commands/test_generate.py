@@ -13,6 +13,7 @@ from t2t.evaluation.evaluate import evaluate
 from t2t.generation.generator import Decoding, Generator, Output
 from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
+from t2t.serving.loading import load_generator
 from t2t.tasks.task import Task, load_task
 
 TEMPLATE = """\
@@ -154,8 +155,8 @@ def test_a_run_file_says_what_is_generated(run: Path, task: Task, tmp_path: Path
     constrained = config.load_run(file)
     assert generate_run(constrained) == {"mood/line@valid": 2}
     asked: list[str] = []
-    real = runs.load_generator
-    monkeypatch.setattr(runs, "load_generator", lambda *given: asked.append(given[2]) or real(*given))
+    real = runs.load_answering
+    monkeypatch.setattr(runs, "load_answering", lambda *given: asked.append(given[2]) or real(*given))
     generate_run(config.load_run(file, ["generate.precision=bf16"]))
     generate_run(constrained)
     assert asked == ["bf16", "fp32"]
@@ -193,7 +194,7 @@ def test_the_gpu_is_left_alone_where_training_leaves_it_alone(run: Path, monkeyp
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a GPU")
     monkeypatch.setenv("DS_ACCELERATOR", "cpu")
-    assert runs.load_generator(run).engine.device.type == "cpu"
+    assert load_generator(run).engine.device.type == "cpu"
     assert device_name().startswith("CPU, ")
     monkeypatch.delenv("DS_ACCELERATOR")
     assert device_name() == "a GPU"
@@ -205,14 +206,14 @@ def test_a_model_with_other_special_ids_is_refused(run: Path) -> None:
     for change, told in (({"pad_token_id": 3}, "pad is 3, the tok"), ({"eos_token_id": 2}, "EOS is 2, the tok")):
         file.write_text(json.dumps(good | change))
         with pytest.raises(InputError, match=told):
-            runs.load_generator(run)
+            load_generator(run)
 
 
 def test_a_model_with_fewer_rows_than_the_tokenizer_has_ids_is_refused(run: Path) -> None:
     build = build_from_scratch({"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2}, 100)
     build.module.save_pretrained(run / "model")
     with pytest.raises(InputError, match="the model rows for 100"):
-        runs.load_generator(run)
+        load_generator(run)
 
 
 def test_what_is_missing_is_said(run: Path, task: Task, tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ from safetensors.torch import load_file
 
 from t2t.continual.anchors import fisher, normalised
 from t2t.continual.replay import chosen
-from t2t.continual.strategy import Stage, Strategy, Trained, read_strategy
+from t2t.continual.strategy import Stage, Strategy, Support, Trained, read_strategy
 from t2t.data.collate import collate
 from t2t.data.encode import Encoded
 from t2t.errors import RunDirectoryError, RunFileError
 from t2t.model.backbone import build_from_scratch
+from t2t.model.peft import adapted, read_method, save_adapter
 from t2t.model.seq2seq import Seq2Seq
 from t2t.model.tokenizer import train_tokenizer
 from tests.models import token_nll
@@ -140,6 +141,29 @@ def test_l2_pulls_all_weights_alike_to_the_stage_before(tmp_path: Path) -> None:
         assert torch.equal(anchor.pulled[name], weight)
 
 
+def test_olora_keeps_apart_from_the_rows_of_all_earlier_stages(tmp_path: Path) -> None:
+    lora = read_method({"method": "lora"}, str)
+    olora, own = read_strategy({"strategy": "olora", "strength": 2.0}, str, lora), []
+    first, second, third = stages(tmp_path, 3)
+    for seed, stage in ((1, first), (2, second)):
+        torch.manual_seed(seed)
+        method = read_method({"method": "lora", "r": 2, "targets": ["q", "wo"]}, str)
+        assert method is not None
+        save_adapter(adapted(model(1), method), method, stage.folder / "adapter")
+        own.append(load_file(stage.folder / "adapter" / "adapter.safetensors"))
+    assert olora.begin(first, "v") == Support()
+    one, two = olora.begin(second, "v"), olora.begin(third, "v")
+    assert one.orthogonal is not None
+    assert two.orthogonal is not None
+    assert (one.draw, two.draw, two.orthogonal.strength) == (1, 2, 2.0)
+    names = [name for name in own[0] if "lora_A" in name]
+    assert len(names) == 5
+    assert two.orthogonal.earlier.keys() == one.orthogonal.earlier.keys() == set(names)
+    for name in names:
+        assert torch.equal(one.orthogonal.earlier[name], own[0][name])
+        assert torch.equal(two.orthogonal.earlier[name], torch.cat([own[0][name], own[1][name]]))
+
+
 def test_averaging_starts_the_next_stage_from_the_mean(tmp_path: Path) -> None:
     mean = strategy("averaging", before=0.25)
     first, second, _ = stages(tmp_path, 3)
@@ -165,10 +189,17 @@ def test_averaging_starts_the_next_stage_from_the_mean(tmp_path: Path) -> None:
         ({"strategy": "reply"}, None, "continual.strategy: unknown strategy 'reply'; did you mean 'replay'"),
         ({"strategy": "replay", "kept": 1}, None, "continual.kept: unknown key 'kept' of replay; did you mean 'keep'"),
         ({"strategy": "replay", "keep": 2}, None, "run.yaml:continual.keep: "),
-        ({"strategy": "ewc"}, "lora", "continual: ewc: it pulls the model's own weights, which peft: lora does not"),
+        ({"strategy": "ewc"}, {"method": "lora"}, "ewc: it pulls the model's own weights, which peft: lora does not"),
+        ({"strategy": "adapters"}, None, "adapters: each stage trains an adapter, and there is no peft:; say which: "),
+        ({"strategy": "adapters"}, {"method": "lora", "init": "pissa"}, "adapters: this lora changes the base"),
+        ({"strategy": "olora"}, None, "olora: each stage trains a plain LoRA, and there is no peft:; use peft: "),
+        ({"strategy": "olora"}, {"method": "ia3"}, "olora: each stage trains a plain LoRA, and peft: is ia3; use "),
+        ({"strategy": "olora"}, {"method": "lora", "dora": True}, "and its LoRA has dora: or init: pissa"),
+        ({"strategy": "olora", "strength": -1}, {"method": "lora"}, "run.yaml:continual.strength: "),
+        ({"strategy": "adapters"}, {"method": "ia3"}, "adapters: random weights are no base for adapters"),
     ],
 )  # fmt: skip
-def test_mistakes(data: dict[str, object], peft: str | None, message: str) -> None:
+def test_mistakes(data: dict[str, object], peft: dict[str, object] | None, message: str) -> None:
     with pytest.raises(RunFileError) as caught:
-        read_strategy(data, lambda key: f"run.yaml:{key}", peft)
+        read_strategy(data, lambda key: f"run.yaml:{key}", read_method(peft, str))
     assert message in str(caught.value)

@@ -31,6 +31,8 @@ from t2t.engine.loop import Loop, NotFinite, Terminated
 from t2t.engine.peers import leave
 from t2t.model.backbone import build_from_scratch
 from t2t.model.freezing import freeze_parts
+from t2t.model.peft import read_method
+from t2t.training.train import adapt
 
 RUN = """
 run: toy
@@ -73,6 +75,7 @@ def engine(run: RunConfig, device: torch.device) -> TrainingEngine:
     model = build_from_scratch(run.model.shape, VOCABULARY, run.seed)
     if run.freeze is not None:
         freeze_parts(model, run.freeze, run.where)
+    adapt(model, read_method(run.peft, run.where), run.seed, run.where)
     terms = []
     if run.teacher is not None:
         teacher = build_from_scratch({**run.model.shape, "d_ff": 48, "dropout": 0.5}, VOCABULARY, 17)
@@ -107,15 +110,24 @@ def trained(run: RunConfig, device: torch.device, micro_batches: int, strength: 
         before = weights(made)
         attach(made, anchor_of(run, strength))
         assert weights(made) == before
-    losses, norms = [], []
+    return trained_further(made, micro_batches)
+
+
+def trained_further(
+    made: TrainingEngine, micro_batches: int, see: Callable[[], object] = lambda: None
+) -> dict[str, object]:
+    """See ``trained``; and what ``see`` gives before each step."""
+    losses, norms, seen = [], [], []
     for number in range(STEPS):
+        seen.append(see())
         taken = step(number, micro_batches)
         nats, finite = made.gradients(taken)
         assert finite
         total = distributed.total(torch.tensor([nats], dtype=torch.float64))
         losses.append(float(total) / taken.target_tokens)
         norms.append(made.update(number, 0.1)[1])
-    return {"losses": losses, "norms": norms, "weights": weights(made), "names": len(made.weights_for_use() or {})}
+    whole = {"weights": weights(made), "names": len(made.weights_for_use() or {})}
+    return {"losses": losses, "norms": norms, **whole, "seen": seen}
 
 
 def masters(run: RunConfig, device: torch.device) -> dict[str, bool]:

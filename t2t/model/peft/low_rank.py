@@ -17,6 +17,11 @@ from t2t.model.seq2seq import Seq2Seq
 Target = Literal["q", "k", "v", "o", "wi", "wi_0", "wi_1", "wo"]
 
 
+def reads(name: str) -> bool:
+    """True for the name of an A [r, in] of a LoRA: what reads the inputs of a layer."""
+    return ".lora_A." in name
+
+
 @METHODS.register("lora")
 @settings
 class LoRA(LibraryMethod):
