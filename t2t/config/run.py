@@ -204,11 +204,12 @@ class EarlyStoppingSettings:
 @settings
 class FreezeSettings:
     """Weights that are not trained: whole ``parts``, ``names`` (* stands for anything), and the embedding with all
-    blocks but the last ``all_but_top`` of each stack."""
+    blocks but the last ``all_but_top`` of each stack; for good, or up to the step ``until``."""
 
     parts: tuple[Literal["embedding", "encoder", "decoder"], ...] = ()
     names: tuple[str, ...] = ()
     all_but_top: Annotated[int, Field(ge=0)] | None = None
+    until: Positive | None = None
 
 
 @settings

@@ -107,9 +107,12 @@ def newest(folder: Path, say: Callable[[str], object] = lambda line: None) -> Sa
     return None
 
 
-def load_latest(engine: Any, folder: Path, seed: int, say: Callable[[str], object] = print) -> Position | None:
+def load_latest(
+    engine: Any, folder: Path, seed: int, say: Callable[[str], object] = print, thawed_at: int | None = None
+) -> Position | None:
     """Load the newest whole checkpoint and give its position; None if there is none. Every rank must call it.
 
+    ``thawed_at``: the step from which more is trained; up to there checkpoints hold less than the engine has.
     Ranks that had no part in writing it draw their random state from (``seed``, rank, step).
     """
     if distributed.rank():
@@ -119,7 +122,8 @@ def load_latest(engine: Any, folder: Path, seed: int, say: Callable[[str], objec
     saved = newest(folder, say)
     if saved is None:
         return None
-    if engine.zero_optimization_stage() and saved.world_size != distributed.world_size():
+    thaws = saved.position.step == thawed_at
+    if engine.zero_optimization_stage() and (thaws or saved.world_size != distributed.world_size()):
         load_resharded(engine, saved.folder, saved.world_size)
     else:
         engine.load_checkpoint(str(folder), tag=saved.folder.name)

@@ -1,4 +1,5 @@
-"""A checkpoint of ZeRO stage 1 to 3 for another number of processes than wrote it.
+"""A checkpoint of ZeRO stage 1 to 3 for another number of processes than wrote it, or for a model of which more is
+trained.
 
 Each process wrote its part of the fp32 weights and of the optimiser's state, flat: at stages 1 and 2 a stretch of a
 group of parameters, at stage 3 a stretch of every parameter. Here the stretches are put together by the names of
@@ -45,7 +46,7 @@ class _Kept:
 
 def load_resharded(engine: Any, folder: Path, world_size: int) -> None:
     """Load weights and optimiser of the checkpoint ``folder``, written by ``world_size`` processes, into the DeepSpeed
-    ``engine``. Every rank must call it. Weights that are not trained stay as they are."""
+    ``engine``. Every rank must call it. Weights that were not trained stay as they are."""
     files = [_optimizer_file(folder, rank) for rank in range(world_size)]
     states = [
         torch.load(path, map_location="cpu", mmap=True, weights_only=False)["optimizer_state_dict"] for path in files
@@ -121,48 +122,64 @@ def _take(kept: _Kept, key: str, whole: Any, start: int, count: int) -> None:
 def _for_stages_1_and_2(engine: Any, kept: Mapping[str, _Kept], first: Mapping[str, Any]) -> dict[str, Any]:
     """What this rank would have written, were it one of those that wrote."""
     names = {id(parameter): name for name, parameter in engine.module.named_parameters()}
-    flats, states = [], {}
     optimizer = engine.optimizer
-    for number, (parameters, flat) in enumerate(
-        zip(optimizer.bit16_groups, optimizer.single_partition_of_fp32_groups, strict=True)
-    ):
+    made = _Made(optimizer.optimizer.state_dict()["param_groups"])
+    for parameters, flat in zip(optimizer.bit16_groups, optimizer.single_partition_of_fp32_groups, strict=True):
         placed = []
         for parameter in parameters:
             here = parameter._hp_mapping
-            if here is not None:
+            if here is not None and names[id(parameter)] in kept:
                 own, whole = here.hp_fragment_address, here.lp_fragment_address
                 placed.append((kept[names[id(parameter)]], own.start, own.numel, whole.start))
-        anyone = kept[names[id(parameters[0])]]
-        filled = {key: _filled(placed, key, len(flat)) for key in anyone.stretches}
-        flats.append(filled.pop(_WEIGHT))
-        states[number] = {**anyone.numbers, **filled}
-    base = {**first["base_optimizer_state"], "state": states}
-    return {**first, "base_optimizer_state": base, "single_partition_of_fp32_groups": flats}
+        made.add(flat, placed, [kept[name] for name in (names[id(one)] for one in parameters) if name in kept])
+    own = {"base_optimizer_state": made.base, "single_partition_of_fp32_groups": made.flats}
+    paddings = getattr(optimizer, "round_robin_bit16_padding", None)  # between parameters: as this engine has them
+    return {**first, **own, **({} if paddings is None else {"param_alignment_paddings": paddings})}
 
 
 def _for_stage_3(engine: Any, kept: Mapping[str, _Kept], first: Mapping[str, Any]) -> dict[str, Any]:
     names = {id(parameter): name for name, parameter in engine.module.named_parameters()}
-    flats, states = [], {}
     optimizer, rank = engine.optimizer, distributed.rank()
-    for number, (parameters, flat) in enumerate(
-        zip(optimizer.fp16_groups, optimizer.fp32_partitioned_groups_flat, strict=True)
-    ):
+    optimizer._set_fp32_optimizer_param_groups()
+    made = _Made(optimizer.optimizer.state_dict()["param_groups"])
+    optimizer._clear_fp32_optimizer_param_groups()
+    for parameters, flat in zip(optimizer.fp16_groups, optimizer.fp32_partitioned_groups_flat, strict=True):
         placed, at = [], 0
         for parameter in parameters:
-            own = parameter.partition_numel()
-            placed.append((kept[names[id(parameter)]], at, own, rank * own))
+            own, name = parameter.partition_numel(), names[id(parameter)]
+            if name in kept:
+                placed.append((kept[name], at, own, rank * own))
             at += own
-        anyone = kept[names[id(parameters[0])]]
-        filled = {key: _filled(placed, key, flat.numel()) for key in anyone.stretches}
-        flats.append(filled.pop(_WEIGHT))
-        states[number] = {**anyone.numbers, **filled}
-    base = {**first["optimizer_state_dict"], "state": states}
-    return {**first, "optimizer_state_dict": base, "fp32_flat_groups": flats}
+        made.add(flat, placed, [one for one, *_ in placed])
+    return {**first, "optimizer_state_dict": made.base, "fp32_flat_groups": made.flats}
 
 
-def _filled(placed: Sequence[tuple[_Kept, int, int, int]], key: str, size: int) -> Tensor:
-    """A flat tensor of ``size``: of each parameter, from where, how much and from where of it on; 0 elsewhere."""
-    flat = torch.zeros(size)
+class _Made:
+    """The state of an optimiser, group by group, as DeepSpeed loads it."""
+
+    def __init__(self, param_groups: list[Any]) -> None:
+        self.flats: list[Tensor] = []
+        self._groups, self._states = param_groups, dict[int, dict[str, Any]]()
+
+    @property
+    def base(self) -> dict[str, Any]:
+        return {"state": self._states, "param_groups": self._groups}
+
+    def add(self, flat: Tensor, placed: Sequence[tuple[_Kept, int, int, int]], known: Sequence[_Kept]) -> None:
+        """The next group: its weights as they are on this rank, and of each parameter that is kept from where in them,
+        how much, and from where of it on. ``known``: those kept of the group, here or on other ranks.
+
+        What is not kept stays as it is, and the optimiser has no state for a group of which nothing is.
+        """
+        number = len(self.flats)
+        self.flats.append(_filled(flat.detach().cpu().float().clone(), placed, _WEIGHT))
+        if known:
+            keys = [key for key in known[0].stretches if key != _WEIGHT]
+            states = {key: _filled(torch.zeros(flat.numel()), placed, key) for key in keys}
+            self._states[number] = {**known[0].numbers, **states}
+
+
+def _filled(flat: Tensor, placed: Sequence[tuple[_Kept, int, int, int]], key: str) -> Tensor:
     for kept, start, count, begins in placed:
         kept.copy_to(flat[start : start + count], key, begins)
     return flat
