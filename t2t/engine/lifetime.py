@@ -26,6 +26,7 @@ from t2t.errors import RunDirectoryError, T2TError
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _STARTERS = ("deepspeed", "launch.sh", "t2t")
+_INNER = "deepspeed.launcher.launch"
 _EVERY = 1.0  # seconds between two looks at the starters
 _LONGEST_END = 600.0  # seconds that a process has for its last checkpoint before it is ended all the same
 
@@ -81,11 +82,13 @@ def end_with_starters() -> None:
     """From now on this process gets SIGTERM when one of the processes that started it is gone.
 
     Those are its ancestors as far as they are DeepSpeed's launchers, launch.sh or t2t. One that does not end in ten
-    minutes, since it hangs where no handler runs, is ended then.
+    minutes, since it hangs where no handler runs, is ended then. Where the outer launcher was killed before this
+    process began, the inner one is an orphan, and that counts as gone.
     """
     starters = list(takewhile(_starts, psutil.Process().parents()))
     if starters:
-        threading.Thread(target=_watch, args=(starters,), name="starters", daemon=True).start()
+        gone = _is_orphan(starters[-1])
+        threading.Thread(target=_watch, args=(starters, gone), name="starters", daemon=True).start()
 
 
 def _starts(process: psutil.Process) -> bool:
@@ -96,8 +99,16 @@ def _starts(process: psutil.Process) -> bool:
     return any(Path(word).name in _STARTERS or word.startswith("deepspeed.") for word in words)
 
 
-def _watch(starters: Sequence[psutil.Process]) -> None:
-    while all(map(_lives, starters)):
+def _is_orphan(process: psutil.Process) -> bool:
+    """True for DeepSpeed's launcher of one host whose parent, which waits for it, is gone."""
+    try:
+        return bool(process.ppid() == 1 and _INNER in process.cmdline())
+    except psutil.Error:
+        return True
+
+
+def _watch(starters: Sequence[psutil.Process], gone: bool = False) -> None:
+    while not gone and all(map(_lives, starters)):
         time.sleep(_EVERY)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_LONGEST_END)

@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 import torch
 
+from t2t.engine import lifetime
 from t2t.engine.lifetime import one_owner
 from tests.engine.test_launch import BIN, ROOT, make
 
@@ -118,3 +120,32 @@ def test_a_signal_before_training_is_told(folder: Path) -> None:
     said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, said
     assert said == "t2t: stopped by SIGTERM before anything was trained; nothing is lost, start it again\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "parent", "orphan"),
+    [
+        (["python", "-u", "-m", "deepspeed.launcher.launch", "--master_port=1"], 1, True),
+        (["python", "-u", "-m", "deepspeed.launcher.launch", "--master_port=1"], 77, False),
+        (["python", "/usr/bin/deepspeed", "launch.sh"], 1, False),  # started to outlive its shell
+    ],
+)
+def test_an_inner_launcher_without_the_outer_one_counts_as_gone(words: list[str], parent: int, orphan: bool) -> None:
+    process = SimpleNamespace(ppid=lambda: parent, cmdline=lambda: words)
+    assert lifetime._is_orphan(process) is orphan
+
+
+def test_ranks_of_an_outer_launcher_that_was_killed_before_they_began_do_not_train(folder: Path) -> None:
+    process = start(folder, DEEPSPEED)
+
+    def inner() -> list[psutil.Process]:
+        children = psutil.Process(process.pid).children()
+        return [one for one in children if "deepspeed.launcher.launch" in one.cmdline()]
+
+    wait_for(lambda: bool(inner()))
+    (launcher,) = inner()
+    process.kill()
+    process.wait()
+    wait_for(lambda: not launcher.is_running() or launcher.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: of_run(folder) == [])
+    assert checkpoints(folder) == []
