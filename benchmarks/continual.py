@@ -38,6 +38,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "averaging": {"strategy": "averaging"},
     "replay 1%": {"strategy": "replay", "keep": 0.01},
     "replay 5%": {"strategy": "replay", "keep": 0.05},
+    "generative": {"strategy": "generative"},
     "adapters": {"strategy": "adapters"},
     "adapters by score": {"strategy": "adapters", "route": "score"},
     "lora": {"strategy": "sequential"},

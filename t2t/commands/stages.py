@@ -66,7 +66,7 @@ def train_stages(config: RunConfig, device: torch.device) -> Path:
         _tell(f"stage {stage.number + 1} of {len(config.stages)}: {stage.folder.name}")
         before = [] if strategy.from_start else tasks_so_far(config, stage.number)
         known = [named[entry.task] for entry in before]
-        train(run, device, lambda vocabulary, stage=stage: strategy.begin(stage, vocabulary), known)  # type: ignore[misc]
+        train(run, device, lambda training, stage=stage: strategy.begin(stage, training), known)  # type: ignore[misc]
         distributed.from_first(lambda: _end(strategy, stage, run))  # noqa: B023 (called at once)
         matrix = distributed.from_first(lambda: _scored(config, strategy, stage, asked))  # noqa: B023
         _gate(config, matrix, stage)

@@ -12,6 +12,7 @@ from t2t.generation.beams import Logits, Select, beam_search
 from t2t.generation.constrain import Guides
 from t2t.generation.engine import Decoded, Search
 from t2t.generation.ranking import rank_texts
+from t2t.generation.sampling import sample
 from t2t.model.seq2seq import Seq2Seq, SpecialIds
 
 # Rows that have ended leave the batch when they are this share of it: copying the cache costs about a step.
@@ -47,6 +48,14 @@ class TorchEngine:
         totals = rank_texts(first_b, logits_of, select, texts)
         self._check_finite(torch.tensor([total for several in totals for total in several]))
         return totals
+
+    @torch.inference_mode()
+    def sample(
+        self, prompts: Sequence[Sequence[int]], max_tokens: int, top: int, draw: torch.Generator
+    ) -> list[list[int]]:
+        """Ids for each prompt, each token drawn by ``draw`` (of the CPU) from the ``top`` likeliest."""
+        stepping = self._stepping(*self._pad(prompts))
+        return sample(*stepping, min(top, self.model.vocabulary), max_tokens, self.ids.end, draw)
 
     def _pad(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         longest = max(1, *map(len, prompts))
