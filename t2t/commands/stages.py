@@ -61,6 +61,7 @@ def train_stages(config: RunConfig, device: torch.device) -> Path:
     for stage in stages_of(config):
         source = None if strategy.from_start or not stage.earlier else strategy.model(stage.earlier[-1])
         run = run_of_stage(config, stage.number, source, tokenizer, strategy.gathers)
+        run = replace(run, peft=strategy.peft(stage, config.peft))
         if source is not None and (teacher := strategy.teacher(source)) is not None:
             run = replace(run, teacher=teacher)
         _tell(f"stage {stage.number + 1} of {len(config.stages)}: {stage.folder.name}")

@@ -7,7 +7,7 @@ stage that it comes from, written whole: so a run goes on in the middle of any s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +69,15 @@ class Support:
     """What training of a stage has beside its own data.
 
     ``rows``: examples of earlier stages; ``share`` of all draws are of them, None: as they are of all examples.
-    ``draw``: another start for what a PEFT method adds, which is drawn by the seed and this number.
+    ``held``: weights by name that a PEFT method adds and does not train. ``draw``: another start for what it adds and
+    trains, which is drawn by the seed and this number.
     """
 
     rows: Sequence[Encoded] = ()
     share: float | None = None
     anchor: Anchor | None = None
     orthogonal: Orthogonal | None = None
+    held: Mapping[str, Tensor] = field(default_factory=dict)
     draw: int = 0
 
 
@@ -133,6 +135,10 @@ class Strategy:
         from (None: random weights); None where it can."""
         return None
 
+    def peft(self, stage: Stage, peft: dict[str, Any] | None) -> dict[str, Any] | None:
+        """What stands under ``peft:`` for the stage, ``peft`` being what stands in the run file."""
+        return peft
+
     def begin(self, stage: Stage, training: Training) -> Support:
         """What the stage is trained with. Called on every rank; InputError for what earlier stages kept and does not
         fit."""
@@ -157,7 +163,7 @@ STRATEGIES: Registry[type[Strategy]] = Registry(
     {name: f"t2t.continual.{file}" for name, file in {
         "sequential": "bounds", "joint": "bounds", "replay": "replay", "l2": "anchors", "ewc": "anchors",
         "averaging": "averaging", "lwf": "without_forgetting", "adapters": "adapters", "olora": "orthogonal",
-        "generative": "generative",
+        "generative": "generative", "progressive": "progressive",
     }.items()},
 )  # fmt: skip
 

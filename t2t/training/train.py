@@ -115,6 +115,9 @@ def _train(
     model = build_model(config.model, prepared.tokenizer, config.seed, config.where, config.freeze)
     base = None if method is None else weights_hash(model)
     adapt(model, method, config.seed + supported.draw, config.where)
+    with torch.no_grad():
+        for name, value in supported.held.items():
+            model.parameters()[name].copy_(value)
     precision = known_precision(config.precision, device)
     terms = teacher_terms(config.teacher, device, config.where, autocast=precision != "fp32")
     on_first(lambda: start_directory(config, prepared, trained_on))
