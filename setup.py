@@ -17,6 +17,7 @@ setup(
     package_data={
         "t2t": ["py.typed"],
         "t2t.report": ["templates/*.j2"],
+        "t2t.explaining": ["templates/*.j2"],
         **{name: [ending] for name, (_, ending) in SHIPPED.items()},
     },
 )

@@ -6,7 +6,6 @@ import argparse
 import io
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from t2t import __version__
@@ -92,7 +91,6 @@ def _generate_for_file(arguments: argparse.Namespace) -> int:
         found = "--input is missing" if arguments.input is None else "--types goes with --config"
         raise RunFileError("t2t generate --model", found, "write --model DIR --task NAME --input FILE")
     keep = [name for name in (arguments.keep or "").split(",") if name]
-    settings = read_generation(arguments.set)
     asked = Asked(
         model=arguments.model,
         task=arguments.task,
@@ -101,7 +99,7 @@ def _generate_for_file(arguments: argparse.Namespace) -> int:
         fields=arguments.field,
         keep=keep,
         adapters=_adapters(arguments.adapters),
-        settings=replace(settings, top=arguments.top or settings.top),
+        settings=read_generation(arguments.set, arguments.top),
         min_score=arguments.min_score,
         shard=arguments.shard,
     )
@@ -166,6 +164,20 @@ def _export(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _explain(arguments: argparse.Namespace) -> int:
+    from t2t.commands.explain import AskedWhy, explain_file
+
+    asked = AskedWhy(
+        model=arguments.model,
+        task=arguments.task,
+        inputs=arguments.input,
+        form=arguments.format,
+        fields=arguments.field,
+        limit=arguments.limit,
+    )
+    return 0 if explain_file(asked, arguments.output, arguments.json) else 1
+
+
 def _evaluate(arguments: argparse.Namespace) -> int:
     from t2t.config.run import load_run
     from t2t.evaluation.evaluate import evaluate_run, print_table
@@ -193,10 +205,11 @@ def _demo(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _run_arguments(parser: argparse.ArgumentParser, config: bool = True) -> None:
+def _run_arguments(parser: argparse.ArgumentParser, config: bool = True, such_as: str = "") -> None:
     if config:
         parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the run file")
-    parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a setting of it")
+    help_ = f"override a setting of it{such_as}"
+    parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help=help_)
     _trust_argument(parser)
 
 
@@ -251,26 +264,47 @@ def _training(add: Add) -> None:
     train.add_argument("--allow-unverified", dest="set", action="append_const", const=ALLOW_UNVERIFIED, help=ALLOW_HELP)
 
 
+def _records_arguments(parser: argparse.ArgumentParser, required: bool) -> None:
+    """What says which records a model is given."""
+    parser.add_argument(
+        "--task",
+        metavar="NAME",
+        help="one of the model's tasks; not needed where it has one, or where each record says its own under task"
+        if not required
+        else "one of the model's tasks; not needed where it has one",
+    )
+    input_help = "files or patterns: jsonl, json, csv, tsv, parquet, or lines of text; - is standard input"
+    parser.add_argument("--input", nargs="+", required=required, metavar="FILE", help=input_help)
+    forms = ("jsonl", "json", "csv", "tsv", "parquet", "lines")
+    parser.add_argument("--format", choices=forms, help="of the input, where its ending does not say it")
+    parser.add_argument("--field", action="append", default=[], metavar="F=COLUMN", help="the column that a field is")
+
+
+def _explaining(add: Add) -> None:
+    why = "which tokens of its text carried each item of an output, as a page with the text shaded"
+    explain = add("explain", _explain, why)
+    explain.add_argument("--model", type=Path, required=True, metavar="DIR", help="a run or a model folder")
+    _records_arguments(explain, required=True)
+    output_help = "the page; default: explain.html"
+    explain.add_argument("--output", type=Path, default=Path("explain.html"), metavar="FILE", help=output_help)
+    explain.add_argument("--json", type=Path, metavar="FILE", help="the attributions too, a line for each record")
+    limit_help = "explain the first N records; default: 100"
+    explain.add_argument("--limit", type=_positive, default=100, metavar="N", help=limit_help)
+    _trust_argument(explain)
+
+
 def _generation(add: Add) -> None:
     generate = add("generate", _generate, "write predictions for the splits of a run, or answers for your own records")
     generate.add_argument("--config", type=Path, metavar="FILE", help="the run file, for the splits of its tasks")
-    _run_arguments(generate, config=False)
+    such_as = "; also with --model: generate.beams=4, generate.sample.n=3 (three samples of each input)"
+    _run_arguments(generate, config=False, such_as=such_as)
     generate.add_argument("--model", type=Path, metavar="DIR", help="a model folder, for records that have no gold")
-    generate.add_argument(
-        "--task",
-        metavar="NAME",
-        help="one of the model's tasks; not needed where it has one, or where each record says its own under task",
-    )
-    input_help = "files or patterns: jsonl, json, csv, tsv, parquet, or lines of text; - is standard input"
-    generate.add_argument("--input", nargs="+", metavar="FILE", help=input_help)
+    _records_arguments(generate, required=False)
     generate.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes on this machine")
     shard_help = "the I-th of N machines with one disk, each started so: together they write one output"
     generate.add_argument("--shard", type=_shard, default=(0, 1), metavar="I/N", help=shard_help)
-    forms = ("jsonl", "json", "csv", "tsv", "parquet", "lines")
-    generate.add_argument("--format", choices=forms, help="of the input, where its ending does not say it")
     output_help = "jsonl, or parquet by its ending; default: standard output"
     generate.add_argument("--output", type=Path, metavar="FILE", help=output_help)
-    generate.add_argument("--field", action="append", default=[], metavar="F=COLUMN", help="the column that a field is")
     generate.add_argument("--keep", metavar="A,B", help="columns of the input that the output has too")
     top_help = "of a label or a choice, the K likeliest values with their probabilities (generate.mode=rank)"
     generate.add_argument("--top", type=_positive, default=0, metavar="K", help=top_help)
@@ -302,6 +336,7 @@ def build_parser() -> argparse.ArgumentParser:
     _authoring(add)
     _training(add)
     _generation(add)
+    _explaining(add)
     _run_arguments(add("evaluate", _evaluate, "score the predictions and print a table"))
     _run_arguments(add("report", _report, "write the HTML report of a run"))
     demo = add("demo", _demo, "train, generate, evaluate and report the atlas tasks, and answer sentences")

@@ -37,15 +37,17 @@ def imports(folder: Path) -> set[str]:
 def test_what_is_imported_is_declared_and_nothing_else_is() -> None:
     extras = PROJECT["optional-dependencies"]
     declared, demo, peft = names(PROJECT["dependencies"]), names(extras["demo"]), names(extras["peft"])
-    ctranslate2, wandb = names(extras["ctranslate2"]), names(extras["wandb"])
+    ctranslate2, wandb, explain = (names(extras[name]) for name in ("ctranslate2", "wandb", "explain"))
     assert imports(ROOT / "t2t") == (
-        declared.keys() | demo.keys() | peft.keys() | ctranslate2.keys() | wandb.keys()
+        declared.keys() | demo.keys() | peft.keys() | ctranslate2.keys() | wandb.keys() | explain.keys()
     ) - {IMPORTED_AS.get(one, one) for one in ONLY_THERE}
     assert imports(ROOT / "t2t") - imports(ROOT / "t2t" / "atlas") <= declared.keys() | peft.keys() | {
+        "captum",
         "ctranslate2",
         "wandb",
     }
     assert "wandb" not in imports(ROOT / "t2t") - imports(ROOT / "t2t" / "engine" / "loggers")
+    assert "captum" not in imports(ROOT / "t2t") - imports(ROOT / "t2t" / "explaining")
     assert "ctranslate2" not in imports(ROOT / "t2t") - imports(ROOT / "t2t" / "serving")
     assert "peft" not in imports(ROOT / "t2t") - imports(ROOT / "t2t" / "model" / "peft")
     assert all(">=" in bounds for bounds in declared.values())

@@ -12,8 +12,8 @@ FLOORS: dict[str, float] = {
     "regular_files": 0,
     "registry": 0.5, "trust": 0.5, "reach": 0.5, "structures": 1, "linear": 2,
     "config": 3, "metrics": 3, "tasks": 4, "atlas": 4.5, "model": 4.75, "data": 5, "runs": 5.5, "generation": 6,
-    "evaluation": 6, "report": 6.9, "authoring": 6.5, "continual": 6.75, "engine": 7, "serving": 7.5, "training": 8,
-    "commands": 9, "cli": 10, "__main__": 11,
+    "evaluation": 6, "report": 6.9, "authoring": 6.5, "continual": 6.75, "engine": 7, "serving": 7.5,
+    "explaining": 7.75, "training": 8, "commands": 9, "cli": 10, "__main__": 11,
 }  # fmt: skip
 HEAVY = {"torch", "transformers", "deepspeed"}
 HEAVY_IF_FIRST = {"datasets", "evaluate", "sacrebleu", "rouge_score"}  # imported inside functions only

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from t2t import __version__
 from t2t.config.run import GenerateSettings
+from t2t.config.settings import as_data
 from t2t.engine.disk import content_hash
 from t2t.engine.lifetime import end_with_starters
 from t2t.errors import DataError, RunFileError
@@ -89,6 +90,9 @@ def _loaded(asked: Asked) -> Model | AdaptedModel:
         batch_tokens=settings.tokens,
         mode=settings.mode,
         top=settings.top,
+        items=settings.items,
+        sample=None if settings.sample is None else as_data(settings.sample),
+        no_repeat_ngram=settings.no_repeat_ngram,
     )
 
 

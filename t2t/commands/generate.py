@@ -58,8 +58,8 @@ def generate(
     """
     directory = Path(run_dir)
     wanted = _wanted(tasks, settings.splits)
-    answering = load_answering(directory, device, settings.precision, settings.engine)
-    decoding = Decoding(lengths.target, settings.tokens, settings.beams)
+    answering = load_answering(directory, device, settings.precision, settings.engines)
+    decoding = Decoding.of(settings, lengths.target)
     counts: dict[str, int] = {}
     for task, split in wanted:
         name = prediction_name(task.name, split)
@@ -123,7 +123,7 @@ def _write_split(
 ) -> int:
     written = read = again = 0
     for one in answered:
-        file.write(_line(task, one, calibration.confidence(task.name, one.total)))
+        file.write(_line(task, one, calibration))
         again += sum(output.constrained for output in one.outputs)
         read += len(one.outputs)
         written += 1
@@ -134,26 +134,31 @@ def _write_split(
     return written
 
 
-def _line(task: Task, answered: Answered, confidence: float) -> str:
-    """The line of an example with its prompt and output, or those of its windows.
+def _line(task: Task, answered: Answered, calibration: Calibration) -> str:
+    """The line of an example with its prompt and output, or those of its windows; of several samples the first, and
+    under ``samples`` all."""
+    said = _said(task, answered, calibration)
+    samples = [_said(task, one, calibration) for one in answered.samples]
+    head = {"id": answered.example.id, "task": task.name, "prompt": answered.prompts[0]}
+    return json_line({**head, **said, **({"samples": samples} if samples else {})})
 
-    Of several windows it has the first prompt, all texts one under the other, the mean score, and ``windows``, which
-    decide what the line says.
+
+def _said(task: Task, answered: Answered, calibration: Calibration) -> dict[str, Json]:
+    """What a line says of an output.
+
+    Of several windows it has all texts one under the other, the mean score, and ``windows``, which decide what the line
+    says.
     """
     answer: dict[str, Json] = {"text": answered.text}
     if len(answered.outputs) > 1:
         answer["windows"] = [{"id": one.id, "text": one.text, "score": one.score} for one in answered.outputs]
     parsed = parse_line(task, answer, answered.example)
     issues = (*parsed.issues, *answered.issues())
-    line = {
-        "id": answered.example.id,
-        "task": task.name,
-        "prompt": answered.prompts[0],
+    return {
         **answer,
         "value": to_json(parsed.value),
         "issues": [{"kind": issue.kind, "path": issue.path, "text": issue.text} for issue in issues],
         "score": answered.score,
-        "confidence": confidence,
+        "confidence": calibration.confidence(task.name, answered.total),
         **({"constrained": True} if answered.constrained else {}),
     }
-    return json_line(line)

@@ -204,11 +204,12 @@ class EarlyStoppingSettings:
 @settings
 class FreezeSettings:
     """Weights that are not trained: whole ``parts``, ``names`` (* stands for anything), and the embedding with all
-    blocks but the last ``all_but_top`` of each stack."""
+    blocks but the last ``all_but_top`` of each stack; for good, or up to the step ``until``."""
 
     parts: tuple[Literal["embedding", "encoder", "decoder"], ...] = ()
     names: tuple[str, ...] = ()
     all_but_top: Annotated[int, Field(ge=0)] | None = None
+    until: Positive | None = None
 
 
 @settings
@@ -220,6 +221,34 @@ class LogSettings:
 
 
 @settings
+class SampleSettings:
+    """Outputs are drawn token by token, ``n`` for each input.
+
+    Logits are divided by ``temperature``; of the tokens the ``top_k`` likeliest stay (None: all), and of these the
+    likeliest that have ``top_p`` of the probability together. What is drawn hangs on ``seed`` and the prompt alone.
+    """
+
+    temperature: Annotated[float, Field(ge=1e-6)] = 1.0
+    top_k: Positive | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    n: Positive = 1
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @property
+    def cuts(self) -> bool:
+        """True if some tokens are never drawn, which ones depending on all that may come next."""
+        return self.top_k is not None or self.top_p < 1
+
+    @property
+    def told(self) -> str:
+        """In one word, for signatures."""
+        top_k = "" if self.top_k is None else f",top_k={self.top_k}"
+        top_p = "" if self.top_p == 1 else f",top_p={self.top_p:g}"
+        seed = f",seed={self.seed}" if self.seed else ""
+        return f"sample:{self.temperature:g}{top_k}{top_p}{seed}"
+
+
+@settings
 class GenerateSettings:
     """Splits to generate for, ``tokens`` of a batch, at most ``limit`` inputs a task and split, whether outputs that
     are not strict are decoded again under the grammar of their target, how many beams the free ones have, by which
@@ -228,6 +257,9 @@ class GenerateSettings:
 
     A batch of ``tokens`` has that many rows x (longest prompt + ``lengths: target``); a beam is a row; 1 is greedy.
     ``mode: rank``: where the answer is one of a closed set, each of it is weighed, and the ``top`` likeliest are given.
+    ``items``: answers say how sure each of their items is.
+    ``sample``: outputs are drawn, in place of searching for the likeliest. ``no_repeat_ngram``: none of so many tokens
+    is said twice in an output.
     """
 
     splits: Annotated[tuple[str, ...], Field(min_length=1)] = ("test",)
@@ -235,10 +267,13 @@ class GenerateSettings:
     limit: Positive | None = None
     constrain: bool = True
     beams: Positive = 1
+    sample: SampleSettings | None = None
+    no_repeat_ngram: Positive | None = None
     engine: Literal["torch", "ctranslate2", "auto"] = "torch"
     precision: Literal["auto", "fp32", "bf16", "int8"] = "fp32"
     mode: Literal["search", "rank"] = "search"
     top: Annotated[int, Field(ge=0)] = 0
+    items: bool = False
 
     @property
     def ranks(self) -> bool:
@@ -246,9 +281,17 @@ class GenerateSettings:
         return self.mode == "rank" or self.top > 0
 
     @property
+    def engines(self) -> Literal["torch", "ctranslate2", "auto"]:
+        """``engine``, where there is a choice: torch alone draws, and says nothing again."""
+        by_torch = self.sample is not None or self.no_repeat_ngram is not None
+        return "torch" if self.engine == "auto" and by_torch else self.engine
+
+    @property
     def decoding(self) -> str:
         """How outputs are decoded, for signatures."""
         free = "greedy" if self.beams == 1 else f"beams:{self.beams}"
+        free = free if self.sample is None else self.sample.told
+        free = free if self.no_repeat_ngram is None else f"{free},no_repeat_ngram={self.no_repeat_ngram}"
         free = f"ranked, {free}" if self.ranks else free
         return f"{free}+constrained" if self.constrain else free
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from t2t.config.run import BestSettings, FromScratch, RunFile, ScheduleSettings
+from t2t.config.run import BestSettings, FromScratch, GenerateSettings, RunFile, ScheduleSettings
 from t2t.errors import RunFileError
 
 Where = Callable[[str], str]
@@ -81,9 +81,27 @@ def check_choices(parsed: RunFile, where: Where) -> None:
     _check_validation(parsed, where)
     _check_stages(parsed, where)
     _check_teacher(parsed, where)
+    check_generation(parsed.generate, where)
     if parsed.peft is not None and parsed.freeze is not None:
         found = "peft freezes all weights but those that it trains, so there is nothing to freeze"
         raise RunFileError(_place(where, "freeze", "peft"), found, "keep one of them")
+
+
+def check_generation(generate: GenerateSettings, where: Where) -> None:
+    """RunFileError for ways of decoding that do not go together."""
+    draws, never_again = generate.sample is not None, generate.no_repeat_ngram is not None
+    elsewhere = generate.engine == "ctranslate2"
+    pairs = (
+        (draws and generate.beams > 1, "sample", "beams", "beams search for the likeliest output, and sample draws"),
+        (draws and elsewhere, "sample", "engine", "sample is of the engine torch, not of ctranslate2"),
+        (never_again and elsewhere, "no_repeat_ngram", "engine", "no_repeat_ngram is of the engine torch"),
+        (draws and generate.top > 0, "sample", "top", "top weighs every answer of a closed set, and sample draws"),
+        (draws and generate.mode == "rank", "sample", "mode", "mode: rank weighs every answer, and sample draws"),
+    )
+    for both, key, other, found in pairs:
+        if both:
+            place = _place(where, f"generate.{key}", f"generate.{other}")
+            raise RunFileError(place, found, f"leave out {key}: or {other}:")
 
 
 def _place(where: Where, *keys: str) -> str:

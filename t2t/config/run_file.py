@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from t2t.config.mistakes import first_mistake
 from t2t.config.optimizer_settings import read_optimizer
 from t2t.config.run import GenerateSettings, RunFile
-from t2t.config.run_choices import check_choices, filled_in
+from t2t.config.run_choices import check_choices, check_generation, filled_in
 from t2t.config.settings import keys_at, read_settings, settings
 from t2t.config.yaml_file import KeyPath, Lines, read_scalar, read_yaml
 from t2t.errors import RunFileError
@@ -64,10 +64,11 @@ class _Generation:
     generate: GenerateSettings = GenerateSettings()
 
 
-def read_generation(overrides: Sequence[str]) -> GenerateSettings:
-    """``generate:`` as overrides ("generate.beams=4") say it, for records that are of no run.
+def read_generation(overrides: Sequence[str], top: int = 0) -> GenerateSettings:
+    """``generate:`` as overrides ("generate.beams=4") say it, for records that are of no run. ``top``: of ``--top``.
 
-    RunFileError, with the override, for another section, an unknown key, a wrong value and ``generate.splits``.
+    RunFileError, with the override, for another section, an unknown key, a wrong value, ``generate.splits`` and what
+    does not go together.
     """
     data: dict[Any, Any] = {}
     set_by: dict[KeyPath, str] = {}
@@ -76,13 +77,32 @@ def read_generation(overrides: Sequence[str]) -> GenerateSettings:
         set_by |= {changed: f"--set {override}"}
         if changed[0] != "generate" or changed[1:2] == ("splits",):
             found = f"{'.'.join(map(str, changed))} says nothing of records that are of no run"
-            raise RunFileError(
-                f"--set {override}", found, "set generate.engine, precision, beams, mode, tokens or constrain"
-            )
+            known = "generate.engine, precision, beams, sample, no_repeat_ngram, mode, tokens or constrain"
+            raise RunFileError(f"--set {override}", found, f"set {known}")
+    where = _place_finder(Path("--set"), {}, set_by)
     try:
-        return read_settings(_Generation, data).generate
+        found_in = read_settings(_Generation, data).generate
     except ValidationError as error:
-        raise _first_error(error, data, _place_finder(Path("--set"), {}, set_by)) from None
+        raise _first_error(error, data, where) from None
+    asked = replace(found_in, top=top or found_in.top)
+    check_generation(asked, where)
+    return asked
+
+
+def generation_of(sample: Mapping[str, Any] | None, **others: Any) -> GenerateSettings:
+    """``generate:`` as Python says it. InputError for a ``sample`` that is none, and what does not go together; the
+    ``others`` stand as they are."""
+    data = {} if sample is None else {"generate": {"sample": dict(sample)}}
+
+    def where(key: str) -> str:
+        return key.removeprefix("generate.")
+
+    try:
+        asked = replace(read_settings(_Generation, data).generate, **others)
+    except ValidationError as error:
+        raise _first_error(error, data, where) from None
+    check_generation(asked, where)
+    return asked
 
 
 def spell_out(data: dict[Any, Any], where: str) -> list[str]:

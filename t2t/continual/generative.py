@@ -4,12 +4,13 @@ writes and answers stands in for the examples of earlier stages, none of which i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
-import torch
 from pydantic import Field
 
+from t2t.config.run import SampleSettings
 from t2t.config.settings import Positive, settings
 from t2t.continual.replay import chosen
 from t2t.continual.store import Store, read_store, write_store
@@ -54,9 +55,9 @@ class GenerativeReplay(Strategy):
         engine, each = TorchEngine(trained.model(), trained.device), max(1, self.examples // len(seen))
         written: dict[str, list[Encoded]] = {}
         for task in seen:
-            draw = torch.Generator().manual_seed(number_of(trained.seed, "written", stage.number, task, size=7))
             ask = trained.ids(_ASK.format(task)).tolist()
-            prompts = _prompts(engine, ask, each, longest[0], self.top, draw)
+            search = Search(longest[0], sample=SampleSettings(top_k=self.top))
+            prompts = _prompts(engine, ask, each, search, (trained.seed, "written", stage.number, task))
             written[task] = _answered(engine, task, prompts, longest[1])
         write_store(stage.kept, Store(written, seen), trained.vocabulary)
         print(*(f"{task}: {len(own)} of {each} examples were written for replay" for task, own in written.items()),
@@ -71,14 +72,15 @@ def _to_be_written(task: str, rows: Sequence[Encoded], training: Training) -> It
 
 
 def _prompts(
-    engine: TorchEngine, ask: list[int], count: int, longest: int, top: int, draw: torch.Generator
+    engine: TorchEngine, ask: list[int], count: int, search: Search, key: tuple[object, ...]
 ) -> list[tuple[int, ...]]:
     """``count`` prompts as the model writes them, each once; fewer where it says too few different ones to an end."""
     found: dict[tuple[int, ...], None] = {}
-    for _ in range(0, _TRIES * count, _BATCH):
-        for ids in engine.sample([ask] * _BATCH, longest, top, draw):
-            if len(ids) > 1 and ids[-1] == engine.ids.end and engine.ids.pad not in ids:
-                found.setdefault(tuple(ids))
+    for start in range(0, _TRIES * count, _BATCH):
+        keys = tuple(number_of(*key, place) for place in range(start, start + _BATCH))
+        for one in engine.decode([ask] * _BATCH, replace(search, keys=keys)):
+            if len(one.ids) > 1 and one.ids[-1] == engine.ids.end and engine.ids.pad not in one.ids:
+                found.setdefault(one.ids)
         if len(found) >= count:
             break
     return list(found)[:count]

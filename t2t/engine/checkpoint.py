@@ -25,6 +25,7 @@ import xxhash
 
 from t2t.engine import distributed
 from t2t.engine.disk import file_hash, file_sizes, room_at, sync, sync_folder
+from t2t.engine.resharding import load_resharded
 from t2t.errors import RunDirectoryError
 from t2t.structures import Json
 from t2t.whole_files import write_text
@@ -106,9 +107,12 @@ def newest(folder: Path, say: Callable[[str], object] = lambda line: None) -> Sa
     return None
 
 
-def load_latest(engine: Any, folder: Path, seed: int, say: Callable[[str], object] = print) -> Position | None:
+def load_latest(
+    engine: Any, folder: Path, seed: int, say: Callable[[str], object] = print, thawed_at: int | None = None
+) -> Position | None:
     """Load the newest whole checkpoint and give its position; None if there is none. Every rank must call it.
 
+    ``thawed_at``: the step from which more is trained; up to there checkpoints hold less than the engine has.
     Ranks that had no part in writing it draw their random state from (``seed``, rank, step).
     """
     if distributed.rank():
@@ -118,7 +122,11 @@ def load_latest(engine: Any, folder: Path, seed: int, say: Callable[[str], objec
     saved = newest(folder, say)
     if saved is None:
         return None
-    engine.load_checkpoint(str(folder), tag=saved.folder.name)
+    thaws = saved.position.step == thawed_at
+    if engine.zero_optimization_stage() and (thaws or saved.world_size != distributed.world_size()):
+        load_resharded(engine, saved.folder, saved.world_size)
+    else:
+        engine.load_checkpoint(str(folder), tag=saved.folder.name)
     if hasattr(engine.optimizer, "clip_grad"):  # the run file owns it, DeepSpeed restores it with the optimiser
         engine.optimizer.clip_grad = engine.gradient_clipping()
     rank, world = distributed.rank(), distributed.world_size()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,13 +38,14 @@ class TrainingEngine:
         shares: Sequence[float],
         device: torch.device,
         terms: Sequence[Term] = (),
+        late: Collection[str] = (),
     ) -> None:
         self.config, self.device, self.model = config, device, model
         self.stage = int(settings["zero_optimization"]["stage"])
         model.for_training(device)
         # DeepSpeed rounds the whole model to bf16; what is not trained has no fp32 master to come back from.
         self._frozen = {} if config.precision != "bf16" else _frozen(model)
-        self.optimizer = ModelOptimizer(model, config.optimizer, device)
+        self.optimizer = ModelOptimizer(model, config.optimizer, device, late)
         self._wrapped = TrainingModel(
             model,
             config.loss.label_smoothing,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from statistics import fmean
@@ -36,16 +36,23 @@ class ModelOptimizer:
     relative, the mean RMS of its role's matrices: Adafactor's relative step in a form that survives ZeRO, where
     matrices are cut flat, since only scalars of whole roles are needed.
     Weights decay, but norms, biases and embeddings do not: to shrink them regularises nothing. ``device`` is where the
-    ranks' sums are added up.
+    ranks' sums are added up. ``late``: names of weights that are trained from a later step on than the others, whose
+    groups are their own, since an optimiser counts the updates of a group.
     """
 
-    def __init__(self, model: Seq2Seq, settings: OptimizerSettings, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        model: Seq2Seq,
+        settings: OptimizerSettings,
+        device: torch.device | str = "cpu",
+        late: Collection[str] = (),
+    ) -> None:
         self.settings, self.device = settings, device
         trained = [[(name, one) for name, one in named if one.requires_grad] for named in model.roles().values()]
         named_roles = [named for named in trained if named]
         self.roles = [[one for _, one in named] for named in named_roles]
         self.groups = [
-            group for role, named in enumerate(named_roles) for group in _parted(role, named, model, settings)
+            group for role, named in enumerate(named_roles) for group in _parted(role, named, model, settings, late)
         ]
         self.torch = settings.make(
             [
@@ -70,16 +77,20 @@ class ModelOptimizer:
 
 
 def _parted(
-    role: int, named: Sequence[tuple[str, nn.Parameter]], model: Seq2Seq, settings: OptimizerSettings
+    role: int,
+    named: Sequence[tuple[str, nn.Parameter]],
+    model: Seq2Seq,
+    settings: OptimizerSettings,
+    late: Collection[str],
 ) -> list[_Group]:
     """A role's weights by how they are updated, in the order of their first."""
-    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[float, bool, bool], list[nn.Parameter]] = {}
     for name, parameter in named:
         seat = model.seat(name)
         # Without decay there is nothing to spare: what is one group stays one.
         decays = bool(settings.weight_decay) and seat.role not in _SPARED and not name.endswith(".bias")
-        groups.setdefault((factor_of(seat, model, settings), decays), []).append(parameter)
-    return [_Group(role, factor, decays, found) for (factor, decays), found in groups.items()]
+        groups.setdefault((factor_of(seat, model, settings), decays, name in late), []).append(parameter)
+    return [_Group(role, factor, decays, found) for (factor, decays, _), found in groups.items()]
 
 
 def factor_of(seat: Seat, model: Seq2Seq, settings: OptimizerSettings) -> float:

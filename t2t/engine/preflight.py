@@ -14,7 +14,6 @@ from t2t.config.yaml_file import read_scalar, read_yaml
 from t2t.data.counts import Counts
 from t2t.engine import distributed
 from t2t.engine.checkpoint import any_there, newest
-from t2t.engine.trained_on import check_unchanged
 from t2t.errors import DataError, InputError, RunDirectoryError, RunFileError, TemplateError
 from t2t.model.sayable import Vocabulary, check_words, refusal
 from t2t.structures import Json
@@ -105,16 +104,6 @@ def write_run_file(config: RunConfig) -> None:
             )
             print(f"{path}: {history[-1].removeprefix('# ')}", flush=True)
     write_text(path, "".join(f"{line}\n" for line in history) + config.to_yaml())
-
-
-def check_resume(directory: Path, stage: int, tasks: Sequence[Task]) -> None:
-    """Refuse to go on from checkpoints of another ZeRO stage, of other templates or data, or, at stages 1 to 3, of
-    another number of processes."""
-    check_unchanged(directory, stage, tasks)
-    saved, now = newest(directory / "checkpoints"), distributed.world_size()
-    if stage and saved is not None and saved.world_size != now:
-        found = f"its checkpoint is of {saved.world_size} processes at ZeRO stage {stage}, these are {now}"
-        raise RunDirectoryError(str(directory), found, f"go on with --num_gpus {saved.world_size}")
 
 
 def _written(file: Path) -> dict[str, Json]:

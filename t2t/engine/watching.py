@@ -87,3 +87,19 @@ class Quiet:
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+class Thaw(Quiet):
+    """Ends training at a ``step``, from which it goes on with more weights."""
+
+    name = "thaw"
+    quick = True
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def due(self, position: Position) -> bool:
+        return position.step >= self.step
+
+    def act(self, seen: Seen) -> bool:
+        return seen.position.step >= self.step

@@ -1,20 +1,86 @@
-"""Which requests are decoded together: a function of the requests alone."""
+"""Which requests are decoded together: a function of the requests alone, and of what memory has room for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import gc
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import torch
+
+from t2t.errors import InputError
+
+T = TypeVar("T")
+R = TypeVar("R")
+_SAYINGS = ("out of memory", "can't allocate memory", "not enough memory")  # of CUDA, CTranslate2 and allocators
 
 
-def plan_batches(lengths: Sequence[int], batch_tokens: int, window: int = 4096) -> Iterator[list[int]]:
+def plan_batches(lengths: Sequence[int], batch_tokens: Callable[[], int], window: int = 4096) -> Iterator[list[int]]:
     """Batches of positions: within each window of ``window`` requests, longest first, rows x longest <= batch_tokens.
 
     ``lengths`` are of prompt and output together, for the caches of a decoder grow with both. Every position stands in
-    one batch. A request longer than ``batch_tokens`` is a batch of its own. All batches but the last of a window fill
-    the budget, so their caches are about equally large; the shortest have the most rows.
+    one batch. A request longer than ``batch_tokens``, which is asked for before each batch, is a batch of its own. All
+    batches but the last of a window fill the budget, so their caches are about equally large; the shortest have the
+    most rows.
     """
     for start in range(0, len(lengths), window):
         positions = sorted(range(start, min(start + window, len(lengths))), key=lambda p: (-lengths[p], p))
         while positions:
-            rows = max(1, batch_tokens // max(1, lengths[positions[0]]))
+            rows = max(1, batch_tokens() // max(1, lengths[positions[0]]))
             yield positions[:rows]
             positions = positions[rows:]
+
+
+class Room:
+    """How large batches may be, in tokens: as is asked for, and half of the smallest that found no memory."""
+
+    def __init__(self) -> None:
+        self._most: int | None = None
+
+    def tokens(self, asked: int) -> int:
+        """What a batch may have that is to have at most ``asked``."""
+        return asked if self._most is None else min(asked, self._most)
+
+    def run(
+        self, batch: Sequence[T], size_of: Callable[[Sequence[T]], int], work: Callable[[Sequence[T]], list[R]]
+    ) -> list[R]:
+        """What ``work`` gives for each of ``batch``; where memory runs out it is given halves, one after the other.
+
+        ``size_of``: the tokens of a batch. A line on standard error tells of it. InputError where one alone finds none.
+        """
+        waiting, found = [batch], list[R]()
+        while waiting:
+            part = waiting.pop()
+            fits = len(part) == 1 or self.tokens(size_of(part)) == size_of(part)
+            done = _within_memory(part, work) if fits else None
+            if done is not None:
+                found += done
+                continue
+            if fits:
+                self._shrink(len(part), size_of(part))
+            half = (len(part) + 1) // 2
+            waiting += [part[half:], part[:half]]
+        return found
+
+    def _shrink(self, rows: int, size: int) -> None:
+        if rows == 1:
+            told = f"memory runs out with a single input of {size} tokens, prompt and output together"
+            raise InputError("generate", told, "use precision: bf16, fewer beams or shorter lengths:")
+        self._most = size // 2
+        told = f"memory ran out with a batch of {rows} rows, {size} tokens; it is halved, as are those after it"
+        print(f"t2t: {told} (generate.tokens: {self._most})", file=sys.stderr, flush=True)
+
+
+def _within_memory(part: Sequence[T], work: Callable[[Sequence[T]], list[R]]) -> list[R] | None:
+    """What ``work`` gives; None where memory ran out, and what it held is free again."""
+    try:
+        return work(part)
+    except (RuntimeError, MemoryError) as error:
+        known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        if not known and not any(saying in str(error).lower() for saying in _SAYINGS):
+            raise
+    gc.collect()  # the frames of the error are gone from here on, and with them its tensors
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return None

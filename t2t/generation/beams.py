@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from t2t.generation.engine import Search
+from t2t.generation.repeats import unrepeated
+
 Logits = Callable[[Tensor], Tensor]  # the last tokens [n] to the logits of the next ones [n, vocabulary]
 Select = Callable[[Tensor], None]  # rows [m] of the n that the next call goes on from
 
@@ -51,19 +54,26 @@ class _Hypotheses:
 
 @torch.inference_mode()
 def beam_search(
-    first_b: Tensor, logits_of: Logits, select: Select, beams: int, max_tokens: int, eos: int
+    first_b: Tensor, logits_of: Logits, select: Select, search: Search, eos: int
 ) -> tuple[list[list[int]], list[float]]:
     """Ids (with EOS where it came within ``max_tokens``) and summed log-probabilities in nats, for each of b inputs.
 
     ``first_b`` are the decoder's first tokens. ``logits_of`` is called with the last token of each row and adds it to
     its cache; ``select`` then names the rows that go on, in their new order: those of inputs that are done leave.
-    An input is done when ``beams`` hypotheses have ended that are all better, by mean log-probability, than what the
+    What says an n-gram again (``search.no_repeat_ngram``) does not go on; the others keep their log-probabilities. An
+    input is done when ``beams`` hypotheses have ended that are all better, by mean log-probability, than what the
     running ones have so far (Wu et al. 2016, with a length penalty of 1).
     """
+    beams, start = search.beams, int(first_b[0])
     inputs = [_Hypotheses() for _ in range(first_b.shape[0])]
     alive, last_n = list(range(len(inputs))), first_b
-    for _ in range(max_tokens):
-        rows, tokens = _advance([inputs[number] for number in alive], logits_of(last_n), beams, eos)
+    for _ in range(search.max_tokens):
+        scores_nv = logits_of(last_n).log_softmax(dim=-1)
+        going_on = [inputs[number] for number in alive]
+        if search.no_repeat_ngram is not None:
+            said = [[start, *ids] for one in going_on for _, ids in one.running]
+            scores_nv = unrepeated(scores_nv, torch.tensor(said, device=first_b.device), search.no_repeat_ngram)
+        rows, tokens = _advance(going_on, scores_nv, beams, eos)
         going = [index for index, number in enumerate(alive) if not inputs[number].is_done(beams)]
         if not going:
             break
@@ -75,13 +85,14 @@ def beam_search(
 
 
 def _advance(
-    inputs: Sequence[_Hypotheses], logits_nv: Tensor, beams: int, eos: int
+    inputs: Sequence[_Hypotheses], scores_nv: Tensor, beams: int, eos: int
 ) -> tuple[list[list[int]], list[list[int]]]:
-    """One more token for all inputs; for each the rows of the batch that go on, and their new tokens."""
+    """One more token for all inputs, by log-probabilities; for each the rows of the batch that go on, and their new
+    tokens."""
     sizes = [len(one.running) for one in inputs]
-    sums = torch.tensor([total for one in inputs for total, _ in one.running], device=logits_nv.device)
+    sums = torch.tensor([total for one in inputs for total, _ in one.running], device=scores_nv.device)
     # Of 2 x beams candidates at most ``beams`` end, so enough go on.
-    best = (logits_nv.log_softmax(dim=-1) + sums[:, None]).topk(min(2 * beams, logits_nv.shape[1]), dim=-1)
+    best = (scores_nv + sums[:, None]).topk(min(2 * beams, scores_nv.shape[1]), dim=-1)
     totals, ids = best.values.tolist(), best.indices.tolist()
     rows: list[list[int]] = []
     start = 0

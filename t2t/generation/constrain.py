@@ -132,14 +132,14 @@ class Guide:
         return True
 
 
-class Guides:
-    """The guides of the rows of a batch."""
+class MaskGuides:
+    """The Guides of a batch by masks of our own, a Guide a row."""
 
     def __init__(self, guides: Iterable[Guide]) -> None:
         self._guides = list(guides)
 
     def mask(self, live: Sequence[bool], left: int, vocabulary: int) -> NDArray[np.bool_]:
-        """[b, v]: True where a token is allowed; nothing is where a row is not ``live``."""
+        """See Guides."""
         mask_bv = np.zeros((len(self._guides), vocabulary), dtype=np.bool_)
         for row, (guide, alive) in enumerate(zip(self._guides, live, strict=True)):
             if alive:
@@ -147,13 +147,13 @@ class Guides:
         return mask_bv
 
     def take(self, tokens: Sequence[int], live: Sequence[bool]) -> None:
-        """Each row that is ``live`` goes on with its token."""
+        """See Guides."""
         for guide, token, alive in zip(self._guides, tokens, live, strict=True):
             if alive:
                 guide.take(token)
 
     def select(self, rows: Sequence[int]) -> None:
-        """Keep these rows only, in this order."""
+        """See Guides."""
         self._guides = [self._guides[row] for row in rows]
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 
 from t2t.errors import InputError, RunDirectoryError
-from t2t.generation.constrain import Guides
-from t2t.generation.engine import Decoded, Engine, Search
+from t2t.generation.engine import Decoded, Engine, Guides, Search
 from t2t.model.seq2seq import SpecialIds
 
 _VOCABULARY = "shared_vocabulary.json"
@@ -69,7 +68,9 @@ class CTranslate2Engine:
         return self._make_guided()
 
     def decode(self, prompts: Sequence[Sequence[int]], search: Search, guides: Guides | None = None) -> list[Decoded]:
-        """See Engine."""
+        """See Engine. ValueError for ``sample`` and ``no_repeat_ngram``, which settings do not ask of it."""
+        if search.sample is not None or search.no_repeat_ngram is not None:
+            raise ValueError("CTranslate2Engine neither samples nor knows no_repeat_ngram")
         if guides is not None:
             return self._guided.decode(prompts, search, guides)
         found = self._translator.translate_batch(
@@ -83,6 +84,12 @@ class CTranslate2Engine:
             return_scores=True,
         )
         return [self._decoded(one.hypotheses[0], one.scores[0]) for one in found]
+
+    def log_probabilities(
+        self, prompts: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]
+    ) -> list[tuple[float, ...]]:
+        """See Engine; by torch."""
+        return self._guided.log_probabilities(prompts, outputs)
 
     def rank(self, prompts: Sequence[Sequence[int]], texts: Sequence[Sequence[Sequence[int]]]) -> list[list[float]]:
         """See Engine; by torch, which shares what texts have in common."""

@@ -1,4 +1,7 @@
-"""What an engine is: prompts as ids in, ids out. Each is one file; which outputs are accepted is the generator's."""
+"""What an engine is: prompts as ids in, ids out. Each is one file; which outputs are accepted is the generator's.
+
+What holds an engine to a grammar has a face too: ``Guides``.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from t2t.generation.constrain import Guides
+import numpy as np
+from numpy.typing import NDArray
+
+from t2t.config.run import SampleSettings
 from t2t.model.seq2seq import SpecialIds
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """``max_tokens``: the longest output, EOS counted. ``beams``: 1 is greedy."""
+    """``max_tokens``: the longest output, EOS counted. ``beams``: 1 is greedy, or with ``sample`` drawn token by token.
+
+    ``no_repeat_ngram``: no n-gram of so many tokens is said twice, unless ``guides`` allow nothing else.
+    ``keys``: where it is sampled, for each prompt of the batch the number of 64 bits that its draws hang on.
+    """
 
     max_tokens: int
     beams: int = 1
+    no_repeat_ngram: int | None = None
+    sample: SampleSettings | None = None
+    keys: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +40,22 @@ class Decoded:
     total: float
 
 
+class Guides(Protocol):
+    """Which tokens may come next in each row of a batch."""
+
+    def mask(self, live: Sequence[bool], left: int, vocabulary: int) -> NDArray[np.bool_]:
+        """[b, v]: True where a token is allowed; nothing is where a row is not ``live``.
+
+        ``left``: tokens that are left, this one and EOS counted.
+        """
+
+    def take(self, tokens: Sequence[int], live: Sequence[bool]) -> None:
+        """Each row that is ``live`` goes on with its token, one of those that were allowed."""
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these rows only, in this order."""
+
+
 class Engine(Protocol):
     @property
     def ids(self) -> SpecialIds: ...
@@ -34,10 +63,15 @@ class Engine(Protocol):
     def decode(self, prompts: Sequence[Sequence[int]], search: Search, guides: Guides | None = None) -> list[Decoded]:
         """The outputs of one batch of prompts, each with EOS last, in their order.
 
-        ``guides``: of each prompt, which tokens may come next; then the search is greedy.
+        ``guides``: of each prompt, which tokens may come next; then the search is greedy, or draws from these.
 
         InputError where the model's logits are not finite.
         """
+
+    def log_probabilities(
+        self, prompts: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]
+    ) -> list[tuple[float, ...]]:
+        """Of each token of the output for each prompt (nats), what stands before it given: in one pass."""
 
     def rank(self, prompts: Sequence[Sequence[int]], texts: Sequence[Sequence[Sequence[int]]]) -> list[list[float]]:
         """The log-probabilities (nats, summed) of the ``texts`` of each prompt, which are ids with EOS last.

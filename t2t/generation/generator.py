@@ -4,7 +4,8 @@ A constraint is optimistic: everything is decoded freely first. A row is accepte
 is one of its grammar, and its ids are those of its text; or if it is as near as the vocabulary can say one (``<unk>``,
 ``n`` for ``ñ``) and the masks let its ids through. The others are decoded again, greedily and under the grammar. For
 greedy search this is what constrained decoding of all rows gives, since a grammar admits the canonical ids of all its
-texts that the vocabulary can say.
+texts that the vocabulary can say; and for draws from all tokens, whose noise is that of the first time. Draws that
+top-k or top-p bound go by what may come next, so those are made under the masks from the start.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from functools import cached_property, partial
 
 from transformers import PreTrainedTokenizerFast
 
-from t2t.generation.batches import plan_batches
-from t2t.generation.constrain import Constrainer, Guides
+from t2t.config.run import GenerateSettings, SampleSettings
+from t2t.draws import digest_of, number_of
+from t2t.generation.batches import Room, plan_batches
+from t2t.generation.constrain import Constrainer, MaskGuides
 from t2t.generation.engine import Decoded, Engine, Search
 from t2t.linear.admission import admits, without_repeats
 from t2t.linear.grammar import Grammar
@@ -28,13 +31,19 @@ from t2t.model.tokenizer import decode_texts, encode_texts
 class Request:
     """One prompt: its name and its ids, EOS last. ``constraint`` gives the texts that are wanted; None: any text.
 
-    ``texts``: a closed set of which every one is weighed, in place of a search.
+    ``texts``: a closed set of which every one is weighed, in place of a search. ``draw``: which of the samples of its
+    prompt it is, from 0.
     """
 
     id: str
     prompt_ids: Sequence[int]
     constraint: Callable[[], Grammar] | None = None
     texts: tuple[str, ...] = ()
+    draw: int = 0
+
+    def key(self, seed: int) -> int:
+        """What its draws hang on, 64 bits: of the same prompt the same, wherever it stands."""
+        return number_of(seed, digest_of(*self.prompt_ids, size=16).hex(), self.draw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,8 @@ class Output:
     EOS, because the limit came before or because the constraint left no token. ``constrained``: decoded again under
     the constraint; ``closed``: and held to tokens that could still end within the limit, which it else had passed;
     ``unsayable``: and no text of the grammar can be said by the vocabulary, so ``<unk>`` stands in what is none.
-    ``ranked``: the request's texts, the likeliest first, with their log-probabilities in nats.
+    ``logs``: of each of ``ids``, where they were asked for. ``ranked``: the request's texts, the likeliest first, with
+    their log-probabilities in nats. ``samples``: where several were drawn, all of them; the first is this one.
     """
 
     id: str
@@ -58,6 +68,8 @@ class Output:
     closed: bool = False
     unsayable: bool = False
     ranked: tuple[tuple[str, float], ...] = ()
+    logs: tuple[float, ...] = ()
+    samples: tuple[Output, ...] = ()
 
     @property
     def total(self) -> float:
@@ -71,20 +83,44 @@ class Decoding:
 
     ``max_tokens``: the longest output, EOS counted. ``batch_tokens``: rows of a batch times the longest prompt and
     ``max_tokens``, which is what its caches may grow to; the logits of a step are for batch_tokens / max_tokens rows
-    at most; a beam is a row. ``beams``: 1 is greedy.
+    at most; a beam is a row, and a sample is one. ``beams``: 1 is greedy. ``sample``: draws in place of a search.
+    ``no_repeat_ngram``: see Search. ``logs``: outputs have the log-probability of each token.
     """
 
     max_tokens: int
     batch_tokens: int = 32768
     beams: int = 1
+    sample: SampleSettings | None = None
+    no_repeat_ngram: int | None = None
+    logs: bool = False
+
+    @classmethod
+    def of(cls, settings: GenerateSettings, max_tokens: int) -> Decoding:
+        """As a run file has it."""
+        how = settings.sample, settings.no_repeat_ngram, settings.items
+        return cls(max_tokens, settings.tokens, settings.beams, *how)
+
+    def once(self) -> Decoding:
+        """The same with a single sample of each request."""
+        return replace(self, sample=None if self.sample is None else replace(self.sample, n=1))
+
+    def search(self, batch: Sequence[Request]) -> Search:
+        """The free search for a batch."""
+        keys = () if self.sample is None else tuple(request.key(self.sample.seed) for request in batch)
+        return Search(self.max_tokens, self.beams, self.no_repeat_ngram, self.sample, keys)
+
+    def guided(self, batch: Sequence[Request]) -> Search:
+        """The search under the masks, which has no beams."""
+        return replace(self.search(batch), beams=1)
 
 
 class Generator:
     """Generates with an engine. The batches depend on the requests alone, so the same requests give the same outputs;
-    other batches may turn near-ties (sums differ with the shape)."""
+    other batches, as where memory ran out (Room), may turn near-ties (sums differ with the shape). Draws depend on
+    their request alone."""
 
     def __init__(self, engine: Engine, tokenizer: PreTrainedTokenizerFast) -> None:
-        self.engine, self.tokenizer = engine, tokenizer
+        self.engine, self.tokenizer, self._room = engine, tokenizer, Room()
 
     def generate(
         self,
@@ -93,24 +129,58 @@ class Generator:
         advance: Callable[[int], object] = lambda done: None,
     ) -> list[Output]:
         """One output for each request, in their order. ``advance`` is told how many more are done."""
+        number = 1 if decoding.sample is None else decoding.sample.n
+        if number == 1:
+            return self._one_each(requests, decoding, advance)
+        each = [replace(request, draw=draw) for request in requests for draw in range(number)]
+        drawn = self._one_each(each, decoding, advance)
+        several = [tuple(drawn[start : start + number]) for start in range(0, len(drawn), number)]
+        return [replace(samples[0], samples=samples) for samples in several]
+
+    def _one_each(
+        self, requests: Sequence[Request], decoding: Decoding, advance: Callable[[int], object]
+    ) -> list[Output]:
         outputs: dict[int, Output] = {}
         again: list[int] = []
+
+        def done(places: Sequence[int]) -> None:
+            advance(sum(requests[place].draw == 0 for place in places))
+
         for places, likeliest in self._ranked(requests, decoding.batch_tokens):
             outputs.update(zip(places, likeliest, strict=True))
-            advance(len(places))
-        free = replace(decoding, batch_tokens=max(1, decoding.batch_tokens // decoding.beams))
-        for places in _planned(requests, [place for place, one in enumerate(requests) if not one.texts], free):
+            done(places)
+        guided = decoding.sample is not None and decoding.sample.cuts
+        searched = [place for place, request in enumerate(requests) if not request.texts]
+        at_once = [place for place in searched if guided and requests[place].constraint is not None]
+        for places in self._planned(requests, sorted(set(searched) - set(at_once)), decoding, decoding.beams):
             batch = [requests[place] for place in places]
-            found = self._freely(batch, Search(decoding.max_tokens, decoding.beams))
+            found = self._freely(batch, decoding)
             outputs.update(zip(places, found, strict=True))
             rejected = [place for place, good in zip(places, self._accepted(batch, found), strict=True) if not good]
             again += rejected
-            advance(len(places) - len(rejected))
-        for places in _planned(requests, sorted(again), decoding):
+            done(sorted(set(places) - set(rejected)))
+        for places in self._planned(requests, sorted(again + at_once), decoding, 1):
             batch = [requests[place] for place in places]
-            outputs.update(zip(places, self._constrained(batch, decoding.max_tokens), strict=True))
-            advance(len(places))
-        return [outputs[place] for place in range(len(requests))]
+            outputs.update(zip(places, self._constrained(batch, decoding), strict=True))
+            done(places)
+        found = [outputs[place] for place in range(len(requests))]
+        return self._with_logs(requests, found, decoding) if decoding.logs else found
+
+    def _with_logs(self, requests: Sequence[Request], outputs: Sequence[Output], decoding: Decoding) -> list[Output]:
+        """The outputs with the log-probability of each of their tokens, from one pass over each."""
+        found = list(outputs)
+
+        def scored(part: Sequence[int]) -> list[tuple[float, ...]]:
+            ids = [outputs[place].ids for place in part]
+            return self.engine.log_probabilities([requests[place].prompt_ids for place in part], ids)
+
+        def size_of(part: Sequence[int]) -> int:
+            return _size([requests[place] for place in part], decoding.max_tokens, 1)
+
+        for places in self._planned(requests, range(len(requests)), decoding, 1):
+            for place, logs in zip(places, self._room.run(places, size_of, scored), strict=True):
+                found[place] = replace(outputs[place], logs=logs)
+        return found
 
     def _ranked(self, requests: Sequence[Request], batch_tokens: int) -> Iterator[tuple[list[int], list[Output]]]:
         """The requests with a closed set, batch by batch: their places, and what is likeliest of each set."""
@@ -119,12 +189,18 @@ class Generator:
             spelled[texts] = encode_texts(self.tokenizer, texts)
         chosen = [place for place, request in enumerate(requests) if request.texts]
         lengths = [_ranking_length(requests[place], spelled[requests[place].texts]) for place in chosen]
-        for numbers in plan_batches(lengths, batch_tokens):
-            places = [chosen[number] for number in numbers]
-            batch = [requests[place] for place in places]
+
+        def ranked(batch: Sequence[Request]) -> list[Output]:
             ids = [spelled[request.texts] for request in batch]
             totals = self.engine.rank([request.prompt_ids for request in batch], ids)
-            yield places, [self._likeliest(*one) for one in zip(batch, ids, totals, strict=True)]
+            return [self._likeliest(*one) for one in zip(batch, ids, totals, strict=True)]
+
+        def size_of(batch: Sequence[Request]) -> int:
+            return len(batch) * max(_ranking_length(request, spelled[request.texts]) for request in batch)
+
+        for numbers in plan_batches(lengths, lambda: self._room.tokens(batch_tokens)):
+            places = [chosen[number] for number in numbers]
+            yield places, self._room.run([requests[place] for place in places], size_of, ranked)
 
     def _likeliest(self, request: Request, ids: Sequence[Sequence[int]], totals: Sequence[float]) -> Output:
         order = sorted(range(len(totals)), key=lambda text: -totals[text])
@@ -165,16 +241,16 @@ class Generator:
             return False
         return self._constrainer.guide(request.constraint()).lossy
 
-    def _constrained(self, batch: Sequence[Request], max_tokens: int) -> list[Output]:
+    def _constrained(self, batch: Sequence[Request], decoding: Decoding) -> list[Output]:
         """The outputs under the constraint.
 
         The masks know where an output stands, not what it has said: one that names a place twice is decoded again from
         there on, without the places that are taken, until none is named twice. That is what masks that knew would give.
         """
-        outputs = self._masked(batch, max_tokens)
+        outputs = self._masked(batch, decoding)
         while again := self._repeating(batch, outputs):
             requests = [replace(batch[row], constraint=partial(_same, grammar)) for row, grammar in again.items()]
-            for row, output in zip(again, self._masked(requests, max_tokens), strict=True):
+            for row, output in zip(again, self._masked(requests, decoding), strict=True):
                 outputs[row] = output
         return outputs
 
@@ -187,12 +263,12 @@ class Generator:
                 found |= {} if grammar is None else {row: grammar}
         return found
 
-    def _masked(self, batch: Sequence[Request], max_tokens: int) -> list[Output]:
+    def _masked(self, batch: Sequence[Request], decoding: Decoding) -> list[Output]:
         """The outputs under the masks; those that the limit would cut are made to end in time if they can."""
-        outputs = self._guided(batch, max_tokens, closing=False)
-        cut = [row for row, output in enumerate(outputs) if len(output.ids) == max_tokens and output.cut]
+        outputs = self._guided(batch, decoding, closing=False)
+        cut = [row for row, output in enumerate(outputs) if len(output.ids) == decoding.max_tokens and output.cut]
         if cut:
-            ended = self._guided([batch[row] for row in cut], max_tokens, closing=True)
+            ended = self._guided([batch[row] for row in cut], decoding, closing=True)
             for row, output in zip(cut, ended, strict=True):
                 outputs[row] = replace(output, closed=not output.cut)
         return [
@@ -200,15 +276,31 @@ class Generator:
             for request, output in zip(batch, outputs, strict=True)
         ]
 
-    def _freely(self, batch: Sequence[Request], search: Search) -> list[Output]:
-        return self._outputs(batch, self.engine.decode([request.prompt_ids for request in batch], search))
+    def _freely(self, batch: Sequence[Request], decoding: Decoding) -> list[Output]:
+        def decoded(part: Sequence[Request]) -> list[Decoded]:
+            return self.engine.decode([request.prompt_ids for request in part], decoding.search(part))
 
-    def _guided(self, batch: Sequence[Request], max_tokens: int, closing: bool) -> list[Output]:
+        size_of = partial(_size, max_tokens=decoding.max_tokens, rows=decoding.beams)
+        return self._outputs(batch, self._room.run(batch, size_of, decoded))
+
+    def _guided(self, batch: Sequence[Request], decoding: Decoding, closing: bool) -> list[Output]:
         """Under the masks; ``closing``: of tokens that can still end within the limit (see Guide)."""
-        grammars = [request.constraint() for request in batch if request.constraint is not None]
-        guides = Guides(self._constrainer.guide(grammar, closing) for grammar in grammars)
-        prompts = [request.prompt_ids for request in batch]
-        return self._outputs(batch, self.engine.decode(prompts, Search(max_tokens), guides))
+
+        def decoded(part: Sequence[Request]) -> list[Decoded]:
+            grammars = [request.constraint() for request in part if request.constraint is not None]
+            guides = MaskGuides(self._constrainer.guide(grammar, closing) for grammar in grammars)
+            return self.engine.decode([request.prompt_ids for request in part], decoding.guided(part), guides)
+
+        size_of = partial(_size, max_tokens=decoding.max_tokens, rows=1)
+        return self._outputs(batch, self._room.run(batch, size_of, decoded))
+
+    def _planned(
+        self, requests: Sequence[Request], places: Sequence[int], decoding: Decoding, rows: int
+    ) -> Iterator[list[int]]:
+        """Those ``places`` of the requests in batches. ``rows``: that each takes."""
+        lengths = [len(requests[place].prompt_ids) + decoding.max_tokens for place in places]
+        for batch in plan_batches(lengths, lambda: self._room.tokens(decoding.batch_tokens) // rows):
+            yield [places[number] for number in batch]
 
     def _outputs(self, batch: Sequence[Request], decoded: Sequence[Decoded]) -> list[Output]:
         texts, end = decode_texts(self.tokenizer, [one.ids for one in decoded]), self.engine.ids.end
@@ -227,8 +319,6 @@ def _same(grammar: Grammar) -> Grammar:
     return grammar
 
 
-def _planned(requests: Sequence[Request], places: Sequence[int], decoding: Decoding) -> Iterator[list[int]]:
-    """Those ``places`` of the requests in batches."""
-    lengths = [len(requests[place].prompt_ids) + decoding.max_tokens for place in places]
-    for batch in plan_batches(lengths, decoding.batch_tokens):
-        yield [places[number] for number in batch]
+def _size(batch: Sequence[Request], max_tokens: int, rows: int) -> int:
+    """The tokens that a batch has, prompts and outputs, padded."""
+    return len(batch) * rows * (max(len(request.prompt_ids) for request in batch) + max_tokens)

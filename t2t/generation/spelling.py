@@ -26,7 +26,7 @@ _UNKNOWN_TEXT = "<unk>"  # what it is decoded to
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
 # Where spellings differ from the characters by more than Unicode normalisation: ASCII, the space's stand-in and the
 # noncharacters that serve as stand-ins.
-_PROBED = [*map(chr, range(0x20, 0x7F)), "\u2581", *map(chr, range(0xFDD0, 0xFDF0))]
+PROBED = [*map(chr, range(0x20, 0x7F)), "\u2581", *map(chr, range(0xFDD0, 0xFDF0))]
 _PAD = "."  # no normaliser joins it with a neighbour
 
 # A set of byte strings: by first byte, what may follow; None where one ends.
@@ -194,7 +194,7 @@ class Spelling:
         return self._raw[escaped, unknown]
 
     def _raw_characters(self, escaped: frozenset[str], unknown: bool) -> Bytes:
-        changed = [char for char in _PROBED if self.of(char) != char.encode()]
+        changed = [char for char in PROBED if self.of(char) != char.encode()]
         strings = _SCALARS
         for spelled in {" ", *changed, *(self.of(char).decode(errors="replace") for char in escaped)}:
             if len(spelled) == 1:

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from t2t.errors import DataError, TemplateError
 from t2t.linear.alphabet import Alphabet
 from t2t.linear.grammar import Grammar, Literal, OneOf
+from t2t.linear.parsed import Part, stripped
 from t2t.linear.scope import Expression, Scope, Where, kind_of
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Span, Value
@@ -135,6 +136,18 @@ class Node(ABC):
             return self.absent
         return self.write(value, scope)
 
+    def parts(self, text: str, start: int = 0) -> Iterator[Part]:
+        """What in an output says one thing each: an item of a list, a field beside others, the whole of a leaf.
+
+        ``text`` stands at ``start`` of the output. Total, as ``parse`` is; what is white space alone has no part.
+        """
+        yield from stripped(self.title, text, start)
+
+    @property
+    def title(self) -> str:
+        """What a value is called: by the name of the node, or of the gold where it is the whole target."""
+        return self.place.name or self.expression.text
+
     def parse(self, text: str, scope: Scope) -> Value | Invalid:
         """The value of ``text``, or INVALID with an issue. Total: any text will do."""
         stripped = text.strip()
@@ -155,8 +168,7 @@ class Node(ABC):
 
     def data_error(self, scope: Scope, found: str, todo: str) -> DataError:
         """An error about the gold of this node."""
-        name = self.place.name or self.expression.text
-        return DataError(scope.where, f"gold of {name!r} {found}", todo)
+        return DataError(scope.where, f"gold of {self.title!r} {found}", todo)
 
     def unescape(self, text: str, scope: Scope) -> str:
         """The value that stands for ``text``; escapes that are none are reported."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from t2t.structures import Json, Span, Value
@@ -51,6 +52,23 @@ class Parsed:
     @property
     def ok(self) -> bool:
         return not any(issue.structural for issue in self.issues)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of an output that says one thing: the ``name`` of what it is, and where it stands (``end`` exclusive)."""
+
+    name: str
+    start: int
+    end: int
+
+
+def stripped(name: str, text: str, start: int) -> Iterator[Part]:
+    """``text``, which stands at ``start``, without the white space around it, as a part; none where that is all."""
+    body = text.strip()
+    if body:
+        first = start + len(text) - len(text.lstrip())
+        yield Part(name, first, first + len(body))
 
 
 def to_json(value: Value) -> Json:

@@ -78,6 +78,18 @@ class Pattern:
             body = body[: -len(last)]
         return self._split_body(body)
 
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Where each of the values that ``split`` gives stands in ``text``; none where it has not the form."""
+        values, wrong = self.split(text)
+        if wrong:
+            return []
+        found, at = [], 0
+        for mark, value in zip(self.marks, values, strict=False):
+            at = text.index(value, text.index(mark, at) + len(mark))
+            found.append((at, at + len(value)))
+            at += len(value)
+        return found
+
     def _split_body(self, body: str) -> tuple[list[str], str | None]:
         values: list[str] = []
         for mark in self.marks[1:-1]:

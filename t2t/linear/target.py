@@ -9,7 +9,7 @@ from t2t.linear.alphabet import Alphabet
 from t2t.linear.grammar import Grammar
 from t2t.linear.node import INVALID, Place
 from t2t.linear.node_kinds import build
-from t2t.linear.parsed import Parsed
+from t2t.linear.parsed import Parsed, Part
 from t2t.linear.scope import Scope, Where
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Value
@@ -60,6 +60,10 @@ class Target:
         scope = Scope(fields, where)
         value = self.root.parse(text, scope)
         return Parsed(None if value is INVALID else value, tuple(scope.issues))
+
+    def parts(self, text: str) -> list[Part]:
+        """What in an output says one thing each (an item, a field, the answer), in order; see ``Node.parts``."""
+        return list(self.root.parts(text))
 
     def grammar(self, fields: Fields, where: str = "record") -> Grammar:
         """The texts that parse strictly for a record. DataError if a field that they depend on is missing;

@@ -34,6 +34,13 @@ def freeze_parts(model: Seq2Seq, freeze: FreezeSettings, where: Callable[[str], 
     return sorted(chosen)
 
 
+def thaw(model: Seq2Seq) -> list[str]:
+    """Have all weights trained again; gives the names of those that were frozen."""
+    frozen = [name for name, parameter in model.parameters().items() if not parameter.requires_grad]
+    model.module.requires_grad_(True)
+    return frozen
+
+
 def _part(seat: Seat) -> str | None:
     """As ``freeze.parts`` calls it."""
     return "embedding" if seat.role == "shared" else seat.stack

@@ -171,8 +171,16 @@ class Seq2Seq(ABC):
         """Have every attention be told what it may see, in place: some kernels know of themselves what is causal."""
 
     @abstractmethod
+    def embed(self, input_bs: Tensor) -> Tensor:
+        """What the encoder reads of each id: [b, s, d]."""
+
+    @abstractmethod
+    def encode_embedded(self, embedded_bsd: Tensor, mask_bs: Tensor) -> Tensor:
+        """States of prompts whose ids are embedded already; ``mask_bs`` is 0 where there is padding."""
+
     def encode(self, input_bs: Tensor, mask_bs: Tensor) -> Tensor:
         """States [b, s, d] of prompts; ``mask_bs`` is 0 where there is padding."""
+        return self.encode_embedded(self.embed(input_bs), mask_bs)
 
     @abstractmethod
     def decode(self, input_bt: Tensor, hidden_bsd: Tensor, mask_bs: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
@@ -25,7 +25,10 @@ _KNOWN = ("cut", "closed", "unsayable")  # of an output, told as issues
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An example with the outputs for its windows, in their order, and the prompt of each."""
+    """An example with the outputs for its windows, in their order, and the prompt of each.
+
+    Of outputs that were drawn several times it has the first of each window, and ``samples`` has all.
+    """
 
     example: Example
     prompts: tuple[str, ...]
@@ -45,6 +48,12 @@ class Answered:
     def total(self) -> float:
         """The log-probability in nats of all that was generated, -inf where an output has no end."""
         return sum(output.total for output in self.outputs)
+
+    @property
+    def samples(self) -> tuple[Answered, ...]:
+        """Where several outputs were drawn, the example with each of them; the first is this one."""
+        number = min(len(output.samples) for output in self.outputs)
+        return tuple(replace(self, outputs=tuple(one.samples[draw] for one in self.outputs)) for draw in range(number))
 
     @property
     def constrained(self) -> bool:

@@ -6,7 +6,7 @@ these that was right, and the expected calibration error without and with them (
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,9 +16,11 @@ from t2t.data.encode import Encoder
 from t2t.errors import InputError
 from t2t.metrics import calibration as fitting
 from t2t.metrics.calibration import Outputs
+from t2t.metrics.values import unordered
 from t2t.runs.run_files import read_json
 from t2t.serving.answers import Decode, answer
-from t2t.structures import Example, Json
+from t2t.serving.items import ItemTotals, item_totals
+from t2t.structures import Example, Json, Value
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
 
@@ -27,10 +29,12 @@ CALIBRATION = "calibration.json"
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """``temperature``: of tasks that are not among ``tasks``, which have their own by name."""
+    """``temperature``: of tasks that are not among ``tasks``, which have their own by name. ``items``: those of single
+    items of the outputs of a task."""
 
     temperature: float = 1.0
     tasks: Mapping[str, float] = field(default_factory=dict)
+    items: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, task: str) -> float:
         """The temperature of a task."""
@@ -39,6 +43,15 @@ class Calibration:
     def confidence(self, task: str, total: float) -> float:
         """The probability that an output is right whose log-probability (nats) is ``total``."""
         return fitting.confidence(total, self.of(task))
+
+    def item_confidences(self, task: str, totals: ItemTotals | None) -> Json:
+        """The same of each item, in a list or by field as ``totals`` are; None where nothing is known of one."""
+        temperature = self.items.get(task, self.of(task))
+        if isinstance(totals, dict):
+            return {name: fitting.confidence(total, temperature) for name, total in totals.items()}
+        if totals is None:
+            return None
+        return [None if total is None else fitting.confidence(total, temperature) for total in totals]
 
 
 UNCALIBRATED = Calibration()
@@ -52,8 +65,11 @@ def read_calibration(folder: Path) -> Calibration:
     try:
         found = read_json(path)
         tasks = {str(name): float(one["temperature"]) for name, one in found["tasks"].items()}
-        known = Calibration(float(found["temperature"]), tasks)
-        if not all(0 < one < float("inf") for one in (known.temperature, *tasks.values())):
+        items = {
+            str(name): float(one["items"]["temperature"]) for name, one in found["tasks"].items() if "items" in one
+        }
+        known = Calibration(float(found["temperature"]), tasks, items)
+        if not all(0 < one < float("inf") for one in (known.temperature, *tasks.values(), *items.values())):
             raise ValueError("a temperature is no positive number")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         todo = "put it back, or remove it: confidences are then the model's own"
@@ -64,20 +80,45 @@ def read_calibration(folder: Path) -> Calibration:
 def calibrate(
     examples: Iterable[tuple[Task, Iterable[Example]]], encoder: Encoder, decode: Decode, constrain: bool
 ) -> dict[str, Json]:
-    """What stands in ``calibration.json`` after the outputs for ``examples``, decoded as they will be in use."""
+    """What stands in ``calibration.json`` after the outputs for ``examples``, decoded as they will be in use, with the
+    log-probabilities of their tokens."""
     tasks: dict[str, Outputs] = {}
+    items: dict[str, Outputs] = {}
     for task, some in examples:
         held = constrain and task.constrainable
-        answered = answer(task, iter(some), encoder, decode, held, BadRecords("skip"))
-        judged = [(one.total, fitting.is_right(one.parsed(task), task.references(one.example))) for one in answered]
+        judged, parts = list[tuple[float, bool]](), list[tuple[float, bool]]()
+        for one in answer(task, iter(some), encoder, decode, held, BadRecords("skip")):
+            parsed, references = one.parsed(task), task.references(one.example)
+            judged.append((one.total, fitting.is_right(parsed, references)))
+            parts += _judged_items(parsed.value, references, item_totals(task, one, parsed.value, encoder.tokenizer))
         if judged:
             tasks[task.name] = Outputs.of(judged)
+        if parts:
+            items[task.name] = Outputs.of(parts)
+    found, of_items = _fitted(tasks), _fitted(items)
+    for name, one in of_items["tasks"].items():
+        found["tasks"][name]["items"] = one
+    return found
+
+
+def _fitted(tasks: Mapping[str, Outputs]) -> dict[str, Json]:
     shared, temperatures = fitting.fit_temperatures(tasks)
     after = fitting.cross_fitted_error(tasks)
-    return {
-        "temperature": shared,
-        "tasks": {name: _described(one, temperatures[name], after[name]) for name, one in tasks.items()},
-    }
+    described = {name: _described(one, temperatures[name], after[name]) for name, one in tasks.items()}
+    return {"temperature": shared, "tasks": described}
+
+
+def _judged_items(value: Value, references: Sequence[Value], totals: ItemTotals | None) -> Iterator[tuple[float, bool]]:
+    """The items of a value, with whether one of the references has each."""
+    if isinstance(value, list) and isinstance(totals, list):
+        wanted = {unordered(item) for gold in references if isinstance(gold, list) for item in gold}
+        for item, total in zip(value, totals, strict=True):
+            if total is not None:
+                yield total, unordered(item) in wanted
+    elif isinstance(value, dict) and isinstance(totals, dict):
+        for name, total in totals.items():
+            own = unordered(value.get(name))
+            yield total, any(isinstance(gold, dict) and unordered(gold.get(name)) == own for gold in references)
 
 
 def _described(outputs: Outputs, temperature: float, after: float) -> dict[str, Json]:

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from t2t.config.run import GenerateSettings
+from t2t.config.run_file import generation_of
 from t2t.data.bounded import bounded, length
 from t2t.data.encode import Encoder
 from t2t.errors import DataError, InputError
@@ -19,6 +21,7 @@ from t2t.registry import did_you_mean
 from t2t.serving.answers import WINDOW, Answered, answer
 from t2t.serving.calibration import UNCALIBRATED, Calibration, read_calibration
 from t2t.serving.inputs import MixedReader, Reader, as_examples, given_records
+from t2t.serving.items import item_totals
 from t2t.serving.loading import adapter_folder, load_generator, load_with_adapters, model_folder
 from t2t.serving.routing import together
 from t2t.structures import Example, Json, Value
@@ -37,7 +40,9 @@ class Answer:
     log-probability of the output's tokens in nats. ``confidence``: the probability (0 to 1) that all of the output is
     right, as validation calibrated it; the model's own where it did not; 0 of an output that was cut. ``text``: the
     output as it was generated. ``constrained``: it was decoded again inside the target language. ``top``: of a closed
-    set the likeliest values with their probabilities, as many as were asked for.
+    set the likeliest values with their probabilities, as many as were asked for. ``samples``: where several outputs
+    were drawn, what each says; the first is this answer. ``confidences``: of each item of a list, in its order (None
+    where the output does not tell it apart), or by field; None where they were not asked for.
     """
 
     id: str
@@ -48,11 +53,15 @@ class Answer:
     constrained: bool
     confidence: float
     top: tuple[tuple[Value, float], ...] = ()
+    samples: tuple[Answer, ...] = ()
+    confidences: Json = None
 
     def to_json(self) -> dict[str, Json]:
-        """As a line of the command's output: id, value with offsets, issues, score, confidence, and top at need."""
+        """As a line of the command's output: id, value with offsets, issues, score, confidence, at need top or samples,
+        each of which has what a line has but for the id."""
         issues = [{"kind": one.kind, "path": one.path, "text": one.text} for one in self.issues]
         top = [{"value": to_json(value), "probability": share} for value, share in self.top]
+        samples = [{key: own for key, own in one.to_json().items() if key != "id"} for one in self.samples]
         return {
             "id": self.id,
             "value": to_json(self.value),
@@ -60,6 +69,8 @@ class Answer:
             "score": self.score,
             "confidence": self.confidence,
             **({"top": top} if top else {}),
+            **({"samples": samples} if samples else {}),
+            **({} if self.confidences is None else {"confidences": self.confidences}),
         }
 
 
@@ -83,7 +94,7 @@ class Model:
         self.generator = generator
         self._kept = tasks
         self._constrain, self._calibration = constrain, calibration
-        self._rank, self._top = rank or top > 0, top
+        self._rank, self._top, self._items = rank or top > 0, top, decoding.logs
         self._encoder = Encoder(generator.tokenizer, tasks.lengths.prompt, tasks.lengths.target)
         self._decode = partial(generator.generate, decoding=decoding)
 
@@ -130,6 +141,13 @@ class Model:
         self, answerer: Answerer, examples: Iterator[tuple[Example, dict[str, Json]]], bad: BadRecords
     ) -> Iterator[tuple[Answer, dict[str, Json]]]:
         """The answer and the data of each example, in their order."""
+        for found, data in self.answered(answerer, examples, bad):
+            yield self._answer(answerer.task, found), data
+
+    def answered(
+        self, answerer: Answerer, examples: Iterator[tuple[Example, dict[str, Json]]], bad: BadRecords
+    ) -> Iterator[tuple[Answered, dict[str, Json]]]:
+        """The same as it was generated: the prompts and the outputs, window by window."""
         waiting: deque[tuple[Example, dict[str, Json]]] = deque()
 
         def remembered() -> Iterator[Example]:
@@ -145,13 +163,16 @@ class Model:
         for found in answer(task, remembered(), self._encoder, self._decode, constrain, bad, self._rank):
             while waiting[0][0] is not found.example:  # it was bad
                 waiting.popleft()
-            yield self._answer(task, found), waiting.popleft()[1]
+            yield found, waiting.popleft()[1]
 
     def _answer(self, task: Task, found: Answered) -> Answer:
         said = found.parsed(task)
         sure = self._calibration.confidence(task.name, found.total)
-        top = found.top(task, self._top)
-        return Answer(found.example.id, said.value, said.issues, found.score, found.text, found.constrained, sure, top)
+        top, samples = found.top(task, self._top), tuple(self._answer(task, one) for one in found.samples)
+        totals = item_totals(task, found, said.value, self.generator.tokenizer) if self._items else None
+        items = self._calibration.item_confidences(task.name, totals)
+        about = (said.value, said.issues, found.score, found.text, found.constrained, sure, top, samples, items)
+        return Answer(found.example.id, *about)
 
 
 class AdaptedModel:
@@ -240,6 +261,9 @@ def load(
     batch_tokens: int = 32768,
     mode: Literal["search", "rank"] = "search",
     top: int = 0,
+    items: bool = False,
+    sample: Mapping[str, float] | None = None,
+    no_repeat_ngram: int | None = None,
 ) -> Model | AdaptedModel:
     """A model that answers what it was trained for: ``model/`` of a run, or the run's directory.
 
@@ -258,23 +282,29 @@ def load(
         mode: "search" finds an output token by token; "rank" weighs every one of a closed set (labels, the options of a
             choice) where an answer is of one.
         top: rank, and give so many of the likeliest values with their probabilities.
+        items: say how sure each item of an answer is, which takes one more pass over it.
+        sample: draw outputs in place of searching, ``{"temperature": 0.8, "top_k": 50, "top_p": 0.95, "n": 3}``; each
+            has a default (1.0, all, 1.0, 1). The same prompt has the same draws until ``seed`` is another.
+        no_repeat_ngram: no sequence of so many tokens is said twice in an output.
 
     Raises:
         RunDirectoryError: there is no model. InputError: it cannot be used, or keeps no tasks.
     """
-    how: dict[str, Any] = {"constrain": constrain, "rank": mode == "rank", "top": top}
+    search = {"beams": num_beams, "no_repeat_ngram": no_repeat_ngram, "tokens": batch_tokens}
+    settings = generation_of(sample, engine=engine, mode=mode, top=top, items=items, **search)
+    how: dict[str, Any] = {"constrain": constrain, "rank": settings.ranks, "top": top}
     routes = None if adapters else read_routes(model_folder(Path(folder)))
     if adapters or routes:
         found = {name: Path(one) for name, one in (adapters or {}).items()}
         if routes:
             found = {name: adapter_of(model_folder(Path(folder)), name) for name in routes.tasks}
-        if engine == "ctranslate2":
+        if settings.engines == "ctranslate2":
             raise InputError("engine", "adapters are put on by the engine torch", "use engine: torch, or merged models")
         base, others = load_with_adapters(Path(folder), found, device, precision)
-        return _adapted(Path(folder), found, base, others, (batch_tokens, num_beams), how, routes)
+        return _adapted(Path(folder), found, base, others, settings, how, routes)
     tasks = KeptTasks(model_folder(Path(folder)))
-    generator = load_generator(Path(folder), device, precision, engine)
-    decoding = Decoding(tasks.lengths.target, batch_tokens, num_beams)
+    generator = load_generator(Path(folder), device, precision, settings.engines)
+    decoding = Decoding.of(settings, tasks.lengths.target)
     calibration = read_calibration(model_folder(Path(folder)))
     return Model(generator, tasks, decoding, calibration=calibration, **how)
 
@@ -284,7 +314,7 @@ def _adapted(
     adapters: Mapping[str, Path],
     base: Generator,
     others: Mapping[str, Generator],
-    limits: tuple[int, int],
+    settings: GenerateSettings,
     how: Mapping[str, Any],
     routes: Routes | None,
 ) -> AdaptedModel:
@@ -292,7 +322,7 @@ def _adapted(
     an adapter's tasks are not known at all."""
 
     def model(generator: Generator, tasks: KeptTasks, place: Path) -> Model:
-        decoding = Decoding(tasks.lengths.target, *limits)
+        decoding = Decoding.of(settings, tasks.lengths.target)
         return Model(generator, tasks, decoding, calibration=read_calibration(place), **how)
 
     own = model_folder(folder)

@@ -17,8 +17,8 @@ from t2t.whole_files import whole_file, whole_path
 
 _ROWS = 4096  # of a row group
 _TOLD = 5  # bad records that are told one by one
-COLUMNS = ("id", "value", "issues", "score", "confidence", "top")
-_ALWAYS = COLUMNS[:-1]  # without those that stand there at need
+COLUMNS = ("id", "value", "issues", "score", "confidence", "top", "samples", "confidences")
+_ALWAYS = COLUMNS[:-3]  # without those that stand there at need
 _NUMBERS = frozenset({"score", "confidence"})
 
 

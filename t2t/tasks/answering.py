@@ -80,6 +80,10 @@ class Answering:
         """What the model reads of an example: its windows, with the gold inside; without ``window:`` itself."""
         return [example] if self._windows is None else self._windows.of(example)
 
+    def window_starts(self, example: Example) -> list[int]:
+        """At which character of the field each of the windows begins."""
+        return [0] if self._windows is None else self._windows.starts(example)
+
     def parse(self, text: str, example: Example) -> Parsed:
         """What a model's output says about an example, or a window of one."""
         return self.target.parse(text, example.fields, example.where)

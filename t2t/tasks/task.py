@@ -21,7 +21,7 @@ from t2t.config.template import Template, read_template, read_templates
 from t2t.config.token_task import TokenTask
 from t2t.errors import InputError, RunFileError, UnreachableGold
 from t2t.linear.grammar import Grammar
-from t2t.linear.parsed import Parsed
+from t2t.linear.parsed import Parsed, Part
 from t2t.linear.prompt import Prompt
 from t2t.linear.target import Target
 from t2t.registry import did_you_mean
@@ -31,7 +31,7 @@ from t2t.tasks.bad_records import BadRecords, OnBad
 from t2t.tasks.reading import Reading
 from t2t.tasks.sources import RawRecord, Source
 from t2t.tasks.wanted_types import WantedTypes, with_set
-from t2t.tasks.wording import Wording
+from t2t.tasks.wording import Place, Wording
 
 
 class Task:
@@ -219,6 +219,18 @@ class Task:
     def windows(self, example: Example) -> list[Example]:
         """What the model reads of an example: its windows, with the gold inside; without ``window:`` itself."""
         return self._answering.windows(example)
+
+    def window_starts(self, example: Example) -> list[int]:
+        """At which character of its field each of the windows begins; 0 for an example that is read whole."""
+        return self._answering.window_starts(example)
+
+    def places(self, window: Example, prompt: str) -> list[Place]:
+        """Where in the ``prompt`` of an example, or of a window of one, its fields stand; see ``Wording.places``."""
+        return self._wording.places(window, prompt)
+
+    def parts(self, text: str) -> list[Part]:
+        """What in an output says one thing each: an item of a list, a field, the whole answer."""
+        return self.target.parts(text)
 
     def windowed(self, examples: Iterable[Example]) -> Iterator[Example]:
         """The windows of all examples."""

@@ -41,6 +41,10 @@ class Windows:
             for window in windows
         ]
 
+    def starts(self, example: Example) -> list[int]:
+        """At which character of the field each window begins."""
+        return [window.start for window in self._cut(example)]
+
     def join(self, example: Example, parsed: Sequence[Parsed], scores: Sequence[float | None]) -> Parsed:
         """What the outputs for the windows of an example say together, with the issues of all."""
         windows = self._cut(example)

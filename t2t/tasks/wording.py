@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from t2t.config.template import Template
@@ -16,6 +17,17 @@ from t2t.structures import Example, Record, Value
 from t2t.tasks.few_shot import Exemplars, KeptExemplars
 from t2t.tasks.replaced_mentions import Mentions
 from t2t.tasks.wanted_types import WantedTypes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a prompt the text of a ``field`` stands (``end`` exclusive), of which the first ``left_out`` characters
+    are not shown."""
+
+    field: str
+    start: int
+    end: int
+    left_out: int
 
 
 class Wording:
@@ -172,11 +184,44 @@ class Wording:
         for wording in range(len(self.prompts)):
             self._worded(example, example.fields, wording, 0, None)
 
+    def places(self, example: Example, prompt: str) -> list[Place]:
+        """Where the fields of an example stand in its ``prompt`` as evaluation asks it, which may have been shortened.
+
+        A list stands under the name of its placeholder; the types that a prompt asks for have no place.
+        """
+        keep = self._keep_of(example, prompt)
+        fields = self._asking(example, example.fields if keep is None else self._shortened(example.fields, keep))
+        shown, places = self.prompts[0], []
+        at = prompt.rindex(shown.render(fields, example.where)) + len(shown.literals[0])  # behind the exemplars
+        for (name, text), literal in zip(shown.values(fields, example.where), shown.literals[1:], strict=True):
+            if self.types is None or name != self.types.placeholder:
+                places.append(Place(name, at, at + len(text), self._left_out(name, example, keep)))
+            at += len(text) + len(literal)
+        return places
+
+    def _keep_of(self, example: Example, prompt: str) -> int | None:
+        """How many characters of the ``shorten`` field a prompt has kept; None for one that is whole."""
+        length = self.shorten_length(example)
+        if not length or prompt == self.prompt(example, 0, None, None):
+            return None
+        shortest, whole = (len(self.prompt(example, 0, None, keep)) for keep in (0, length))
+        return (len(prompt) - shortest) * length // (whole - shortest)
+
+    def _left_out(self, name: str, example: Example, keep: int | None) -> int:
+        shorten = self._template.shorten
+        if keep is None or shorten is None or name != shorten.field or shorten.keep == "start":
+            return 0
+        return (self.shorten_length(example) or 0) - keep
+
     def _worded(self, example: Example, fields: Record, wording: int, seed: int, epoch: int | None) -> str:
-        if self.types is not None:
-            wanted = self.types.wanted(example.gold, example.id, seed, epoch)
-            fields = {**fields, self.types.placeholder: self.types.shown(wanted)}
-        return self.prompts[wording].render(fields, example.where)
+        return self.prompts[wording].render(self._asking(example, fields, seed, epoch), example.where)
+
+    def _asking(self, example: Example, fields: Record, seed: int = 0, epoch: int | None = None) -> Record:
+        """The fields with the types that are asked for."""
+        if self.types is None:
+            return fields
+        wanted = self.types.wanted(example.gold, example.id, seed, epoch)
+        return {**fields, self.types.placeholder: self.types.shown(wanted)}
 
     def index(self, seed: int, epoch: int, id_: str) -> int:
         """Which of the wordings an example is asked in."""

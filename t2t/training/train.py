@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,17 @@ from t2t.engine.log import Log
 from t2t.engine.loggers import Logger, check_loggers, open_loggers
 from t2t.engine.loop import Loop
 from t2t.engine.orthogonality import Orthogonality
-from t2t.engine.preflight import check_directory, check_resume, on_first, told_at
-from t2t.engine.trained_on import TrainedOn, check_rows
+from t2t.engine.preflight import check_directory, on_first, told_at
+from t2t.engine.schedule import progress
+from t2t.engine.terms import Term
+from t2t.engine.trained_on import TrainedOn, check_rows, check_unchanged
+from t2t.engine.watching import Thaw
 from t2t.errors import RunFileError
 from t2t.evaluation.evaluate import task_metrics
 from t2t.generation.generator import Decoding, Generator
 from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import build_from_scratch, load_pretrained
-from t2t.model.freezing import freeze_parts
+from t2t.model.freezing import freeze_parts, thaw
 from t2t.model.peft import Method, adapted, check_no_adapter, counts, read_method, weights_hash
 from t2t.model.peft.routes import check_one_model
 from t2t.model.seq2seq import Seq2Seq, SpecialIds
@@ -77,6 +81,9 @@ def train(
     check_tasks(config, tasks)
     check_validation(config.validate, config.best, tasks, config.where)
     check_loggers(config.log.to, config.where)
+    if config.freeze is not None and config.freeze.until and not settings["zero_optimization"]["stage"]:
+        found = "freeze.until: weights thaw at ZeRO stage 1, 2 or 3, and the DeepSpeed file says 0"
+        raise RunFileError(config.where("freeze.until"), found, "use deepspeed: ds_configs/zero1.json")
     check_directory(config)
     if (config.directory / "model").is_dir():
         return _finished(config.directory)
@@ -105,36 +112,95 @@ def _train(
 ) -> Path:
     method = read_method(config.peft, config.where)
     stage = int(settings["zero_optimization"]["stage"])
-    check_resume(config.directory, stage, tasks)
+    check_unchanged(config.directory, stage, tasks)
     prepared = on_first(lambda: prepare(config, tasks))
     taught_by = distributed.from_first(lambda: teacher_hash(config.teacher))
     trained_on = TrainedOn.of(stage, prepared.tokenizer, tasks, prepared.mixture.sizes, taught_by)
     check_rows(config.directory, trained_on)
     supported = support(training_of(prepared))
     prepared = replace(prepared.with_more(supported.rows, supported.share), known=known)
-    model = build_model(config.model, prepared.tokenizer, config.seed, config.where, config.freeze)
-    base = None if method is None else weights_hash(model)
-    adapt(model, method, config.seed + supported.draw, config.where)
-    with torch.no_grad():
-        for name, value in supported.held.items():
-            model.parameters()[name].copy_(value)
     precision = known_precision(config.precision, device)
     terms = teacher_terms(config.teacher, device, config.where, autocast=precision != "fp32")
     on_first(lambda: start_directory(config, prepared, trained_on))
     config = replace(config, precision=precision, schedule=in_steps(config.schedule, config.batch, prepared))
-    if not distributed.rank():
-        for line in warmup_lines(config.schedule):
-            print(line, flush=True)
-    engine = TrainingEngine(model, config, settings, list(prepared.mixture.shares), device, terms)
-    start = checkpoint.load_latest(engine.engine, config.directory / "checkpoints", config.seed) or Position()
+    for line in warmup_lines(config.schedule):
+        _tell(line)
+    data = _validated(config, prepared)
+    parts = _Parts(settings, prepared, method, supported, terms, data, device)
+    done = _stretch(config, parts)
+    if done.thaws:
+        del done  # its weights and the optimiser's make room
+        gc.collect()
+        done = _stretch(config, parts)
+    if done.orthogonality is not None:
+        penalty = done.orthogonality.penalty()  # every rank has a part of it
+        _tell(f"to the LoRAs of earlier stages: ||A_earlier A^T||^2 is {penalty:.4g} at the end")
+    best = distributed.from_first(lambda: _kept(config.directory, done.validation))
+    # model/ comes last: it says that the run is finished
+    on_first(lambda: write_facts(config.directory, precision, prepared, done.plan, done.model, done.end, best))
+    print_drawn(prepared)
+    calibrated = None if data is None else _calibrator(config, prepared, data, device)
+    base = config.model.source, done.base
+    write_model(config.directory, done.engine, done.model, prepared, method, base, best, calibrated)
+    return config.directory
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What training is put together from, beside the run file."""
+
+    settings: Mapping[str, Any]
+    prepared: Prepared
+    method: Method | None
+    supported: Support
+    terms: Sequence[Term]
+    data: Validated | None
+    device: torch.device
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """What was trained, up to the end or to where frozen weights thaw, and by what. ``base``: a hash of the weights
+    that a PEFT method stands on; ``thaws``: more is trained from here on."""
+
+    engine: TrainingEngine
+    model: Seq2Seq
+    base: str | None
+    plan: Plan
+    validation: Validation | None
+    orthogonality: Orthogonality | None
+    end: Position
+    thaws: bool
+
+
+def _stretch(config: RunConfig, parts: _Parts) -> _Stretch:
+    """Train from the newest checkpoint to the end of the run, or to the step at which frozen weights thaw."""
+    prepared, supported, device = parts.prepared, parts.supported, parts.device
+    folder, until = config.directory / "checkpoints", None if config.freeze is None else config.freeze.until
+    saved = checkpoint.newest(folder)
+    frozen = until is None or saved is None or saved.position.step < until
+    model = build_model(config.model, prepared.tokenizer, config.seed, config.where, config.freeze)
+    late, thawed_at = ([], None) if frozen else (thaw(model), until)
+    if not frozen:
+        _tell(f"all weights are trained from step {until} on")
+    base = None if parts.method is None else weights_hash(model)
+    adapt(model, parts.method, config.seed + supported.draw, config.where)
+    with torch.no_grad():
+        for name, value in supported.held.items():
+            model.parameters()[name].copy_(value)
+    shares = list(prepared.mixture.shares)
+    engine = TrainingEngine(model, config, parts.settings, shares, device, parts.terms, late)
+    found = checkpoint.load_latest(engine.engine, folder, config.seed, thawed_at=thawed_at)
+    start = found or Position()
     if supported.anchor is not None:
         attach(engine, supported.anchor)
     orthogonality = None if supported.orthogonal is None else Orthogonality(engine, supported.orthogonal)
     batch = config.batch
     plan = Plan(data_by_epoch(prepared), prepared.mixture, batch.tokens, batch.micro_batches, batch.window)
     on_rank = [] if distributed.rank() else open_loggers(config.log.to, config.directory, start.step)
-    data = _validated(config, prepared)
-    validation = None if data is None else _validation(config, engine, prepared, method, data, on_rank)
+    data, validation = parts.data, None
+    if data is not None:
+        validation = _validation(config, engine, prepared, parts.method, data, on_rank)
     log = Log(
         config.directory / "metrics.csv",
         config.log.every,
@@ -144,18 +210,12 @@ def _train(
         on_rank,
         config.schedule.minutes,
     )
-    watchers = [log] if validation is None else [validation, log]
+    thawing = [Thaw(until)] if until is not None and frozen else []
+    watchers = [*([] if validation is None else [validation]), *thawing, log]
     end = Loop(engine, plan, config.schedule, config.checkpoint, config.directory, watchers).run(start)
-    if orthogonality is not None:
-        penalty = orthogonality.penalty()  # every rank has a part of it
-        _tell(f"to the LoRAs of earlier stages: ||A_earlier A^T||^2 is {penalty:.4g} at the end")
-    best = distributed.from_first(lambda: _kept(config.directory, validation))
-    # model/ comes last: it says that the run is finished
-    on_first(lambda: write_facts(config.directory, precision, prepared, plan, model, end, best))
-    print_drawn(prepared)
-    calibrated = None if data is None else _calibrator(config, prepared, data, device)
-    write_model(config.directory, engine, model, prepared, method, (config.model.source, base), best, calibrated)
-    return config.directory
+    ended = progress(config.schedule, end.step, end.elapsed / 60.0) >= 1.0
+    thaws = bool(thawing) and end.step == until and not ended
+    return _Stretch(engine, model, base, plan, validation, orthogonality, end, thaws)
 
 
 def _validated(config: RunConfig, prepared: Prepared) -> Validated | None:
@@ -172,7 +232,7 @@ def _calibrator(
     settings = config.validate
     if settings is None or not settings.calibrate:
         return None
-    decoding = Decoding(prepared.lengths.target, config.generate.tokens, config.generate.beams)
+    decoding = replace(Decoding.of(config.generate, prepared.lengths.target).once(), logs=True)
 
     def calibrated(model: Seq2Seq) -> Json:
         generator = Generator(TorchEngine(model, device), prepared.tokenizer)

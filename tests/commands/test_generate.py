@@ -6,7 +6,7 @@ import pytest
 from t2t.commands import generate as runs
 from t2t.commands.generate import generate, generate_run, prediction_file
 from t2t.config import run as config
-from t2t.config.run import GenerateSettings, Lengths
+from t2t.config.run import GenerateSettings, Lengths, SampleSettings
 from t2t.engine.distributed import device_name
 from t2t.errors import DataError, InputError, RunDirectoryError, RunFileError
 from t2t.evaluation.evaluate import evaluate
@@ -100,6 +100,19 @@ def test_outputs_that_are_not_strict_are_decoded_again(run: Path, task: Task) ->
     found = lines(prediction_file(run, "mood/line", "test"))
     assert all(line["constrained"] is True and line["issues"] == [] for line in found)
     assert {line["value"] for line in found} <= {"glad", "sad"}
+
+
+def test_a_line_has_all_samples_and_the_first_is_what_is_scored(run: Path, task: Task) -> None:
+    settings = GenerateSettings(sample=SampleSettings(temperature=2.0, n=4))
+    assert generate(run, [task], settings, Lengths(target=12)) == {"mood/line": 3}
+    found = lines(prediction_file(run, "mood/line", "test"))
+    for line in found:
+        assert len(line["samples"]) == 4
+        assert line["samples"][0] == {key: line[key] for key in line if key not in ("id", "task", "prompt", "samples")}
+        assert {sample["value"] for sample in line["samples"]} <= {"glad", "sad"}
+    assert {sample["value"] for line in found for sample in line["samples"]} == {"glad", "sad"}
+    accuracy = sum(line["value"] == gold for line, gold in zip(found, ("glad", "sad", "sad"), strict=True)) / 3
+    assert evaluate(run, [task], ["test"])[0].value == pytest.approx(accuracy)
 
 
 def test_the_limit_and_another_folder(run: Path, task: Task, tmp_path: Path) -> None:

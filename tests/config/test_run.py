@@ -48,6 +48,7 @@ def test_defaults_are_filled_in_and_overrides_come_last(run_file: Path) -> None:
         "unsayable_share=0.2",
         "teacher={from: x, top: 64, targets: generated}",
         "loss={z_loss: 1.0e-4, chunk: 0}",
+        "generate.sample={top_k: 50, n: 3}",
         "run='1e3'",
         "run='0x1f'",
         "run='no'",
@@ -127,6 +128,11 @@ def test_a_mistake_is_one_sentence_with_its_line(run_file: Path, old: str, new: 
         ("model.from_scratch=null", "--set model.from_scratch=null: model has either"),
         ("generate.splits=[test, test]", "the split 'test' stands twice"),
         ("optimizer.learning_rate=.inf", "finite number"),
+        ("generate.sample={temperature: 0}", "temperature: 0 is not greater than or equal to 0.000001"),
+        ("generate={no_repeat_ngram: 3, engine: ctranslate2}", "no_repeat_ngram is of the engine torch; leave out"),
+        ("generate.no_repeat_ngram=0", "no_repeat_ngram: 0 is not greater than 0"),
+        ("generate.sample={topk: 5}", "unknown key 'topk'; did you mean 'top_k'"),
+        ("generate={sample: {n: 2}, mode: rank}", "mode: rank weighs every answer, and sample draws"),
         ("tasks.²=1", "does not stand in the run file"),
         ("schedule.steps=" + "9" * 5000, "a number of 5000 digits"),
     ],
@@ -135,6 +141,13 @@ def test_a_wrong_override_is_refused(run_file: Path, override: str, words: str) 
     with pytest.raises(RunFileError) as caught:
         load_run(run_file, [override])
     assert words in str(caught.value)
+
+
+def test_samples_and_beams_are_refused_where_they_stand(run_file: Path) -> None:
+    run_file.write_text(f"{RUN}generate:\n  beams: 4\n  sample: {{n: 3}}\n")
+    told = "run.yaml:10: beams search for the likeliest output, and sample draws; leave out sample: or beams:"
+    with pytest.raises(RunFileError, match=told):
+        load_run(run_file)
 
 
 def test_a_task_named_alone_takes_an_override(run_file: Path) -> None:
@@ -200,6 +213,12 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         (["generate.constrain=false"], "greedy"),
         (["generate.beams=4"], "beams:4+constrained"),
         (["generate.beams=2", "generate.constrain=false"], "beams:2"),
+        (["generate.sample={}"], "sample:1+constrained"),
+        (["generate.beams=4", "generate.no_repeat_ngram=3"], "beams:4,no_repeat_ngram=3+constrained"),
+        (
+            ["generate.sample={temperature: 0.8, top_k: 50, top_p: 0.95, n: 3, seed: 2}", "generate.constrain=false"],
+            "sample:0.8,top_k=50,top_p=0.95,seed=2",
+        ),
     ],
 )
 def test_how_outputs_are_decoded_is_told(run_file: Path, overrides: list[str], decoding: str) -> None:

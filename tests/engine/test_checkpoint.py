@@ -19,6 +19,10 @@ class Writer:
     def __init__(self, breaks: bool = False) -> None:
         self.breaks = breaks
         self.loaded: str | None = None
+        self.optimizer = None
+
+    def zero_optimization_stage(self) -> int:
+        return 0
 
     def save_checkpoint(self, folder: str, tag: str, save_latest: bool) -> None:
         assert save_latest is False

@@ -20,6 +20,7 @@ from t2t.config.run import load_run
 from t2t.evaluation.evaluate import evaluate_run
 from t2t.report import write_report
 from t2t.training.train import known_precision
+from tests.forking import run_python
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -93,6 +94,7 @@ def test_the_run_can_be_generated_scored_and_reported(trained: Path, monkeypatch
     assert generate_run(run) == {"demo/colour": 60}
     line = json.loads((run.directory / "predictions" / "demo" / "colour.jsonl").read_text().splitlines()[0])
     assert sorted(line.keys() - {"constrained", "closed"}) == [
+        "confidence",
         "id",
         "issues",
         "prompt",
@@ -190,10 +192,9 @@ def test_a_run_does_not_go_on_at_another_stage(trained: Path, tmp_path: Path) ->
     assert "runs/toy: its checkpoints are of ZeRO stage 2, the DeepSpeed file now says 3; undo the change" in said
 
 
-def test_two_processes_go_on_from_one_at_stage_0_past_a_damaged_checkpoint(tmp_path: Path) -> None:
+def test_two_processes_go_on_from_one_past_a_damaged_checkpoint(tmp_path: Path) -> None:
     """The vocabulary is the kept one, also where the cache is gone."""
     folder = make(tmp_path / "grown")
-    (folder / "run.yaml").write_text(RUN.replace("zero2", "zero0"))
     alone = launch(folder, "--config", "run.yaml", command=("deepspeed", "--num_gpus", "1", str(ROOT / "launch.sh")))
     assert alone.returncode == 0, alone.stderr[-3000:]
     run = folder / "runs" / "toy"
@@ -221,15 +222,22 @@ def test_two_processes_go_on_from_one_at_stage_0_past_a_damaged_checkpoint(tmp_p
         (["seed=4"], "the folder holds another run (it differs in seed); choose another name under run:"),
     ],
 )
-def test_a_users_mistake_ends_with_code_2_and_one_sentence(trained: Path, overrides: list[str], message: str) -> None:
-    arguments = [part for override in overrides for part in ("--set", override)]
+def test_a_users_mistake_ends_with_code_2_and_one_sentence(
+    trained: Path, tmp_path: Path, overrides: list[str], message: str
+) -> None:
+    arguments = ["--config", "run.yaml", *(part for override in overrides for part in ("--set", override))]
     before = sorted(path.name for path in (trained / "runs").iterdir())
-    done = launch(trained, "--config", "run.yaml", *arguments)
-    assert done.returncode == 2, done.stderr[-3000:]
-    said = [line for line in done.stderr.splitlines() if line.startswith("t2t: ")]
-    assert len(said) == 1, done.stderr
+    if len(overrides) > 1:  # one of them by the launcher is enough: what processes end with is for it to pass on
+        done = launch(trained, *arguments)
+        code, told = done.returncode, done.stderr
+    else:
+        code = run_python([str(ROOT / "launch.sh"), *arguments], trained, tmp_path / "said.txt")
+        told = (tmp_path / "said.txt").read_text()
+    assert code == 2, told[-3000:]
+    said = [line for line in told.splitlines() if line.startswith("t2t: ")]
+    assert len(said) == 1, told
     assert message in said[0]
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in told
     assert sorted(path.name for path in (trained / "runs").iterdir()) == before
 
 

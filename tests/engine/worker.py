@@ -30,6 +30,7 @@ from t2t.engine.log import Log
 from t2t.engine.loop import Loop, NotFinite, Terminated
 from t2t.engine.peers import leave
 from t2t.model.backbone import build_from_scratch
+from t2t.model.freezing import freeze_parts
 from t2t.model.peft import read_method
 from t2t.training.train import adapt
 
@@ -72,6 +73,8 @@ def config(folder: Path, *overrides: str) -> RunConfig:
 
 def engine(run: RunConfig, device: torch.device) -> TrainingEngine:
     model = build_from_scratch(run.model.shape, VOCABULARY, run.seed)
+    if run.freeze is not None:
+        freeze_parts(model, run.freeze, run.where)
     adapt(model, read_method(run.peft, run.where), run.seed, run.where)
     terms = []
     if run.teacher is not None:

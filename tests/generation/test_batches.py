@@ -1,12 +1,17 @@
+from collections.abc import Sequence
+
+import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from t2t.generation.batches import plan_batches
+from t2t.errors import InputError
+from t2t.generation.batches import Room, plan_batches
 
 
 @given(st.lists(st.integers(0, 40)), st.integers(1, 100), st.integers(1, 12))
 def test_every_position_once_within_the_budget_and_its_window(lengths: list[int], budget: int, window: int) -> None:
-    batches = list(plan_batches(lengths, budget, window))
+    batches = list(plan_batches(lengths, lambda: budget, window))
     assert sorted(position for batch in batches for position in batch) == list(range(len(lengths)))
     for batch in batches:
         longest = max(lengths[position] for position in batch)
@@ -15,4 +20,48 @@ def test_every_position_once_within_the_budget_and_its_window(lengths: list[int]
 
 
 def test_like_lengths_go_together_longest_first() -> None:
-    assert list(plan_batches([3, 9, 4, 10, 3], 20)) == [[3, 1], [2, 0, 4]]
+    assert list(plan_batches([3, 9, 4, 10, 3], lambda: 20)) == [[3, 1], [2, 0, 4]]
+
+
+class Device:
+    """One that has room for so many tokens, and says what it was given."""
+
+    def __init__(self, most: int, error: Exception) -> None:
+        self.most, self.error, self.given = most, error, list[list[int]]()
+
+    def __call__(self, batch: Sequence[int]) -> list[int]:
+        self.given.append(list(batch))
+        if sum(batch) > self.most:
+            raise self.error
+        return [10 * one for one in batch]
+
+
+ALLOCATOR = RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried")
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), MemoryError(), ALLOCATOR])
+def test_where_memory_runs_out_halves_are_given_and_later_batches_are_smaller(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    room, device = Room(), Device(7, error)
+    assert room.tokens(100) == 100
+    assert room.run([3] * 8, sum, device) == [30] * 8
+    assert [len(part) for part in device.given] == [8, 4, 2, 2, 2, 2]  # the second half of the 8 is not tried whole
+    told = capsys.readouterr().err.splitlines()
+    said = "memory ran out with a batch of 8 rows, 24 tokens; it is halved, as are those after it"
+    assert told[0] == f"t2t: {said} (generate.tokens: 12)"
+    assert (len(told), room.tokens(100), room.tokens(4)) == (2, 6, 4)
+    assert list(plan_batches([3] * 4, lambda: room.tokens(100))) == [[0, 1], [2, 3]]
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=20), st.integers(9, 60))
+def test_what_is_given_is_the_same_however_much_fits(batch: list[int], most: int) -> None:
+    device = Device(most, torch.OutOfMemoryError("CUDA out of memory."))
+    assert Room().run(batch, sum, device) == [10 * one for one in batch]
+
+
+def test_one_that_finds_no_memory_alone_is_told_and_other_errors_are_left_alone() -> None:
+    with pytest.raises(InputError, match="a single input of 9 tokens, prompt and output together; use precision: bf16"):
+        Room().run([1, 9], sum, Device(8, torch.OutOfMemoryError("CUDA out of memory.")))
+    with pytest.raises(RuntimeError, match="shapes"):
+        Room().run([1, 9], sum, Device(8, RuntimeError("shapes differ")))

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 
 from t2t.errors import InputError
 from t2t.generation.constrain import Constrainer, Guide, Trie
-from t2t.generation.engine import Search
+from t2t.generation.engine import Decoded
 from t2t.generation.generator import Decoding, Generator, Output, Request
 from t2t.generation.torch_engine import TorchEngine
 from t2t.linear.admission import admits, without_repeats
@@ -376,13 +376,13 @@ def test_free_rows_with_unknown_are_accepted_where_the_masks_let_them_through(mo
     engine, tokenizer = t5_engine(), t5(None)[0]
     rows = [encode_texts(tokenizer, [text])[0] for text in ("Dvořák = person", "北京 = person", "Dvořák = persons")]
 
-    def said(_self: TorchEngine, input_bs: torch.Tensor, *_rest: object) -> tuple[list[list[int]], list[float]]:
-        return rows, [0.0] * len(rows)
+    def said(*_given: object) -> list[Decoded]:
+        return [Decoded(tuple(row), 0.0) for row in rows]
 
-    monkeypatch.setattr(TorchEngine, "_greedy", said)
+    monkeypatch.setattr(TorchEngine, "decode", said)
     tree, fields = target(spans("t")), {"t": "Dvořák in 北京"}
     batch = [Request(str(n), rows[0], lambda: tree.grammar(fields)) for n in range(3)]
-    assert engine._accepted(batch, engine._freely(batch, Search(20))) == [True, False, False]
+    assert engine._accepted(batch, engine._freely(batch, Decoding(20))) == [True, False, False]
 
 
 def test_requests_without_a_constraint_are_left_alone() -> None:

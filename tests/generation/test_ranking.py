@@ -87,3 +87,19 @@ def test_a_text_that_cannot_be_said_is_told(model: Seq2Seq) -> None:
     assert output.unsayable
     assert math.isclose(output.score, -1.0)
     assert generating._ranking_length(Request("a", [5, 1], texts=("x",)), [[7, 8, 1]]) == 5
+
+
+def test_where_memory_runs_out_fewer_are_ranked_at_once(model: Seq2Seq, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [Request(f"r{n}", ids, texts=TEXTS) for n, ids in enumerate(prompts(11))]
+    expected = Generator(TorchEngine(model), TOKENIZER).generate(asked, Decoding(16))
+    rank = TorchEngine.rank
+
+    def small(self: TorchEngine, given: list[list[int]], texts: list[list[list[int]]]) -> list[list[float]]:
+        if len(given) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return rank(self, given, texts)
+
+    monkeypatch.setattr(TorchEngine, "rank", small)
+    found = Generator(TorchEngine(model), TOKENIZER).generate(asked, Decoding(16))
+    assert [(one.id, one.text) for one in found] == [(one.id, one.text) for one in expected]
+    assert [one.total for one in found] == pytest.approx([one.total for one in expected], abs=1e-4)

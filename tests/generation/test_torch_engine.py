@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from t2t.generation import torch_engine
+from t2t.config.run import SampleSettings
+from t2t.generation import stepwise
 from t2t.generation.engine import Decoded, Search
 from t2t.generation.generator import Decoding, Generator, Request
 from t2t.generation.torch_engine import TorchEngine
@@ -68,7 +69,7 @@ def test_greedy_equals_transformers_row_by_row_in_the_order_of_the_input(engine:
 @pytest.mark.parametrize("share", [0.0001, 2.0])
 def test_ended_rows_leave_the_batch_without_a_trace(engine: Generator, share: float, monkeypatch) -> None:
     expected = engine.generate(requests(), Decoding(LIMIT, 10_000))
-    monkeypatch.setattr(torch_engine, "_ENDED_SHARE", share)
+    monkeypatch.setattr(stepwise, "_ENDED_SHARE", share)
     outputs = engine.generate(requests(), Decoding(LIMIT, 10_000))
     assert [output.ids for output in outputs] == [output.ids for output in expected]
     assert [o.score for o in outputs] == pytest.approx([o.score for o in expected], abs=1e-5)
@@ -163,3 +164,28 @@ def test_rows_with_prompt_and_output_stay_within_the_budget(
     monkeypatch.setattr(TorchEngine, "decode", sized)
     engine.generate(requests(), Decoding(LIMIT, 600, beams))
     assert 500 < max(sizes) <= 600
+
+
+@pytest.mark.parametrize("settings", [{}, {"beams": 3}, {"sample": SampleSettings(temperature=2.0, n=3)}])
+def test_a_device_that_runs_out_of_memory_gives_the_same_outputs(
+    engine: Generator, settings: dict, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decoding = Decoding(LIMIT, 2000, **settings)
+    expected = engine.generate(requests(), decoding)
+    rows: list[int] = []
+    encode = type(engine.engine.model).encode
+
+    def small(self: object, input_bs: torch.Tensor, mask_bs: torch.Tensor) -> torch.Tensor:
+        rows.append(len(input_bs))
+        if len(input_bs) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return encode(self, input_bs, mask_bs)
+
+    monkeypatch.setattr(type(engine.engine.model), "encode", small)
+    found = Generator(engine.engine, TOKENIZER).generate(requests(), decoding)
+    assert [(one.id, one.ids, [each.ids for each in one.samples]) for one in found] == [
+        (one.id, one.ids, [each.ids for each in one.samples]) for one in expected
+    ]
+    told = capsys.readouterr().err.splitlines()
+    assert 1 <= len(told) == sum(size > 5 for size in rows) <= 5
+    assert "it is halved, as are those after it" in told[0]

@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import UMT5Config, UMT5ForConditionalGeneration
 
+from t2t.config.run import SampleSettings
 from t2t.errors import InputError, RunDirectoryError
 from t2t.generation.ctranslate2_engine import CTranslate2Engine
 from t2t.generation.generator import Decoding, Generator, Request
@@ -47,6 +48,13 @@ def test_greedy_outputs_and_scores_are_those_of_torch(taught: tuple[Generator, P
             (one.id, one.ids, one.text, one.cut) for one in expected
         ]
         assert [one.score for one in found] == pytest.approx([one.score for one in expected], rel=0.03, abs=1e-4)
+
+
+@pytest.mark.parametrize("more", [{"sample": SampleSettings()}, {"no_repeat_ngram": 3}])
+def test_what_it_does_not_do_is_no_silent_greedy_search(taught: tuple[Generator, Path], more: dict) -> None:
+    other = load_generator(taught[1], "cpu", engine="ctranslate2")
+    with pytest.raises(ValueError, match="neither samples nor knows"):
+        other.generate(requests(2), Decoding(LIMIT, **more))
 
 
 def test_beams_find_what_is_as_likely_or_likelier(taught: tuple[Generator, Path]) -> None:

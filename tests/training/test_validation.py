@@ -26,6 +26,7 @@ from t2t.runs.run_tasks import load_tasks
 from t2t.training import validation
 from t2t.training.preparation import parted, prepare
 from t2t.training.validation import Judge, check_validation, validated
+from tests.forking import run_python
 from tests.places import PYTHONPATH, ROOT
 
 TEMPLATE = """\
@@ -75,8 +76,10 @@ def make(folder: Path, run: str = RUN, template: str = TEMPLATE) -> Path:
 
 
 def start(folder: Path, *overrides: str, command: tuple[str, ...] = (str(ROOT / "launch.sh"),)) -> int:
-    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
     given = [part for override in overrides for part in ("--set", override)]
+    if command[0] != "-m":
+        return run_python([*command, "--config", "run.yaml", *given], folder, folder / "said.txt")
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, *command, "--config", "run.yaml", *given], cwd=folder, env=environment, capture_output=True,
         text=True, timeout=200,
@@ -169,6 +172,16 @@ def test_the_model_keeps_how_far_its_confidence_can_be_trusted(alone: Path, tmp_
     page = write_report(run).read_text()
     assert "<h2>Confidence</h2>" in page
     assert "demo/colour@valid" in page
+
+
+def test_items_say_how_sure_they_are(alone: Path) -> None:
+    import t2t
+
+    kept = json.loads((alone / "runs" / "toy" / "model" / "calibration.json").read_text())
+    assert "items" not in kept["tasks"]["demo/colour"]  # the whole answer is a label
+    (answer,) = t2t.load(alone / "runs" / "toy", items=True)("demo/colour", [{"thing": "x"}])
+    assert answer.confidences is None
+    assert "confidences" not in answer.to_json()
 
 
 def test_answers_that_are_unsure_are_set_aside_and_the_likeliest_of_a_set_given(

@@ -12,6 +12,7 @@ from t2t.linear.grounding import Cursor, ground
 from t2t.linear.node import INVALID, Invalid, Place
 from t2t.linear.node_kinds import NODES
 from t2t.linear.nodes.record_node import Fields, ItemList
+from t2t.linear.parsed import Part, stripped
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Json, Span, Value
 from t2t.text import EMPTY
@@ -99,6 +100,14 @@ class Inline(ItemList):
     def _copied(self, text: str) -> str:
         words = " ".join(text.split())
         return self.alphabet.escaper.write(words) if words else ""
+
+    def parts(self, text: str, start: int = 0) -> Iterator[Part]:
+        before, *mentions = text.split(self.opens)
+        start += len(before)
+        for mention in mentions:
+            start += len(self.opens)
+            yield from stripped(self.title, mention.partition(self.closes)[0], start)
+            start += len(mention)
 
     def read(self, text: str, scope: Scope) -> Value | Invalid:
         pieces = list(self._pieces(text, scope))

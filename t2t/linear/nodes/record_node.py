@@ -10,6 +10,7 @@ from t2t.linear.alphabet import Alphabet
 from t2t.linear.grammar import Grammar, Literal, Sequence
 from t2t.linear.node import INVALID, Change, Invalid, Node, Place
 from t2t.linear.node_kinds import NODES, build
+from t2t.linear.parsed import Part
 from t2t.linear.pattern import compile_pattern
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Json, Value
@@ -99,6 +100,13 @@ class Record(Branch):
     def __init__(self, spec: Mapping[str, Json], place: Place, alphabet: Alphabet) -> None:
         super().__init__({"gold": "@", **spec}, place, alphabet)
         self.fields = Fields(spec, place, place.level, alphabet)
+
+    def parts(self, text: str, start: int = 0) -> Iterator[Part]:
+        places = self.fields.pattern.places(text)
+        if not places:
+            yield from super().parts(text, start)
+        for node, (first, end) in zip(self.fields.nodes.values(), places, strict=False):
+            yield from node.parts(text[first:end], start + first)
 
     def normal(self, raw: Json, scope: Scope) -> Value:
         return self.fields.gold(raw, scope)

@@ -181,14 +181,17 @@ class T5(Seq2Seq):
         for part in (self._t5, self._t5.encoder, self._t5.decoder):  # transformers 5.17 leaves the stacks as they are
             part.set_attn_implementation("eager")
 
-    def encode(self, input_bs: Tensor, mask_bs: Tensor) -> Tensor:
+    def embed(self, input_bs: Tensor) -> Tensor:
+        embedded_bsd: Tensor = self._t5.encoder.embed_tokens(input_bs)
+        return embedded_bsd
+
+    def encode_embedded(self, embedded_bsd: Tensor, mask_bs: Tensor) -> Tensor:
         prompt = getattr(self._t5, "soft_prompt", None)
-        if prompt is None:
-            given = {"input_ids": input_bs, "attention_mask": mask_bs}
-        else:
-            embedded_bsd = prompt(self._t5.encoder.embed_tokens(input_bs))
-            given = {"inputs_embeds": embedded_bsd, "attention_mask": _as_wide(mask_bs, embedded_bsd)}
-        hidden_bsd: Tensor = self._t5.encoder(**given)[0]
+        if prompt is not None:
+            embedded_bsd = prompt(embedded_bsd)
+        hidden_bsd: Tensor = self._t5.encoder(
+            inputs_embeds=embedded_bsd, attention_mask=_as_wide(mask_bs, embedded_bsd)
+        )[0]
         return hidden_bsd
 
     def decode(self, input_bt: Tensor, hidden_bsd: Tensor, mask_bs: Tensor) -> Tensor:
