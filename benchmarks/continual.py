@@ -38,14 +38,19 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "averaging": {"strategy": "averaging"},
     "replay 1%": {"strategy": "replay", "keep": 0.01},
     "replay 5%": {"strategy": "replay", "keep": 0.05},
+    "generative": {"strategy": "generative"},
     "adapters": {"strategy": "adapters"},
     "adapters by score": {"strategy": "adapters", "route": "score"},
+    "progressive": {"strategy": "progressive"},
     "lora": {"strategy": "sequential"},
     "olora": {"strategy": "olora"},
     "joint": {"strategy": "joint"},
 }
 LORA = {"method": "lora", "r": 8, "targets": ["q", "k", "v", "o", "wi_0", "wi_1", "wo"]}
-PEFT = {"adapters", "adapters by score", "lora", "olora"}  # those that train a LoRA
+PROMPT = {"method": "prompt", "length": 20}
+LORAS = ("adapters", "adapters by score", "lora", "olora")
+PEFT = dict.fromkeys(LORAS, (LORA, 5.0e-3))  # with their rates
+PEFT["progressive"] = PROMPT, 0.3
 SHAPE = {"d_model": 192, "d_kv": 32, "d_ff": 512, "num_layers": 3, "num_decoder_layers": 3, "num_heads": 6}
 
 
@@ -126,7 +131,7 @@ def stages(
     }
     settings["optimizer"]["learning_rate"] = given.rate
     if name in PEFT:
-        settings["peft"], settings["optimizer"]["learning_rate"] = LORA, given.peft_rate
+        settings["peft"], settings["optimizer"]["learning_rate"] = PEFT[name]
     if STRATEGIES[name]:
         settings["continual"] = STRATEGIES[name]
     if name == "joint":  # one stage of everything, with the updates of all stages
@@ -166,7 +171,6 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=3)
     parser.add_argument("--steps", type=int, default=60, help="of a stage")
     parser.add_argument("--rate", type=float, default=1.0e-2)
-    parser.add_argument("--peft-rate", type=float, default=5.0e-3)
     parser.add_argument("--start-minutes", type=float, default=6.0)
     parser.add_argument("--toy", action="store_true")
     given = parser.parse_args()

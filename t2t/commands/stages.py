@@ -61,12 +61,13 @@ def train_stages(config: RunConfig, device: torch.device) -> Path:
     for stage in stages_of(config):
         source = None if strategy.from_start or not stage.earlier else strategy.model(stage.earlier[-1])
         run = run_of_stage(config, stage.number, source, tokenizer, strategy.gathers)
+        run = replace(run, peft=strategy.peft(stage, config.peft))
         if source is not None and (teacher := strategy.teacher(source)) is not None:
             run = replace(run, teacher=teacher)
         _tell(f"stage {stage.number + 1} of {len(config.stages)}: {stage.folder.name}")
         before = [] if strategy.from_start else tasks_so_far(config, stage.number)
         known = [named[entry.task] for entry in before]
-        train(run, device, lambda vocabulary, stage=stage: strategy.begin(stage, vocabulary), known)  # type: ignore[misc]
+        train(run, device, lambda training, stage=stage: strategy.begin(stage, training), known)  # type: ignore[misc]
         distributed.from_first(lambda: _end(strategy, stage, run))  # noqa: B023 (called at once)
         matrix = distributed.from_first(lambda: _scored(config, strategy, stage, asked))  # noqa: B023
         _gate(config, matrix, stage)

@@ -16,12 +16,12 @@ from t2t.whole_files import link_or_copy
 MODEL = "model"  # the base with the adapters of all stages so far
 
 
-@STRATEGIES.register("adapters")
 @settings
-class Adapters(Strategy):
-    """``route``: by the ``task`` of a record, or by the ``score`` of what each adapter answers (see Routes)."""
+class Beside(Strategy):
+    """What stages leave stands beside each other on one base, which is not trained. ``route``: by the ``task`` of a
+    record, or by the ``score`` of what each adapter answers (see Routes)."""
 
-    strategy: Literal["adapters"] = "adapters"
+    strategy: str
     route: By = "task"
 
     @property
@@ -57,6 +57,14 @@ class Adapters(Strategy):
 
     def model(self, folder: Path) -> Path:
         return folder / KEPT / MODEL
+
+
+@STRATEGIES.register("adapters")
+@settings
+class Adapters(Beside):
+    """Each stage trains a fresh adapter."""
+
+    strategy: Literal["adapters"] = "adapters"
 
 
 def _link(source: Path, to: Path) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from t2t.config.settings import NotNegative, Positive, settings
-from t2t.continual.strategy import KEPT, STRATEGIES, Anchor, Refusal, Stage, Strategy, Support, Trained
+from t2t.continual.strategy import KEPT, STRATEGIES, Anchor, Refusal, Stage, Strategy, Support, Trained, Training
 from t2t.data.collate import collate
 from t2t.data.encode import Encoded
 from t2t.draws import chance_of
@@ -40,7 +40,7 @@ class _Anchored(Strategy, ABC):
         found = f"it pulls the model's own weights, which peft: {method.method} does not train"
         return Refusal(found, "use another strategy, or no peft:")
 
-    def begin(self, stage: Stage, vocabulary: str) -> Support:
+    def begin(self, stage: Stage, training: Training) -> Support:
         if not stage.earlier:
             return Support()
         held = load_file(stage.earlier[-1] / KEPT / FILE)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from t2t.config.settings import NotNegative, settings
-from t2t.continual.strategy import ADAPTER, STRATEGIES, Orthogonal, Refusal, Stage, Strategy, Support
+from t2t.continual.strategy import ADAPTER, STRATEGIES, Orthogonal, Refusal, Stage, Strategy, Support, Training
 from t2t.model.peft import WEIGHTS
 from t2t.model.peft.low_rank import LoRA, reads
 from t2t.model.peft.method import Method
@@ -35,7 +35,7 @@ class OLoRA(Strategy):
         has = "its LoRA has dora: or init: pissa" if isinstance(method, LoRA) else has
         return Refusal(f"each stage trains a plain LoRA, and {has}", "use peft: {method: lora}")
 
-    def begin(self, stage: Stage, vocabulary: str) -> Support:
+    def begin(self, stage: Stage, training: Training) -> Support:
         """Each stage's LoRA has a start of its own: from the same one it would begin all but parallel to the last."""
         if not stage.earlier:
             return Support()

@@ -7,7 +7,7 @@ stage that it comes from, written whole: so a run goes on in the middle of any s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from t2t.config.named_sections import read_named
 from t2t.config.run import TeacherSettings
 from t2t.config.settings import settings
-from t2t.data.encode import Encoded
+from t2t.data.encode import Encoded, Ids
 from t2t.errors import RunFileError
 from t2t.model.peft.method import Method
 from t2t.model.seq2seq import Seq2Seq
@@ -69,28 +69,40 @@ class Support:
     """What training of a stage has beside its own data.
 
     ``rows``: examples of earlier stages; ``share`` of all draws are of them, None: as they are of all examples.
-    ``draw``: another start for what a PEFT method adds, which is drawn by the seed and this number.
+    ``held``: weights by name that a PEFT method adds and does not train. ``draw``: another start for what it adds and
+    trains, which is drawn by the seed and this number.
     """
 
     rows: Sequence[Encoded] = ()
     share: float | None = None
     anchor: Anchor | None = None
     orthogonal: Orthogonal | None = None
+    held: Mapping[str, Tensor] = field(default_factory=dict)
     draw: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """A stage that has been trained: the model, on the CPU, and the training rows of each of its tasks by name.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """What a stage is trained on: the training rows of each of its tasks by name.
 
-    ``vocabulary``: a hash of the tokenizer that made the ids. ``seed``: of the run. ``write_base``: writes the model
-    that the run starts from, as a whole model folder.
+    ``vocabulary``: a hash of the tokenizer that made the ids. ``ids``: a text as its ids. ``seed``: of the run.
+    """
+
+    rows: Mapping[str, Sequence[Encoded]]
+    vocabulary: str
+    ids: Callable[[str], Ids]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained(Training):
+    """A stage that has been trained: its model, on the CPU, and ``device`` to compute on.
+
+    ``write_base``: writes the model that the run starts from, as a whole model folder.
     """
 
     model: Callable[[], Seq2Seq]
-    rows: Mapping[str, Sequence[Encoded]]
-    vocabulary: str
-    seed: int
+    device: str = "cpu"
     write_base: Callable[[Path], None] = lambda folder: None
 
 
@@ -123,9 +135,13 @@ class Strategy:
         from (None: random weights); None where it can."""
         return None
 
-    def begin(self, stage: Stage, vocabulary: str) -> Support:
+    def peft(self, stage: Stage, peft: dict[str, Any] | None) -> dict[str, Any] | None:
+        """What stands under ``peft:`` for the stage, ``peft`` being what stands in the run file."""
+        return peft
+
+    def begin(self, stage: Stage, training: Training) -> Support:
         """What the stage is trained with. Called on every rank; InputError for what earlier stages kept and does not
-        fit, ``vocabulary`` being that of the model."""
+        fit."""
         return Support()
 
     def end(self, stage: Stage, trained: Trained) -> None:
@@ -147,6 +163,7 @@ STRATEGIES: Registry[type[Strategy]] = Registry(
     {name: f"t2t.continual.{file}" for name, file in {
         "sequential": "bounds", "joint": "bounds", "replay": "replay", "l2": "anchors", "ewc": "anchors",
         "averaging": "averaging", "lwf": "without_forgetting", "adapters": "adapters", "olora": "orthogonal",
+        "generative": "generative", "progressive": "progressive",
     }.items()},
 )  # fmt: skip
 

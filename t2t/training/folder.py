@@ -64,7 +64,7 @@ def data_lines(prepared: Prepared) -> Iterator[str]:
         cuts += [f"an epoch takes only about {taken:.1g} examples"] if taken < len(rows) / 100 else []
         yield f"{task.name:<28} {len(rows):>8} examples  {share:6.1%}  {', '.join(cuts)}".rstrip()
     if prepared.more:
-        yield f"{'of earlier stages':<28} {len(prepared.more):>8} examples  {prepared.mixture.shares[-1]:6.1%}"
+        yield f"{'against forgetting':<28} {len(prepared.more):>8} examples  {prepared.mixture.shares[-1]:6.1%}"
 
 
 def print_drawn(prepared: Prepared) -> None:

@@ -12,21 +12,23 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 from transformers import PreTrainedTokenizerFast
 
 from t2t import __version__
 from t2t.config.run import Lengths, MixtureSettings, RunConfig, TaskSettings, TokenizerSettings, ValidateSettings
+from t2t.continual.strategy import Training
 from t2t.data.cache import encode_split
 from t2t.data.counts import Counts
-from t2t.data.encode import Encoded, Encoder
+from t2t.data.encode import Encoded, Encoder, Ids
 from t2t.draws import chance_of
 from t2t.engine.disk import room_at
 from t2t.engine.preflight import check_targets, check_vocabulary, told_at
-from t2t.engine.trained_on import kept_tokenizer
+from t2t.engine.trained_on import TrainedOn, kept_tokenizer
 from t2t.errors import DataError, RunFileError
 from t2t.model.pretrained import check_ids, describe
 from t2t.model.sayable import Vocabulary
-from t2t.model.tokenizer import load_tokenizer, train_tokenizer
+from t2t.model.tokenizer import encode_texts, load_tokenizer, train_tokenizer
 from t2t.tasks.mixture import Mixture, log_rate, relative
 from t2t.tasks.task import Task
 from t2t.training.teacher import check_teacher, teacher_tokenizer, with_its_targets, writes_targets
@@ -146,6 +148,17 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
         taught=frozenset(taught),
         held_out=held_out,
     )
+
+
+def training_of(prepared: Prepared) -> Training:
+    """What a strategy of continual learning looks at of a run."""
+    rows = {task.name: own for task, own in zip(prepared.tasks, prepared.data, strict=True)}
+    vocabulary = TrainedOn.of(0, prepared.tokenizer, [], []).vocabulary
+
+    def ids(text: str) -> Ids:
+        return np.asarray(encode_texts(prepared.tokenizer, [text])[0], dtype=np.int32)
+
+    return Training(rows=rows, vocabulary=vocabulary, ids=ids, seed=prepared.seed)
 
 
 def is_held_out(task: Task, settings: ValidateSettings | None) -> bool:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from t2t.config.run import ModelSettings, RunConfig, StageSettings, TaskSettings, TokenizerSettings
 from t2t.config.yaml_file import read_yaml
 from t2t.continual.strategy import Stage, Trained
 from t2t.engine.checkpoint import any_there
-from t2t.engine.trained_on import TrainedOn
+from t2t.engine.distributed import has_gpu
 from t2t.errors import RunDirectoryError
 from t2t.model.backbone import load_pretrained
 from t2t.serving.calibration import CALIBRATION
 from t2t.tasks.kept import FILE as TASKS
 from t2t.tasks.task import Task
-from t2t.training.preparation import Prepared, trained_tokenizer
+from t2t.training.preparation import Prepared, trained_tokenizer, training_of
 from t2t.whole_files import link_or_copy, write_text
 
 FOLDER = "stages"
@@ -129,8 +129,7 @@ def write_run_file(config: RunConfig) -> None:
 
 def trained(run: RunConfig, prepared: Prepared) -> Trained:
     """What a strategy looks at when a stage has been trained."""
-    rows = {task.name: own for task, own in zip(prepared.tasks, prepared.data, strict=True)}
-    vocabulary = TrainedOn.of(0, prepared.tokenizer, [], []).vocabulary
+    training = training_of(prepared)
 
     def write_base(folder: Path) -> None:
         source = str(run.model.source)
@@ -139,4 +138,9 @@ def trained(run: RunConfig, prepared: Prepared) -> Trained:
             if (Path(source) / name).is_file():
                 link_or_copy(Path(source) / name, folder / name)
 
-    return Trained(lambda: load_pretrained(str(run.directory / "model")), rows, vocabulary, run.seed, write_base)
+    return Trained(
+        **{one.name: getattr(training, one.name) for one in fields(training)},
+        model=lambda: load_pretrained(str(run.directory / "model")),
+        device="cuda" if has_gpu() else "cpu",
+        write_base=write_base,
+    )

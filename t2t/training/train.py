@@ -21,7 +21,7 @@ from t2t.config.run import (
     ScheduleSettings,
     ValidateSettings,
 )
-from t2t.continual.strategy import Support
+from t2t.continual.strategy import Support, Training
 from t2t.data.batch import Plan
 from t2t.engine import checkpoint, distributed
 from t2t.engine.anchoring import attach
@@ -53,7 +53,7 @@ from t2t.structures import Json
 from t2t.tasks.task import Task
 from t2t.training.epochs import data_by_epoch
 from t2t.training.folder import print_drawn, start_directory, write_facts, write_model
-from t2t.training.preparation import Prepared, prepare
+from t2t.training.preparation import Prepared, prepare, training_of
 from t2t.training.teacher import teacher_hash, teacher_terms
 from t2t.training.validation import BEST, Judge, Validated, Validation, check_validation, kept_best, validated
 
@@ -63,12 +63,12 @@ _FEW_STEPS = 100  # updates, after which a pretrained T5 has hardly moved
 def train(
     config: RunConfig,
     device: torch.device,
-    support: Callable[[str], Support] = lambda vocabulary: Support(),
+    support: Callable[[Training], Support] = lambda training: Support(),
     known: Sequence[Task] = (),
 ) -> Path:
     """Train a run and give its directory. Every rank calls it.
 
-    ``support``: what a strategy of continual learning brings, asked with the hash of the vocabulary. ``known``: tasks
+    ``support``: what a strategy of continual learning brings, asked with what is trained on. ``known``: tasks
     that the model knows already.
 
     Raises:
@@ -107,7 +107,7 @@ def _train(
     settings: dict[str, Any],
     tasks: list[Task],
     device: torch.device,
-    support: Callable[[str], Support],
+    support: Callable[[Training], Support],
     known: Sequence[Task],
 ) -> Path:
     method = read_method(config.peft, config.where)
@@ -117,7 +117,7 @@ def _train(
     taught_by = distributed.from_first(lambda: teacher_hash(config.teacher))
     trained_on = TrainedOn.of(stage, prepared.tokenizer, tasks, prepared.mixture.sizes, taught_by)
     check_rows(config.directory, trained_on)
-    supported = support(trained_on.vocabulary)
+    supported = support(training_of(prepared))
     prepared = replace(prepared.with_more(supported.rows, supported.share), known=known)
     precision = known_precision(config.precision, device)
     terms = teacher_terms(config.teacher, device, config.where, autocast=precision != "fp32")
@@ -185,6 +185,9 @@ def _stretch(config: RunConfig, parts: _Parts) -> _Stretch:
         _tell(f"all weights are trained from step {until} on")
     base = None if parts.method is None else weights_hash(model)
     adapt(model, parts.method, config.seed + supported.draw, config.where)
+    with torch.no_grad():
+        for name, value in supported.held.items():
+            model.parameters()[name].copy_(value)
     shares = list(prepared.mixture.shares)
     engine = TrainingEngine(model, config, parts.settings, shares, device, parts.terms, late)
     found = checkpoint.load_latest(engine.engine, folder, config.seed, thawed_at=thawed_at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from safetensors.torch import load_file
 
 from t2t.continual.anchors import fisher, normalised
 from t2t.continual.replay import chosen
-from t2t.continual.strategy import Stage, Strategy, Support, Trained, read_strategy
+from t2t.continual.strategy import Stage, Strategy, Support, Trained, Training, read_strategy
 from t2t.data.collate import collate
-from t2t.data.encode import Encoded
+from t2t.data.encode import Encoded, Ids
 from t2t.errors import RunDirectoryError, RunFileError
+from t2t.generation.engine import Search
+from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import build_from_scratch
 from t2t.model.peft import adapted, read_method, save_adapter
 from t2t.model.seq2seq import Seq2Seq
@@ -38,8 +41,17 @@ def stages(folder: Path, count: int) -> list[Stage]:
     return [Stage(number, one, tuple(folders[:number])) for number, one in enumerate(folders)]
 
 
+def spelled(text: str) -> Ids:
+    """Ids of letters, which say which text they are."""
+    return np.array([3 + ord(letter) % 50 for letter in text] + [1], dtype=np.int32)
+
+
+def training(rows_of: Mapping[str, Sequence[Encoded]] | None = None, vocabulary: str = "v") -> Training:
+    return Training(rows=rows_of or {}, vocabulary=vocabulary, ids=spelled, seed=5)
+
+
 def trained(rows_of: Mapping[str, Sequence[Encoded]], seed: int = 1, vocabulary: str = "v") -> Trained:
-    return Trained(lambda: model(seed), rows_of, vocabulary, 5)
+    return Trained(model=lambda: model(seed), rows=rows_of, vocabulary=vocabulary, ids=spelled, seed=5)
 
 
 def model(seed: int) -> Seq2Seq:
@@ -53,13 +65,13 @@ def strategy(name: str, **settings: object) -> Strategy:
 def test_replay_keeps_a_share_of_each_task_and_the_same_whatever_the_order(tmp_path: Path) -> None:
     replay = strategy("replay", keep=0.1, share=0.25)
     first, second, third = stages(tmp_path, 3)
-    assert not replay.begin(first, "v").rows
+    assert not replay.begin(first, training()).rows
     replay.end(first, trained({"a": rows("a", 40), "b": rows("b", 5)}))
-    one = replay.begin(second, "v")
+    one = replay.begin(second, training())
     assert [row.id.partition(":")[0] for row in one.rows] == ["a"] * 4 + ["b"]
     assert one.share == 0.25
     replay.end(second, trained({"c": rows("c", 20), "a": rows("a2", 40)}))
-    two = replay.begin(third, "v")
+    two = replay.begin(third, training())
     ids = [row.id for row in two.rows]
     assert len([one for one in ids if one.startswith("a")]) == 8  # a tenth of the 80 that were seen
     assert len(ids) == 8 + 1 + 2
@@ -73,11 +85,55 @@ def test_replay_of_so_many_examples_is_shared_out_among_the_tasks(tmp_path: Path
     replay = strategy("replay", examples=12)
     first, second, third = stages(tmp_path, 3)
     replay.end(first, trained({"a": rows("a", 40)}))
-    assert len(replay.begin(second, "v").rows) == 12
+    assert len(replay.begin(second, training()).rows) == 12
     replay.end(second, trained({"b": rows("b", 40), "c": rows("c", 2)}))
-    assert [row.id[0] for row in replay.begin(third, "v").rows] == ["a"] * 4 + ["b"] * 4 + ["c"] * 2
+    assert [row.id[0] for row in replay.begin(third, training()).rows] == ["a"] * 4 + ["b"] * 4 + ["c"] * 2
     with pytest.raises(RunDirectoryError, match="the examples that it keeps were encoded by another tokenizer"):
-        replay.begin(third, "another")
+        replay.begin(third, training(vocabulary="another"))
+
+
+def taught(some: Sequence[Encoded]) -> Seq2Seq:
+    """A model that has learned some rows, so that what it says ends."""
+    made = model(1)
+    optimizer = torch.optim.Adam(made.parameters().values(), 0.01)
+    for _ in range(150):
+        optimizer.zero_grad()
+        nats, count, _ = token_nll(made, collate(some, made.ids, lambda _: 1.0))
+        (nats / count).backward()
+        optimizer.step()
+    return made
+
+
+def test_generative_replay_learns_to_write_prompts_and_answers_its_own(tmp_path: Path) -> None:
+    some, many = rows("a", 8), rows("b", 20, 1)
+    writes = strategy("generative", examples=9, writing=0.5)
+    first, second, third = stages(tmp_path, 3)
+    one = writes.begin(first, training({"a": some})).rows
+    assert len(one) == 4
+    by_id = {f"write {row.id}": row for row in some}
+    for row in one:
+        assert row.input_ids.tolist() == spelled("write a prompt of the task a").tolist()
+        assert row.labels.tolist() == by_id[row.id].input_ids.tolist()
+    able = taught([*some, *one])
+    writes.end(first, replace(trained({"a": some}), model=lambda: able))
+    two = writes.begin(second, training({"b": many})).rows
+    written = [row for row in two if not row.id.startswith("write")]
+    assert 4 < len(written) <= 9
+    assert len({tuple(row.input_ids.tolist()) for row in written}) == len(written)
+    assert sum(row.id.startswith("write a ") for row in two) == len(written)  # that it goes on to know how
+    assert sum(row.id.startswith("write b:") for row in two) == 10
+    engine = TorchEngine(able)
+    for row in written:
+        assert row.input_ids[-1] == row.labels[-1] == 1
+        assert len(row.input_ids) <= 5
+        assert engine.decode([row.input_ids.tolist()], Search(5))[0].ids == tuple(row.labels.tolist())
+    both = replace(trained({"b": many}), model=lambda: able)
+    writes.end(second, both)
+    three = writes.begin(third, training({"c": some})).rows
+    assert 1 < sum(row.id.startswith("a ") for row in three) <= 4  # nine are shared out between two tasks
+    writes.end(second, both)  # killed before it was said to be done: the same again
+    again = writes.begin(third, training({"c": some})).rows
+    assert [row.input_ids.tolist() for row in again] == [row.input_ids.tolist() for row in three]
 
 
 def test_the_fisher_information_is_of_each_example_and_not_of_their_mean() -> None:
@@ -104,10 +160,10 @@ def test_the_fisher_information_is_of_each_example_and_not_of_their_mean() -> No
 def test_ewc_pulls_to_where_each_stage_ended_or_online_to_the_last(tmp_path: Path, online: bool) -> None:
     ewc = strategy("ewc", strength=3.0, examples=4, online=online, decay=0.5)
     first, second, third = stages(tmp_path, 3)
-    assert ewc.begin(first, "v").anchor is None
+    assert ewc.begin(first, training()).anchor is None
     ewc.end(first, trained({"a": rows("a", 6)}, seed=1))
     ewc.end(second, trained({"b": rows("b", 6, 1)}, seed=2))
-    one, two = ewc.begin(second, "v").anchor, ewc.begin(third, "v").anchor
+    one, two = ewc.begin(second, training()).anchor, ewc.begin(third, training()).anchor
     assert one is not None
     assert two is not None
     assert two.strength == 3.0
@@ -134,7 +190,7 @@ def test_l2_pulls_all_weights_alike_to_the_stage_before(tmp_path: Path) -> None:
     first, second, third = stages(tmp_path, 3)
     l2.end(first, trained({"a": rows("a", 2)}, seed=1))
     l2.end(second, trained({"a": rows("a", 2)}, seed=2))
-    anchor = l2.begin(third, "v").anchor
+    anchor = l2.begin(third, training()).anchor
     assert anchor is not None
     for name, weight in model(2).parameters().items():
         assert torch.equal(anchor.importance[name], torch.ones_like(weight))
@@ -151,8 +207,8 @@ def test_olora_keeps_apart_from_the_rows_of_all_earlier_stages(tmp_path: Path) -
         assert method is not None
         save_adapter(adapted(model(1), method), method, stage.folder / "adapter")
         own.append(load_file(stage.folder / "adapter" / "adapter.safetensors"))
-    assert olora.begin(first, "v") == Support()
-    one, two = olora.begin(second, "v"), olora.begin(third, "v")
+    assert olora.begin(first, training()) == Support()
+    one, two = olora.begin(second, training()), olora.begin(third, training())
     assert one.orthogonal is not None
     assert two.orthogonal is not None
     assert (one.draw, two.draw, two.orthogonal.strength) == (1, 2, 2.0)

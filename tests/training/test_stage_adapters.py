@@ -139,16 +139,21 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found_by(SCRIPT, tmp_path_factory.mktemp("adapters"), {"run.yaml": RUN, "added.yaml": ADDED})
 
 
-def found_by(script: str, folder: Path, files: dict[str, str]) -> dict[str, Any]:
-    """What a script prints behind FOUND, in a folder of its own with these files and three small tasks."""
+def write_tasks(folder: Path, files: dict[str, str]) -> None:
+    """Three small tasks in a new folder, and files beside them."""
     templates = folder / "task_templates" / "demo"
     templates.mkdir(parents=True)
     for name, words in WORDS.items():
         (templates / f"{name}.yaml").write_text(TEMPLATE.format(name=name))
         rows = [{"thing": f"{word} {number % 5}", "word": word} for number in range(20) for word in words]
         (templates / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    for name, text in {**files, "script.py": START + script}.items():
+    for name, text in files.items():
         (folder / name).write_text(text)
+
+
+def found_by(script: str, folder: Path, files: dict[str, str]) -> dict[str, Any]:
+    """What a script prints behind FOUND, in a folder of its own with these files and three small tasks."""
+    write_tasks(folder, {**files, "script.py": START + script})
     environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "script.py"], cwd=folder, env=environment, capture_output=True, text=True, timeout=300

@@ -141,7 +141,7 @@ def found(folder: Path) -> dict[str, Any]:
 def test_a_stage_starts_from_the_one_before_and_sees_some_of_its_examples(found: dict[str, Any]) -> None:
     assert found["weights"] == found["stage"]
     assert "stage 2 of 2: 02-second" in found["whole"]
-    assert "of earlier stages                  12 examples   23.1%" in found["whole"]
+    assert "against forgetting                 12 examples   23.1%" in found["whole"]
 
 
 def test_a_run_killed_in_the_middle_of_a_stage_goes_on_to_the_same_weights(found: dict[str, Any]) -> None:

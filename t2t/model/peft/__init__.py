@@ -21,7 +21,7 @@ from t2t.config.named_sections import read_named
 from t2t.config.settings import as_data
 from t2t.errors import InputError
 from t2t.model.peft import added, low_rank, prefix, prompt_tuning, scales, subsets  # noqa: F401  (their methods register)
-from t2t.model.peft.method import METHODS, Method, counts, freeze
+from t2t.model.peft.method import METHODS, Method, belongs, counts, freeze
 from t2t.model.seq2seq import Seq2Seq
 
 __all__ = [
@@ -65,11 +65,11 @@ def adapted(model: Seq2Seq, method: Method | None) -> Seq2Seq:
 
 
 def save_adapter(model: Seq2Seq, method: Method, folder: Path, base: str | None = None) -> None:
-    """What a method trained alone: its settings, and the weights by their names. ``base``: the hash of the weights that
-    it stands on, where those are elsewhere."""
-    trained = {name: value.detach().contiguous() for name, value in model.parameters().items() if value.requires_grad}
+    """What a method trained and holds, alone: its settings, and the weights by their names. ``base``: the hash of the
+    weights that it stands on, where those are elsewhere."""
+    own = {name: value.detach().contiguous() for name, value in model.parameters().items() if belongs(name, value)}
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(trained, folder / WEIGHTS)
+    save_file(own, folder / WEIGHTS)
     (folder / ADAPTER).write_text(json.dumps(as_data(method), indent=1) + "\n", encoding="utf-8")
     if base is not None:
         (folder / BASE).write_text(json.dumps({"weights": base}) + "\n", encoding="utf-8")
@@ -148,7 +148,7 @@ def _put(
     """Change the model by the method, and give it its weights. ``shared``: the ids of parameters that are others' too,
     in whose places new ones come."""
     adapted(model, method)
-    named = {name: value for name, value in model.parameters().items() if value.requires_grad}
+    named = {name: value for name, value in model.parameters().items() if belongs(name, value)}
     if named.keys() != weights.keys() or any(named[name].shape != value.shape for name, value in weights.items()):
         raise InputError(str(folder / WEIGHTS), "it is not what the adapter says", "put back what belongs together")
     if not all(value.is_floating_point() and bool(value.isfinite().all()) for value in weights.values()):

@@ -68,6 +68,14 @@ class Flags:
 METHODS: Registry[type] = Registry("PEFT method", "t2t.peft")
 
 
+HELD_NAME = "held"  # the own name of a weight that a method adds and does not train
+
+
+def belongs(name: str, parameter: nn.Parameter) -> bool:
+    """True for a weight of an adapter: one that is trained, or that the method holds."""
+    return parameter.requires_grad or name.rpartition(".")[2] == HELD_NAME
+
+
 def freeze(model: Seq2Seq) -> None:
     """No weight is trained."""
     for parameter in model.parameters().values():
