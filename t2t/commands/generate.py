@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -59,7 +60,7 @@ def generate(
     directory = Path(run_dir)
     wanted = _wanted(tasks, settings.splits)
     answering = load_answering(directory, device, settings.precision, settings.engines)
-    decoding = Decoding.of(settings, lengths.target)
+    decoding = replace(Decoding.of(settings, lengths.target), logs=False)  # the items of records alone are told
     counts: dict[str, int] = {}
     for task, split in wanted:
         name = prediction_name(task.name, split)

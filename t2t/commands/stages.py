@@ -54,7 +54,7 @@ def train_stages(config: RunConfig, device: torch.device) -> Path:
     asked = _scored_tasks(config, named)
     if method is not None and not (method.merges or strategy.from_start) and len(config.stages) > 1:
         found = f"{method.method} does not merge, so a stage has no whole model that the next could start from"
-        raise RunFileError(config.where("peft"), found, "use lora or ia3, or no peft:")
+        raise RunFileError(config.where("peft"), found, "use lora or ia3, no peft:, or continual: {strategy: adapters}")
     check_stages(config)
     tokenizer = distributed.from_first(lambda: tokenizer_of_all(config, named))
     distributed.from_first(lambda: write_run_file(config))
