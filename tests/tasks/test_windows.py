@@ -17,7 +17,7 @@ from t2t.data.cache import encode_split
 from t2t.data.encode import Encoder
 from t2t.errors import DataError, TemplateError
 from t2t.evaluation.evaluate import evaluate
-from t2t.generation.generator import Generator
+from t2t.generation.generator import Generator, Output
 from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
 from t2t.runs.prediction_lines import parse_line
@@ -143,7 +143,7 @@ class Answers:
         self.texts = {w.id: task.target_text(w) for w in task.windowed(task.examples("test"))}
 
     def generate(self, requests: list, *_rest: object, **_more: object) -> list:
-        return [runs.Output(one.id, (9,), self.texts[one.id], -0.5, cut=False) for one in requests]
+        return [Output(one.id, (9,), self.texts[one.id], -0.5, cut=False) for one in requests]
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ import json, pathlib, sys
 from t2t.config.run import load_run
 from t2t.errors import InputError
 from t2t.model.tokenizer import encode_texts, load_tokenizer
-from t2t.commands.generate import load_generator
+from t2t.serving.loading import load_generator
 from t2t.training.preparation import prepare
 from t2t.training.train import build_model
 from t2t.tasks.task import load_task
