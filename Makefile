@@ -20,7 +20,7 @@ demo: $(READY)
 
 # One thread a process: two workers with two threads each, and the processes that they start, only wait for each other.
 test: check
-	PATH="$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+	PATH="$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 # Kills, corruptions, full disks and odd files by chance, for about MINUTES minutes: SEED=2 draws others.
 MINUTES ?= 10
