@@ -20,7 +20,7 @@ h2{font-size:18px;margin:40px 0 12px}h3{font-size:14px;margin:0 0 6px}h3 .quiet{
 .chip b{display:block;font-size:17px;font-weight:600;line-height:1.35;font-variant-numeric:tabular-nums}
 .chip span{color:var(--quiet);font-size:12px}
 .card{padding:14px 16px;min-width:0}
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,540px),1fr));gap:16px;align-items:start}
+.pair{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,540px),1fr));gap:16px;align-items:start}
 .scores{grid-template-columns:repeat(auto-fit,minmax(min(100%,600px),1fr))}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums}
