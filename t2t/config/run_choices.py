@@ -85,6 +85,10 @@ def check_choices(parsed: RunFile, where: Where) -> None:
     if parsed.peft is not None and parsed.freeze is not None:
         found = "peft freezes all weights but those that it trains, so there is nothing to freeze"
         raise RunFileError(_place(where, "freeze", "peft"), found, "keep one of them")
+    until, steps = None if parsed.freeze is None else parsed.freeze.until, parsed.schedule.steps
+    if until is not None and steps is not None and until >= steps:
+        found = f"freeze.until: {until}, but the run ends at step {steps}"
+        raise RunFileError(_place(where, "freeze.until", "schedule.steps"), found, "thaw earlier, or leave until: out")
 
 
 def check_generation(generate: GenerateSettings, where: Where) -> None:

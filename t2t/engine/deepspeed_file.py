@@ -81,6 +81,9 @@ def read_deepspeed(path: Path, config: RunConfig) -> dict[str, Any]:
     if (reason := config.optimizer.refused(int(zero.get("stage", 0)))) is not None:
         found = f"optimizer.name: {reason} ({path} has stage {zero['stage']})"
         raise RunFileError(config.where("optimizer.name"), found, "use a DeepSpeed file of stage 0, or adamw")
+    if config.freeze is not None and config.freeze.until is not None and not zero.get("stage", 0):
+        found = f"freeze.until: weights thaw at ZeRO stage 1, 2 or 3, and {path} has stage 0"
+        raise RunFileError(config.where("freeze.until"), found, "use deepspeed: ds_configs/zero1.json")
     return _resolved(data, zero, config.directory, config.optimizer.clip, config.precision == "bf16")
 
 

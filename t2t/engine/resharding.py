@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from t2t.engine import distributed
+from t2t.errors import RunDirectoryError
 
 _WEIGHT = "fp32"  # beside what the optimiser calls its states
 
@@ -52,6 +53,9 @@ def load_resharded(engine: Any, folder: Path, world_size: int) -> None:
         torch.load(path, map_location="cpu", mmap=True, weights_only=False)["optimizer_state_dict"] for path in files
     ]
     optimizer = engine.optimizer
+    if getattr(optimizer, "swap_optimizer", False):
+        found = "its optimiser lies on NVMe, in the parts of the processes that wrote it"
+        raise RunDirectoryError(str(folder), found, f"go on with {world_size} processes and all that was trained then")
     if hasattr(optimizer, "fp32_partitioned_groups_flat"):
         kept = _of_stage_3(states, folder)
         optimizer.checkpoint_event_prologue()

@@ -38,7 +38,7 @@ from t2t.engine.schedule import progress
 from t2t.engine.terms import Term
 from t2t.engine.trained_on import TrainedOn, check_rows, check_unchanged
 from t2t.engine.watching import Thaw
-from t2t.errors import RunFileError
+from t2t.errors import InputError, RunFileError
 from t2t.evaluation.evaluate import task_metrics
 from t2t.generation.generator import Decoding, Generator
 from t2t.generation.torch_engine import TorchEngine
@@ -81,9 +81,6 @@ def train(
     check_tasks(config, tasks)
     check_validation(config.validate, config.best, tasks, config.where)
     check_loggers(config.log.to, config.where)
-    if config.freeze is not None and config.freeze.until and not settings["zero_optimization"]["stage"]:
-        found = "freeze.until: weights thaw at ZeRO stage 1, 2 or 3, and the DeepSpeed file says 0"
-        raise RunFileError(config.where("freeze.until"), found, "use deepspeed: ds_configs/zero1.json")
     check_directory(config)
     if (config.directory / "model").is_dir():
         return _finished(config.directory)
@@ -238,7 +235,12 @@ def _calibrator(
         generator = Generator(TorchEngine(model, device), prepared.tokenizer)
         decode = partial(generator.generate, decoding=decoding)
         examples = [(task, data.examples(place)) for place, task in enumerate(data.tasks)]
-        found = calibrate(examples, prepared.new_encoder(), decode, config.generate.constrain)
+        _tell(f"confidence is calibrated on {sum(map(len, data.rows)):,} examples")
+        try:
+            found = calibrate(examples, prepared.new_encoder(), decode, config.generate.constrain)
+        except InputError as error:  # what was trained is worth keeping without it
+            _tell(f"confidence is not calibrated: {error}")
+            return None
         before = read_calibration(Path(config.model.source)) if config.model.source else UNCALIBRATED
         kept = {task.name for task in prepared.known_and_new} & before.tasks.keys() - found["tasks"].keys()
         found["tasks"] |= {name: {"temperature": before.tasks[name]} for name in sorted(kept)}

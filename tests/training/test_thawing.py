@@ -11,6 +11,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from t2t.config.run import load_run
+from t2t.errors import RunFileError
 from tests.places import ROOT
 from tests.training.test_validation import RUN, make, start
 
@@ -99,3 +101,9 @@ def test_at_stage_0_it_is_refused(tmp_path: Path) -> None:
     folder = make(tmp_path / "zero", THAWS)
     assert start(folder, "deepspeed=ds_configs/zero0.json") == 2
     assert "weights thaw at ZeRO stage 1, 2 or 3" in (folder / "said.txt").read_text()
+
+
+def test_a_step_behind_the_end_is_refused(tmp_path: Path) -> None:
+    folder = make(tmp_path / "late", THAWS)
+    with pytest.raises(RunFileError, match=r"freeze\.until: 30, but the run ends at step 30"):
+        load_run(folder / "run.yaml", ["freeze.until=30"])

@@ -174,6 +174,18 @@ def test_the_model_keeps_how_far_its_confidence_can_be_trusted(alone: Path, tmp_
     assert "demo/colour@valid" in page
 
 
+def test_a_model_whose_outputs_cannot_be_calibrated_is_kept_all_the_same(tmp_path: Path) -> None:
+    code = "import t2t.training.train as t\nfrom t2t.errors import InputError\n"
+    code += "def no(*given): raise InputError('tokenizer', 'its outputs cannot be constrained', 'use another')\n"
+    code += "t.calibrate = no\nfrom t2t.commands.launch import main; import sys; sys.exit(main())"
+    folder = make(tmp_path / "kept")
+    assert start(folder, "schedule.steps=20", "early_stopping=null", command=("-c", code)) == 0
+    assert "confidence is not calibrated: tokenizer: its outputs cannot" in (folder / "said.txt").read_text()
+    model = folder / "runs" / "toy" / "model"
+    assert (model / "model.safetensors").is_file()
+    assert not (model / "calibration.json").exists()
+
+
 def test_items_say_how_sure_they_are(alone: Path) -> None:
     import t2t
 
