@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from worker import STEPS, config, engine, step, trained_further
 
 from t2t.config.run import RunConfig
 from t2t.continual.strategy import Orthogonal
@@ -18,6 +17,7 @@ from t2t.engine.deepspeed import TrainingEngine
 from t2t.engine.orthogonality import Orthogonality
 from t2t.engine.peers import leave
 from t2t.model.peft.low_rank import reads
+from tests.engine.worker import STEPS, config, engine, step, trained_further
 
 STRENGTH = 0.3
 LORA = "peft={method: lora, r: 3, targets: [q, v, wo]}"

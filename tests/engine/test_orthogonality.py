@@ -6,24 +6,20 @@ from typing import Any
 
 import pytest
 
-from tests.engine.test_stages import launch
+from tests.forking import run_ranks
 
-WORKER = Path(__file__).with_name("orthogonal_worker.py")
+WORKER = str(Path(__file__).with_name("orthogonal_worker.py"))
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Any]]:
     """What the worker wrote, by number of processes."""
-    outs = {world: tmp_path_factory.mktemp(f"world{world}") / "out.json" for world in (1, 2)}
-    processes = [process for world, out in outs.items() for process in launch(world, out, WORKER)]
-    try:
-        codes = [process.wait(timeout=300) for process in processes]
-        said = [path.read_text()[-2000:] for out in outs.values() for path in sorted(out.parent.glob("out.*.txt"))]
-        assert codes == [0, 0, 0], "\n".join(said)
-    finally:
-        for process in processes:
-            process.kill()
-    return {world: json.loads(out.read_text()) for world, out in outs.items()}
+    found = {}
+    for world in (1, 2):
+        out = tmp_path_factory.mktemp(f"world{world}") / "out.json"
+        run_ranks(world, [WORKER, str(out)], out.parent)
+        found[world] = json.loads(out.read_text())
+    return found
 
 
 @pytest.mark.parametrize("world", [1, 2])

@@ -17,13 +17,13 @@ WORKER = Path(__file__).with_name("worker.py")
 VARIANTS = [f"zero{stage} micro-batches{count}" for stage in range(4) for count in (1, 3, 4)]
 
 
-def launch(world: int, out: Path, worker: Path = WORKER) -> list[subprocess.Popen[bytes]]:
+def launch(world: int, out: Path) -> list[subprocess.Popen[bytes]]:
     port = str(free_port())
     common = {"WORLD_SIZE": str(world), "LOCAL_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     common |= {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "PYTHONPATH": PYTHONPATH}
     return [
         subprocess.Popen(
-            [sys.executable, str(worker), str(out)],
+            [sys.executable, str(WORKER), str(out)],
             env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
             stdout=subprocess.DEVNULL,
             stderr=out.with_suffix(f".{rank}.txt").open("w"),

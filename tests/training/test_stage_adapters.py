@@ -151,6 +151,23 @@ def write_tasks(folder: Path, files: dict[str, str]) -> None:
         (folder / name).write_text(text)
 
 
+# A run that is killed in its second stage and goes on, beside one that was not (toy).
+KILLED_AND_GOES_ON = """\
+from t2t.engine import log
+
+see = log.Log.see
+def killed(self, seen):
+    if "02-heats" in str(self.path) and seen.position.step == 9:
+        raise RuntimeError("killed")
+    see(self, seen)
+log.Log.see = killed
+found["killed"] = go("run=broken", "checkpoint.every=5")
+log.Log.see = see
+go("run=broken", "checkpoint.every=5")
+found["whole"] = [digest("runs", run, "stages", "02-heats", "model", "model.safetensors") for run in ("toy", "broken")]
+"""
+
+
 def found_by(script: str, folder: Path, files: dict[str, str]) -> dict[str, Any]:
     """What a script prints behind FOUND, in a folder of its own with these files and three small tasks."""
     write_tasks(folder, {**files, "script.py": START + script})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.training.test_stage_adapters import RUN, found_by
+from tests.training.test_stage_adapters import KILLED_AND_GOES_ON, RUN, found_by
 
 GENERATIVE = (
     RUN.replace("{strategy: adapters}", "{strategy: generative, examples: 60, writing: 1.0, top: 6}")
@@ -17,7 +17,6 @@ GENERATIVE = (
 )
 SCRIPT = """\
 from t2t.continual.store import read_store
-from t2t.engine import log
 from t2t.model.tokenizer import decode_text, load_tokenizer
 
 def scores(run):
@@ -32,18 +31,13 @@ found["written"] = [[decode_text(spelled, ids.tolist()) for ids in (row.input_id
 go("run=plain", "continual=null")
 found["plain"] = scores("plain")
 
-see = log.Log.see
-def killed(self, seen):
-    if "02-heats" in str(self.path) and seen.position.step == 9:
-        raise RuntimeError("killed")
-    see(self, seen)
-log.Log.see = killed
-found["killed"] = go("run=broken", "checkpoint.every=5")
-log.Log.see = see
-go("run=broken", "checkpoint.every=5")
-found["whole"] = [digest("runs", run, "stages", "02-heats", "model", "model.safetensors") for run in ("toy", "broken")]
+"""
+SCRIPT += (
+    KILLED_AND_GOES_ON
+    + """\
 print("FOUND" + json.dumps(found))
 """
+)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.training.test_stage_adapters import RUN, found_by
+from tests.training.test_stage_adapters import KILLED_AND_GOES_ON, RUN, found_by
 
 OLORA = RUN.replace("strategy: adapters", "strategy: olora, strength: 20").replace(
     "continual:", "  - {name: ages, tasks: [demo/age]}\ncontinual:"
@@ -15,7 +15,6 @@ OLORA = RUN.replace("strategy: adapters", "strategy: olora, strength: 20").repla
 SCRIPT = """\
 import torch
 from safetensors.torch import load_file
-from t2t.engine import log
 
 def rows(run, stage):
     adapter = load_file(Path("runs", run, "stages", stage, "adapter", "adapter.safetensors"))
@@ -43,20 +42,15 @@ added = adapter[f"{name}.lora_B.default.weight"] @ adapter[f"{name}.lora_A.defau
 found["merged"] = torch.allclose(weights[1][f"{name}.weight"], weights[0][f"{name}.weight"] + added, atol=1e-5)
 found["added"] = float(added.abs().max())
 
-see = log.Log.see
-def killed(self, seen):
-    if "02-heats" in str(self.path) and seen.position.step == 9:
-        raise RuntimeError("killed")
-    see(self, seen)
-log.Log.see = killed
-found["killed"] = go("run=broken", "checkpoint.every=5")
-log.Log.see = see
-go("run=broken", "checkpoint.every=5")
-found["whole"] = [digest("runs", run, "stages", "02-heats", "model", "model.safetensors") for run in ("toy", "broken")]
+"""
+SCRIPT += (
+    KILLED_AND_GOES_ON
+    + """\
 found["refused"] = [go("run=x", change) for change in ("peft={method: bitfit}", "peft.dora=true", "peft=null")]
 found["begun"] = Path("runs/x").exists()
 print("FOUND" + json.dumps(found))
 """
+)
 
 
 @pytest.fixture(scope="module")
