@@ -33,7 +33,7 @@ _BROKEN = (
     EOFError,
     OSError,
     RuntimeError,
-    NotImplementedError,
+    NotImplementedError,  # of zipfile, for a compression that it does not know
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
