@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# What only a GPU can show, in one run of at most ten minutes: the tests marked gpu, speed of training and of generation
-# against their peers (a fresh machine takes 20 s to import what they need), the tests of engine, model and generation with this machine's versions (on its CPU), and the demo
-# trained by DeepSpeed's launcher. Commit the figures to benchmarks/RESULTS.md with device and versions.
+# What only a GPU can show, in about twelve minutes: the tests marked gpu, speed of training and of generation against
+# their peers (a fresh machine takes 20 s to import what they need), the demo trained by DeepSpeed's launcher, and the
+# tests of engine, model and generation with this machine's versions (on its CPU). Commit the figures to
+# benchmarks/RESULTS.md with device and versions.
 #
 #   benchmarks/on_gpu.sh          on a machine with a GPU
 #   benchmarks/on_gpu.sh --toy    the same steps at toy size, in a minute or two, also without a GPU
@@ -38,7 +39,7 @@ step() { # NAME SECONDS COMMAND...
 launcher=$(command -v deepspeed || echo "$site/bin/deepspeed")
 demo() { # SETTINGS...: trained on all GPUs by DeepSpeed's launcher, then its outputs and scores
     set -- --config examples/atlas.yaml --set run=on_gpu "$@"
-    step demo_train 200 "$python" "$launcher" launch.sh "$@"
+    step demo_train 260 "$python" "$launcher" launch.sh "$@"
     step demo_generate 60 "$python" -m t2t generate "$@"
     step demo_scores 30 "$python" -m t2t evaluate "$@"
 }
@@ -49,18 +50,19 @@ if [ "${1:-}" = --toy ]; then
     step tests_cpu 200 env CUDA_VISIBLE_DEVICES= "$python" -m pytest -q tests/model/test_backbone.py
     step train_speed 60 "$python" benchmarks/train_speed.py --seconds 1 --rounds 1
     step generation_speed 60 "$python" benchmarks/generation_speed.py --prompts 64 --tokens 16 --rounds 1
-    demo --set schedule.steps=20 --set generate.limit=8
+    demo --set schedule.steps=20 --set generate.limit=4 --set "validate={by: loss, calibrate: false}" \
+        --set "tasks=[{task: atlas/topic_en, limit: 500}, {task: atlas/choice_en, limit: 500}]"
 else
     step versions 60 "$python" benchmarks/versions.py
-    step tests_gpu 120 "$python" -m pytest -q -m gpu tests/engine tests/generation
+    step tests_gpu 180 "$python" -m pytest -q -m gpu tests/engine tests/generation
     step train_speed_bf16 90 "$python" benchmarks/train_speed.py \
-        --size base --precision bf16 --tokens 16384 --seconds 3 --rounds 3
+        --size base --precision bf16 --tokens 16384 --rows 128 --seconds 3 --rounds 3
     step generation_speed_bf16 90 "$python" benchmarks/generation_speed.py \
-        --size base --precision bf16 --prompts 128 --tokens 48 --rounds 1
+        --size base --precision bf16 --prompts 512 --tokens 48 --rows 128 --rounds 1
+    demo --set schedule.minutes=1
     step train_speed_compiled 120 "$python" benchmarks/train_speed.py \
-        --size base --precision bf16 --tokens 16384 --seconds 3 --rounds 1 --compile
+        --size base --precision bf16 --tokens 16384 --rows 128 --seconds 3 --rounds 1 --compile
     step tests_cpu 150 env CUDA_VISIBLE_DEVICES= DS_ACCELERATOR=cpu "$python" -m pytest -q -n 8 \
         --ignore tests/engine/test_launch.py --ignore tests/engine/test_lifetime.py tests/engine tests/model tests/generation
-    demo --set schedule.minutes=1.5
 fi
 exit "$failed"
