@@ -55,6 +55,11 @@ class Registry(Generic[T]):
             raise error(where, f"unknown {self.kind} {name!r}", did_you_mean(name, known))
         return self._items[name]
 
+    def check(self, name: str, where: str, error: type[InputError] = InputError) -> None:
+        """As ``get``, without loading what t2t itself brings."""
+        if name not in self.names():
+            self.get(name, where, error)
+
     def knows(self, name: str) -> bool:
         """True for a name that ``get`` gives."""
         return name in self._items or self._load(name)

@@ -269,7 +269,7 @@ class GenerateSettings:
     beams: Positive = 1
     sample: SampleSettings | None = None
     no_repeat_ngram: Positive | None = None
-    engine: Literal["torch", "ctranslate2", "auto"] = "torch"
+    engine: str = "torch"
     precision: Literal["auto", "fp32", "bf16", "int8"] = "fp32"
     mode: Literal["search", "rank"] = "search"
     top: Annotated[int, Field(ge=0)] = 0
@@ -281,7 +281,7 @@ class GenerateSettings:
         return self.mode == "rank" or self.top > 0
 
     @property
-    def engines(self) -> Literal["torch", "ctranslate2", "auto"]:
+    def engines(self) -> str:
         """``engine``, where there is a choice: torch alone draws, and says nothing again."""
         by_torch = self.sample is not None or self.no_repeat_ngram is not None
         return "torch" if self.engine == "auto" and by_torch else self.engine

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from t2t.config.generation_engines import ENGINES
 from t2t.config.run import BestSettings, FromScratch, GenerateSettings, RunFile, ScheduleSettings
 from t2t.errors import RunFileError
 
@@ -92,7 +93,8 @@ def check_choices(parsed: RunFile, where: Where) -> None:
 
 
 def check_generation(generate: GenerateSettings, where: Where) -> None:
-    """RunFileError for ways of decoding that do not go together."""
+    """RunFileError for an engine that nobody brings, and for ways of decoding that do not go together."""
+    ENGINES.check(generate.engine, where("generate.engine"), RunFileError)
     draws, never_again = generate.sample is not None, generate.no_repeat_ngram is not None
     elsewhere = generate.engine == "ctranslate2"
     pairs = (

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 from transformers.utils import logging
 
+from t2t.config.generation_engines import ENGINES
 from t2t.engine.distributed import has_gpu, multiplies_bf16
 from t2t.errors import InputError, RunDirectoryError
 from t2t.generation.ctranslate2_engine import CTranslate2Engine
+from t2t.generation.engine import Engine
 from t2t.generation.generator import Generator
 from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import load_pretrained
@@ -26,7 +29,6 @@ from t2t.registry import did_you_mean
 from t2t.serving.conversion import converted
 
 PRECISIONS = ("auto", "fp32", "bf16", "int8")
-ENGINES = ("torch", "ctranslate2", "auto")
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _COMPUTE = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}  # in the words of CTranslate2
 
@@ -46,21 +48,31 @@ def load_generator(
 
     ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. ``precision``: fp32, bf16,
     auto, which is bf16 where the device multiplies it in hardware, or, with ctranslate2, int8. ``engine``: torch,
-    ctranslate2, or auto: ctranslate2 on a CPU where it is installed and the model has no adapter, else torch.
-    InputError for another.
+    ctranslate2, auto (ctranslate2 on a CPU where it is installed and the model has no adapter, else torch), or one that
+    another package brings. InputError for another.
     """
     logging.disable_progress_bar()  # transformers' own, for what takes a moment
     place = torch.device(device or ("cuda" if has_gpu() else "cpu"))
     model = model_folder(directory)
     check_one_model(str(model))
-    _known("engine", engine, ENGINES)
-    exact = _in_hardware(_known("precision", precision, PRECISIONS), place)
-    if engine == "ctranslate2" or (engine == "auto" and place.type == "cpu" and _converts(model)):
-        return _with_ctranslate2(model, place, exact)
-    if exact == "int8":
+    load = ENGINES.get(engine, "engine")
+    return Generator(*load(model, place, _in_hardware(_known("precision", precision, PRECISIONS), place)))
+
+
+Loaded: TypeAlias = tuple[Engine, PreTrainedTokenizerFast]
+
+
+def _with_torch(model: Path, place: torch.device, precision: str) -> Loaded:
+    if precision == "int8":
         raise InputError("precision", "the engine torch has no int8", "use engine: ctranslate2, or fp32 or bf16")
-    face, tokenizer = _loaded(model, _DTYPES[exact])
-    return Generator(TorchEngine(face, place, _DTYPES[exact]), tokenizer)
+    face, tokenizer = _loaded(model, _DTYPES[precision])
+    return TorchEngine(face, place, _DTYPES[precision]), tokenizer
+
+
+def _with_the_faster(model: Path, place: torch.device, precision: str) -> Loaded:
+    if place.type == "cpu" and _converts(model):
+        return _with_ctranslate2(model, place, precision)
+    return _with_torch(model, place, precision)
 
 
 def _converts(model: Path) -> bool:
@@ -117,7 +129,7 @@ def adapter_folder(directory: Path) -> Path:
     return own if (own / ADAPTER).is_file() else directory
 
 
-def _with_ctranslate2(model: Path, place: torch.device, precision: str) -> Generator:
+def _with_ctranslate2(model: Path, place: torch.device, precision: str) -> Loaded:
     """Free searches by CTranslate2, guided ones by torch in the same precision, or in fp32 beside int8."""
     check_no_adapter(str(model))
     described = describe(str(model))
@@ -130,7 +142,11 @@ def _with_ctranslate2(model: Path, place: torch.device, precision: str) -> Gener
         return TorchEngine(_loaded(model, dtype)[0], place, dtype)
 
     folder = converted(model, _COMPUTE[precision])
-    return Generator(CTranslate2Engine(folder, described.ids, guided, str(place), _COMPUTE[precision]), tokenizer)
+    return CTranslate2Engine(folder, described.ids, guided, str(place), _COMPUTE[precision]), tokenizer
+
+
+for _name, _load in {"torch": _with_torch, "ctranslate2": _with_ctranslate2, "auto": _with_the_faster}.items():
+    ENGINES.register(_name)(_load)
 
 
 def _known(name: str, value: str, known: Sequence[str]) -> str:

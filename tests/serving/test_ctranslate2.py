@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import UMT5Config, UMT5ForConditionalGeneration
 
+from t2t import registry
+from t2t.config.generation_engines import ENGINES
 from t2t.config.run import SampleSettings
 from t2t.errors import InputError, RunDirectoryError
 from t2t.generation.ctranslate2_engine import CTranslate2Engine
@@ -96,7 +99,7 @@ def test_what_it_cannot_do_is_told(taught: tuple[Generator, Path], monkeypatch: 
     load_generator(folder, "cpu", "int8", "ctranslate2").generate(requests(2), Decoding(4))
     with pytest.raises(InputError, match="the engine torch has no int8; use engine: ctranslate2"):
         load_generator(folder, "cpu", "int8")
-    with pytest.raises(InputError, match="engine: 'ctranslate' is unknown; did you mean 'ctranslate2'"):
+    with pytest.raises(InputError, match="engine: unknown engine 'ctranslate'; did you mean 'ctranslate2'"):
         load_generator(folder, "cpu", engine="ctranslate")
     monkeypatch.setattr("ctranslate2.get_supported_compute_types", lambda _: {"float32"})
     with pytest.raises(InputError, match=r"does not compute in int8 on this cpu; use one of its own here: float32"):
@@ -132,3 +135,26 @@ def test_auto_takes_torch_for_a_kind_that_ctranslate2_does_not_know(
     with pytest.raises(RunDirectoryError, match="ctranslate2 cannot convert it"):
         conversion.converted(tmp_path / "model")
     assert isinstance(load_generator(tmp_path / "model", "cpu", engine="auto").engine, TorchEngine)
+
+
+def test_an_engine_of_others_is_asked_for_by_its_name(
+    taught: tuple[Generator, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow_engine_of_a_test.py").write_text(
+        "from t2t.serving.loading import ENGINES\n"
+        "class Slow:\n"
+        "    def __init__(self, under): self.under = under\n"
+        "    def __getattr__(self, name): return getattr(self.under, name)\n"
+        "def load(model, place, precision):\n"
+        "    engine, tokenizer = ENGINES.get('torch', '')(model, place, precision)\n"
+        "    return Slow(engine), tokenizer\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    point = EntryPoint("slow", "slow_engine_of_a_test:load", "t2t.engines")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == "t2t.engines" else [])
+    try:
+        theirs, ours = (load_generator(taught[1], "cpu", engine=name) for name in ("slow", "torch"))
+    finally:
+        ENGINES._items.pop("slow", None)
+    assert type(theirs.engine).__name__ == "Slow"
+    assert theirs.generate(requests(5), Decoding(LIMIT)) == ours.generate(requests(5), Decoding(LIMIT))

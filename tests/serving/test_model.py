@@ -283,7 +283,7 @@ def test_empty_lines_and_bytes_that_are_no_text(
         (("--model", "m", "--input", "x", "--set", "seed=1"), "seed says nothing of records that are of no run"),
         (("--model", "m", "--input", "x", "--set", "generate.splits=[a]"), "generate.splits says nothing of"),
         (("--model", "m", "--input", "x", "--set", "generate.beam=2"), "did you mean 'beams'"),
-        (("--model", "m", "--input", "x", "--set", "generate.engine=onnx"), "engine: 'onnx' is not 'torch'"),
+        (("--model", "m", "--input", "x", "--set", "generate.engine=onnx"), "unknown engine 'onnx'"),
         (("--model", "nowhere", "--input", "x"), "no model/config.json"),
     ],
 )
