@@ -1,6 +1,7 @@
-"""Settings once: a frozen dataclass is the form of a section of a file and what the program reads of it.
+"""Settings once: one frozen class is the form of a section of a file and what the program reads of it.
 
-Whoever owns a section declares it with ``settings`` and reads it with ``read_settings``; pydantic checks it strictly.
+Whoever owns a section of a run file declares it with ``settings`` and reads it with ``read_settings``; a section of a
+template is a ``TemplateSection``. pydantic checks both strictly.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.fields import FieldInfo
 
 T = TypeVar("T")
@@ -22,6 +23,16 @@ NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 _FORM = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class TemplateSection(BaseModel):
+    """A section of a template: pydantic's own class, which reads YAML's values as they are.
+
+    A dataclass is read through JSON (``read_settings``), which makes a text of every key, and a template may map the
+    labels 0 and 1.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)

@@ -9,14 +9,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from t2t.config.mistakes import first_mistake
-from t2t.config.replacement import Chance, MentionSettings, MentionsSection, read_mentions
+from t2t.config.replacement import Chance, MentionSettings
+from t2t.config.settings import TemplateSection
 from t2t.config.shipped_files import is_unverified, metric_names
 from t2t.config.token_task import TokenTask, TokenTaskSection, read_token_task
 from t2t.config.variants import Where, line_finder, of_variant, variants
-from t2t.config.window import WindowSection, WindowSettings, read_window
+from t2t.config.window import WindowSettings, check_window
 from t2t.config.yaml_file import read_yaml
 from t2t.errors import TemplateError
 from t2t.registry import did_you_mean
@@ -25,16 +26,16 @@ _CANONICAL = ("task", "version", "source", "on_bad", "fields", "lists", "target"
 TASK_NAME = r"^[^\W_][\w.-]*(/[^\W_][\w.-]*)+$"  # letters of any script
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+class PromptVariant(TemplateSection):
+    """One wording of the prompt and how often training draws it, relative to the others."""
 
-
-class _WeightedPrompt(_Strict):
     text: str
     weight: Annotated[float, Field(gt=0)] = 1.0
 
 
-class _Shorten(_Strict):
+class Shorten(TemplateSection):
+    """The one field that may be cut so that the prompt fits, and which end of it stays."""
+
     field: str
     keep: Literal["start", "end"] = "start"
 
@@ -43,75 +44,44 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")  # BCP 47
 _Shots = Annotated[int, Field(ge=1, le=64)]
 
 
-class _FewShot(_Strict):
+class FewShot(TemplateSection):
+    """How many exemplars of which split stand in front of the prompt, and how: ``as_`` has {prompt} and {target}."""
+
     k: _Shots
-    from_: Annotated[str, Field(alias="from")] = "train"
+    split: Annotated[str, Field(alias="from")] = "train"
     as_: Annotated[str, Field(alias="as")] = "{prompt} => {target}"
     between: str = " ; "
 
 
-class _Types(_Strict):
+class Types(TemplateSection):
+    """The label node whose types the prompt asks for (None: the only one), and the chances that training draws by."""
+
     node: str | None = None
     keep: Chance = 0.8
     negatives: Chance = 0.5
 
 
-class _TemplateFile(_Strict):
+class _TemplateFile(TemplateSection):
     task: Annotated[str, Field(pattern=TASK_NAME)]
     version: Annotated[int, Field(ge=1)]
     description: str = ""
     language: Annotated[str | list[str], Field(min_length=1)] = "en"
-    data: dict[str, str] = {}
+    data: dict[str, str] = Field(default_factory=dict)
     source: dict[str, Any]
     on_bad: Literal["stop", "skip"] = "stop"
     fields: dict[str, Any] | None = None
-    lists: dict[str, Any] = {}
+    lists: dict[str, Any] = Field(default_factory=dict)
     prompt: str | None = None
-    prompts: list[_WeightedPrompt] | None = None
-    shorten: _Shorten | None = None
-    few_shot: _Shots | _FewShot | None = None
-    types: Literal["sampled"] | _Types | None = None
-    replace_mentions: Chance | MentionsSection | None = None
-    window: WindowSection | None = None
+    prompts: list[PromptVariant] | None = None
+    shorten: Shorten | None = None
+    few_shot: _Shots | FewShot | None = None
+    types: Literal["sampled"] | Types | None = None
+    replace_mentions: Chance | MentionSettings | None = None
+    window: WindowSettings | None = None
     token_task: TokenTaskSection | None = None
     target: dict[str, Any] | None = None
     references: str | None = None
     metrics: list[str | dict[str, dict[str, Any] | str | None]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PromptVariant:
-    """One wording of the prompt and how often training draws it, relative to the others."""
-
-    text: str
-    weight: float
-
-
-@dataclass(frozen=True, slots=True)
-class Shorten:
-    """The one field that may be cut so that the prompt fits, and which end of it stays."""
-
-    field: str
-    keep: Literal["start", "end"]
-
-
-@dataclass(frozen=True, slots=True)
-class FewShot:
-    """How many exemplars of which split stand in front of the prompt, and how: ``as_`` has {prompt} and {target}."""
-
-    k: int
-    split: str
-    as_: str
-    between: str
-
-
-@dataclass(frozen=True, slots=True)
-class Types:
-    """The label node whose types the prompt asks for (None: the only one), and the chances that training draws by."""
-
-    node: str | None
-    keep: float
-    negatives: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +123,12 @@ class Template:
         content["shorten"] = None if self.shorten is None else (self.shorten.field, self.shorten.keep)
         content["references"] = self.references
         if self.few_shot is not None:
-            content["few_shot"] = asdict(self.few_shot)
-        for name in ("types", "replace_mentions", "window", "token_task"):
+            content["few_shot"] = self.few_shot.model_dump()
+        for name in ("types", "replace_mentions", "window"):
             if (settings := getattr(self, name)) is not None:
-                content[name] = asdict(settings)
+                content[name] = settings.model_dump()
+        if self.token_task is not None:
+            content["token_task"] = asdict(self.token_task)
         return json.dumps(content, ensure_ascii=False, default=str)
 
 
@@ -196,7 +168,9 @@ def _frozen(parsed: _TemplateFile, variant: str | None, path: Path, where: Where
         if not _LANGUAGE.fullmatch(language):
             todo = "write a code such as en, zh or zh-Hant, or a list of them"
             raise TemplateError(where(("language",)), f"language: {language!r} is no code of a language", todo)
-    shorten = None if parsed.shorten is None else Shorten(parsed.shorten.field, parsed.shorten.keep)
+    if parsed.window is not None:
+        check_window(parsed.window, where)
+    given = parsed.replace_mentions
     token_task = None
     if parsed.token_task is not None:
         token_task = read_token_task(parsed.token_task, parsed.model_fields_set, where)
@@ -213,11 +187,11 @@ def _frozen(parsed: _TemplateFile, variant: str | None, path: Path, where: Where
         fields=parsed.fields,
         lists=parsed.lists,
         prompts=prompts,
-        shorten=shorten,
+        shorten=parsed.shorten,
         few_shot=_few_shot(parsed, where),
-        types=_types(parsed.types),
-        replace_mentions=None if parsed.replace_mentions is None else read_mentions(parsed.replace_mentions),
-        window=None if parsed.window is None else read_window(parsed.window, where),
+        types=Types() if parsed.types == "sampled" else parsed.types,
+        replace_mentions=MentionSettings(chance=given) if isinstance(given, float) else given,
+        window=parsed.window,
         token_task=token_task,
         target=target,
         references=parsed.references,
@@ -240,43 +214,36 @@ def _said(parsed: _TemplateFile, where: Where) -> _Texts:
 
 def _unsaid(token_task: TokenTask) -> _Texts:
     """Those of a token task: the text itself, from which the ids are taken, and nothing to score."""
-    return (PromptVariant(f"{{{token_task.field}}}", 1.0),), {"text": token_task.field}, ()
-
-
-def _types(given: str | _Types | None) -> Types | None:
-    if given is None:
-        return None
-    settings = given if isinstance(given, _Types) else _Types()
-    return Types(settings.node, settings.keep, settings.negatives)
+    return (PromptVariant(text=f"{{{token_task.field}}}"),), {"text": token_task.field}, ()
 
 
 def _few_shot(parsed: _TemplateFile, where: Where) -> FewShot | None:
     if parsed.few_shot is None:
         return None
-    given = parsed.few_shot if isinstance(parsed.few_shot, _FewShot) else _FewShot(k=parsed.few_shot)
+    given = parsed.few_shot if isinstance(parsed.few_shot, FewShot) else FewShot(k=parsed.few_shot)
     head, found, tail = given.as_.partition("{prompt}")
     if not found or tail.count("{target}") != 1 or "{" in head or tail.count("{") != 1:
         todo = 'write {prompt} and then {target}, e.g. "{prompt} => {target}"'
         raise TemplateError(where(("few_shot",)), f"few_shot: as: is {given.as_!r}", todo)
-    return FewShot(given.k, given.from_, given.as_, given.between)
+    return given
 
 
 def _prompts(parsed: _TemplateFile, where: Where) -> tuple[PromptVariant, ...]:
     if (parsed.prompt is None) == (not parsed.prompts):
         raise TemplateError(where(()), "a template has either prompt: or prompts:", "keep one of them")
     if parsed.prompt is not None:
-        return (PromptVariant(parsed.prompt, 1.0),)
-    return tuple(PromptVariant(prompt.text, prompt.weight) for prompt in parsed.prompts or ())
+        return (PromptVariant(text=parsed.prompt),)
+    return tuple(parsed.prompts or ())
 
 
 def _known_keys(path: tuple[str | int, ...]) -> list[str]:
     if len(path) == 1:
         return [*_TemplateFile.model_fields, "for"]
-    inner: dict[str | int, type[BaseModel]] = {"shorten": _Shorten, "prompts": _WeightedPrompt, "few_shot": _FewShot}
+    inner: dict[str | int, type[BaseModel]] = {"shorten": Shorten, "prompts": PromptVariant, "few_shot": FewShot}
     inner |= {
-        "types": _Types,
-        "replace_mentions": MentionsSection,
-        "window": WindowSection,
+        "types": Types,
+        "replace_mentions": MentionSettings,
+        "window": WindowSettings,
         "token_task": TokenTaskSection,
     }
     return [field.alias or name for name, field in inner[path[0]].model_fields.items()] if path[0] in inner else []

@@ -6,15 +6,15 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from t2t.config.settings import TemplateSection
 from t2t.errors import TemplateError
 
 OWN_KEYS = frozenset({"task", "version", "description", "language", "data", "source", "on_bad", "fields", "token_task"})
 
 
-class _PrefixLm(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+class _PrefixLm(TemplateSection):
     of: str = "text"
     prefix: str = ""
 
@@ -24,10 +24,9 @@ class _SpanCorruption(_PrefixLm):
     mean_span: Annotated[float, Field(ge=1)] = 3.0
 
 
-class TokenTaskSection(BaseModel):
+class TokenTaskSection(TemplateSection):
     """The section as a file has it: one of the two."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     span_corruption: _SpanCorruption | None = None
     prefix_lm: _PrefixLm | None = None
 
