@@ -12,24 +12,18 @@ the 700 test utterances, as the model writes them. What is there already is not 
 from __future__ import annotations
 
 import argparse
-import json
-import math
-import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from real_runs import ROOT, interval, scores
+
 TASK = "snips/joint"
 METRICS = ("accuracy", "span_f1", "exact_match")
 SHAPE = {"d_model": 96, "d_kv": 16, "d_ff": 256, "num_layers": 2, "num_decoder_layers": 2, "num_heads": 6}
 TEACHER_STEPS, STUDENT_STEPS, FEW, PROMPTS = 1000, 300, 256, 2000
 LEARNS_FROM = {"weight": 0.5, "temperature": 2.0}
-# Of two-sided 95% intervals, by the number of differences (Student's t).
-T = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36}
 
 
 def template(folder: Path) -> None:
@@ -81,37 +75,6 @@ def students(seed: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def scores(folder: Path, run: Mapping[str, Any]) -> dict[str, float]:
-    """Train, generate and score a run, as far as that is not done."""
-    found = folder / "runs" / str(run["run"]) / "scores.json"
-    if not found.is_file():
-        file = folder / f"{run['run']}.yaml"
-        file.write_text(json.dumps(run), encoding="utf-8")
-        for command in ([str(ROOT / "launch.sh")], ["-m", "t2t", "generate"], ["-m", "t2t", "evaluate"]):
-            _call(folder, [*command, "--config", file.name])
-    read = json.loads(found.read_text(encoding="utf-8"))
-    return {one["metric"]: one["value"] for one in read if one["metric"] in METRICS}
-
-
-def _call(folder: Path, command: list[str]) -> None:
-    environment = {**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
-    environment["T2T_DATA"] = str(Path(os.environ.get("T2T_DATA", ROOT.parent / "shared" / "data")).resolve())
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    with (folder / "said.txt").open("a") as said:
-        done = subprocess.run([sys.executable, *command], cwd=folder, env=environment, stdout=said, stderr=said)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}: exit code {done.returncode}, see {folder / 'said.txt'}")
-
-
-def interval(differences: list[float]) -> str:
-    """Mean and half the 95% interval of paired differences."""
-    mean = statistics.mean(differences)
-    if len(differences) < 2:
-        return f"{mean:+.3f}"
-    half = T.get(len(differences), 2.3) * statistics.stdev(differences) / math.sqrt(len(differences))
-    return f"{mean:+.3f} +-{half:.3f}"
-
-
 def show(found: Mapping[str, list[dict[str, float]]]) -> None:
     few, everything = f"{FEW}, gold", "all, gold"
     print(f"{'learned from':<40}" + "".join(f"{name:>14}{'against gold alone':>20}" for name in METRICS))
@@ -134,11 +97,11 @@ def main() -> None:
     template(folder)
     teacher = settings("teacher", 1, TEACHER_STEPS, {"size": "mini", "dropout": 0.1})
     teacher["tokenizer"] = {"vocab_size": 2000}
-    print("teacher", scores(folder, teacher), flush=True)
+    print("teacher", scores(folder, teacher, METRICS), flush=True)
     found: dict[str, list[dict[str, float]]] = {}
     for seed in range(1, given.seeds + 1):
         for way, run in students(seed).items():
-            found.setdefault(way, []).append(scores(folder, run))
+            found.setdefault(way, []).append(scores(folder, run, METRICS))
         print(f"\nseeds 1 to {seed}:")
         show(found)
 

@@ -21,8 +21,9 @@ from tests.places import PYTHONPATH
 
 _ENVIRONMENT = {"PYTHONPATH": PYTHONPATH, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
 _WAITING = """\
-import json, os, runpy, sys, threading, traceback
+import gc, json, os, runpy, sys, threading, traceback
 import deepspeed, t2t.commands.launch, t2t.training.train  # what takes long
+gc.freeze()  # DeepSpeed collects garbage at every start at ZeRO-3: not among what was imported
 
 def run(asked):
     out = os.open(asked["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -94,11 +95,21 @@ def run_python(words: Sequence[str], folder: Path, out: Path) -> int:
     return _run([_asked(words, folder, out, {})])[0]
 
 
-def run_ranks(world: int, words: Sequence[str], folder: Path) -> None:
-    """The same in ``world`` processes that train together; AssertionError, with what they said, if one fails."""
+def found_by_script(folder: Path) -> Any:
+    """What ``script.py`` in ``folder`` prints as JSON behind FOUND; AssertionError if it prints none."""
+    code = run_python(["script.py"], folder, folder / "printed.txt")
+    printed = (folder / "printed.txt").read_text()
+    assert "FOUND" in printed, f"exit code {code}: {printed[-6000:]}"
+    return json.loads(printed.partition("FOUND")[2])
+
+
+def run_ranks(world: int, words: Sequence[str], folder: Path, code: int = 0) -> str:
+    """The same in ``world`` processes that train together: what the first prints. AssertionError, with what all print,
+    where one does not end with ``code``."""
     common = {"WORLD_SIZE": str(world), "LOCAL_SIZE": str(world), "MASTER_ADDR": "127.0.0.1"}
     common |= {"MASTER_PORT": str(free_port())}
     outs = [folder / f"said{rank}of{world}.txt" for rank in range(world)]
     ranks = [{**common, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(world)]
     codes = _run([_asked(words, folder, out, one) for out, one in zip(outs, ranks, strict=True)])
-    assert not any(codes), "\n".join(out.read_text()[-2000:] for out in outs)
+    assert codes == [code] * world, "\n".join(out.read_text()[-2000:] for out in outs)
+    return outs[0].read_text()

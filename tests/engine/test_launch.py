@@ -20,9 +20,10 @@ from t2t.config.run import load_run
 from t2t.evaluation.evaluate import evaluate_run
 from t2t.report import write_report
 from t2t.training.train import known_precision
-from tests.forking import run_python
+from tests.forking import run_python, run_ranks
 
 ROOT = Path(__file__).parents[2]
+LAUNCH = str(ROOT / "launch.sh")
 BIN = Path(sys.executable).parent
 TEMPLATE = """\
 task: demo/colour
@@ -111,9 +112,7 @@ def test_the_run_can_be_generated_scored_and_reported(trained: Path, monkeypatch
 
 def test_a_finished_run_is_not_trained_again(trained: Path) -> None:
     before = (trained / "runs" / "toy" / "metrics.csv").read_bytes()
-    done = launch(trained, "--config", "run.yaml")
-    assert done.returncode == 0
-    assert "is finished" in done.stdout
+    assert "is finished" in run_ranks(2, [LAUNCH, "--config", "run.yaml"], trained)
     assert (trained / "runs" / "toy" / "metrics.csv").read_bytes() == before
 
 
@@ -150,25 +149,24 @@ def test_a_run_that_is_killed_when_it_saves_its_model_is_finished_by_the_next_st
     code = "import os, t2t.training.folder as t; {}; from t2t.commands.launch import main; main(['--config', RUN])"
     code = code.replace("RUN", "'run.yaml'")
     kill = "from t2t.model.families.t5 import T5; T5.save = lambda *given: os.kill(os.getpid(), 9)"
-    assert launch(folder, command=(sys.executable, "-c", code.format(kill))).returncode == -9
+    said = tmp_path / "said.txt"
+    assert run_python(["-c", code.format(kill)], folder, said) == -9
     assert [(run / name).exists() for name in ("facts.json", "data.json", "model.tmp", "model")] == [True] * 3 + [False]
     facts = (run / "facts.json").read_text()
     (run / "model.tmp" / "half").write_text("")
     stop = "import t2t.training.train as t; t.TrainingEngine = lambda *_: os._exit(7)"
-    assert launch(folder, command=(sys.executable, "-c", code.format(stop))).returncode == 7
+    assert run_python(["-c", code.format(stop)], folder, said) == 7
     assert not (run / "model.tmp").exists()
-    done = launch(folder, command=(sys.executable, "-c", code.format("pass")))
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert run_python(["-c", code.format("pass")], folder, said) == 0, said.read_text()[-3000:]
     assert (run / "model" / "model.safetensors").exists()
     assert json.loads((run / "facts.json").read_text())["steps"] == json.loads(facts)["steps"] == 9
 
 
 def refused(folder: Path) -> str:
     """The sentence with which the run file of ``folder`` is refused."""
-    done = launch(folder, "--config", "run.yaml")
-    assert done.returncode == 2, done.stderr[-3000:]
-    assert "Traceback" not in done.stderr
-    (said,) = [line for line in done.stderr.splitlines() if line.startswith("t2t: ")]
+    found = run_ranks(2, [LAUNCH, "--config", "run.yaml"], folder, code=2)
+    assert "Traceback" not in found
+    (said,) = [line for line in found.splitlines() if line.startswith("t2t: ")]
     return said
 
 
@@ -195,18 +193,17 @@ def test_a_run_does_not_go_on_at_another_stage(trained: Path, tmp_path: Path) ->
 def test_two_processes_go_on_from_one_past_a_damaged_checkpoint(tmp_path: Path) -> None:
     """The vocabulary is the kept one, also where the cache is gone."""
     folder = make(tmp_path / "grown")
-    alone = launch(folder, "--config", "run.yaml", command=("deepspeed", "--num_gpus", "1", str(ROOT / "launch.sh")))
-    assert alone.returncode == 0, alone.stderr[-3000:]
+    alone = folder / "said.txt"
+    assert run_python([LAUNCH, "--config", "run.yaml"], folder, alone) == 0, alone.read_text()[-3000:]
     run = folder / "runs" / "toy"
     assert json.loads((run / "facts.json").read_text())["processes"] == 1
     shutil.rmtree(run / "model")
     shutil.rmtree(run.parent / ".cache")
     shutil.rmtree(run / "checkpoints" / "step00000009")
     (run / "checkpoints" / "step00000006" / "random_00000.pt").unlink()
-    done = launch(folder, "--config", "run.yaml")
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "step00000006: damaged checkpoint (random_00000.pt is missing), skipped" in done.stdout
-    assert "written by 1 of now 2 processes; the others draw random numbers anew" in done.stdout
+    said = run_ranks(2, [LAUNCH, "--config", "run.yaml"], folder)
+    assert "step00000006: damaged checkpoint (random_00000.pt is missing), skipped" in said
+    assert "written by 1 of now 2 processes; the others draw random numbers anew" in said
     assert json.loads((run / "facts.json").read_text())["processes"] == 2
     assert not list((run.parent / ".cache").glob("tokenizer-*"))
 
@@ -231,7 +228,7 @@ def test_a_users_mistake_ends_with_code_2_and_one_sentence(
         done = launch(trained, *arguments)
         code, told = done.returncode, done.stderr
     else:
-        code = run_python([str(ROOT / "launch.sh"), *arguments], trained, tmp_path / "said.txt")
+        code = run_python([LAUNCH, *arguments], trained, tmp_path / "said.txt")
         told = (tmp_path / "said.txt").read_text()
     assert code == 2, told[-3000:]
     said = [line for line in told.splitlines() if line.startswith("t2t: ")]

@@ -1,49 +1,24 @@
 """Real DeepSpeed on one and on two CPU processes: the same steps at every ZeRO stage, in whatever units."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from t2t.engine.distributed import free_port
-from tests.places import PYTHONPATH
+from tests.forking import run_ranks
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).with_name("worker.py")
 VARIANTS = [f"zero{stage} micro-batches{count}" for stage in range(4) for count in (1, 3, 4)]
 
 
-def launch(world: int, out: Path) -> list[subprocess.Popen[bytes]]:
-    port = str(free_port())
-    common = {"WORLD_SIZE": str(world), "LOCAL_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    common |= {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "PYTHONPATH": PYTHONPATH}
-    return [
-        subprocess.Popen(
-            [sys.executable, str(WORKER), str(out)],
-            env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.DEVNULL,
-            stderr=out.with_suffix(f".{rank}.txt").open("w"),
-        )
-        for rank in range(world)
-    ]
-
-
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Any]]:
     """What the worker wrote, by number of processes."""
     outs = {world: tmp_path_factory.mktemp(f"world{world}") / "out.json" for world in (1, 2)}
-    processes = [process for world, out in outs.items() for process in launch(world, out)]
-    try:
-        codes = [process.wait(timeout=300) for process in processes]
-        said = [path.read_text()[-2000:] for out in outs.values() for path in sorted(out.parent.glob("out.*.txt"))]
-        assert codes == [0, 0, 0], "\n".join(said)
-    finally:
-        for process in processes:
-            process.kill()
+    for world, out in outs.items():
+        run_ranks(world, [str(WORKER), str(out)], out.parent)
     return {world: json.loads(out.read_text()) for world, out in outs.items()}
 
 

@@ -18,7 +18,6 @@ from t2t.model.backbone import load_pretrained
 from t2t.serving.loading import load_generator
 from t2t.tasks.task import load_task
 from tests.models import logits
-from tests.places import ROOT
 from tests.training.test_validation import RUN, make, start
 
 PEFT = (
@@ -28,9 +27,9 @@ PEFT = (
 )
 
 
-def run_with(folder: Path, peft: str, *overrides: str, command: tuple[str, ...] = (str(ROOT / "launch.sh"),)) -> Path:
+def run_with(folder: Path, peft: str, *overrides: str, ranks: int = 1) -> Path:
     make(folder, PEFT + peft + "\n")
-    assert start(folder, *overrides, command=command) == 0, (folder / "said.txt").read_text()[-3000:]
+    assert start(folder, *overrides, ranks=ranks) == 0, (folder / "said.txt").read_text()[-3000:]
     return folder / "runs" / "toy"
 
 
@@ -56,9 +55,8 @@ def test_what_is_trained_is_told_and_the_model_is_a_plain_t5(lora: Path) -> None
 
 
 def test_two_ranks_at_stage_3_have_the_curve_of_one_at_stage_0(lora: Path, tmp_path: Path) -> None:
-    command = ("-m", "deepspeed.launcher.runner", str(ROOT / "launch.sh"))
     settings = ["optimizer.learning_rate=0.02", "deepspeed=ds_configs/zero3.json"]
-    two = run_with(tmp_path / "two", "peft: {method: lora, r: 4}", *settings, command=command)
+    two = run_with(tmp_path / "two", "peft: {method: lora, r: 4}", *settings, ranks=2)
     assert json.loads((two / "facts.json").read_text())["processes"] == 2
     assert curve(two) == pytest.approx(curve(lora), rel=1e-3)
     ours, theirs = (load_file(run / "adapter" / "adapter_model.safetensors") for run in (two, lora))
@@ -70,8 +68,7 @@ def test_learned_prompts_train_alike_at_stage_3_and_answer_as_they_were_validate
     peft = f"peft: {{method: {method}, length: 4}}"
     one = run_with(tmp_path / "one", peft, "best.metric=loss")
     assert curve(one)[-1] < curve(one)[0]
-    command = ("-m", "deepspeed.launcher.runner", str(ROOT / "launch.sh"))
-    two = run_with(tmp_path / "two", peft, "deepspeed=ds_configs/zero3.json", "validate.by=loss", command=command)
+    two = run_with(tmp_path / "two", peft, "deepspeed=ds_configs/zero3.json", "validate.by=loss", ranks=2)
     assert curve(two) == pytest.approx(curve(one), rel=1e-3)
     ours, theirs = (load_file(run / "model" / "adapter.safetensors") for run in (two, one))
     assert all(torch.allclose(ours[name], theirs[name], atol=2e-2) for name in theirs)

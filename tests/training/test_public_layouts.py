@@ -4,10 +4,7 @@ loaded by plain transformers and generated from, which gives what t2t generates.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +18,7 @@ from transformers import UMT5ForConditionalGeneration as UMT5
 from t2t.model.backbone import load_pretrained
 from t2t.model.families.t5 import untie_head
 from t2t.tasks.sources import data_dir
-from tests.places import PYTHONPATH
+from tests.forking import run_python
 
 ROOT = Path(__file__).parents[2]
 MODELS = data_dir() / "sentencepiece_models"
@@ -185,12 +182,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         (folder / f"{name}.yaml").write_text(task)
         rows = [{"text": text, "name": text.split(" ")[0] if " " in text else text[:2]} for text in texts]
         (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "DS_ACCELERATOR": "cpu", "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-c", TRIED, *LAYOUTS]
-    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=600)
-    assert not done.returncode, done.stdout[-2000:] + done.stderr[-3000:]
+    printed = place / "printed.txt"
+    code = run_python(["-c", TRIED, *LAYOUTS], place, printed)
+    assert not code, printed.read_text()[-5000:]
     found: dict[str, Any] = json.loads((place / "found.json").read_text())
-    found["said"] = done.stdout
+    found["said"] = printed.read_text()
     found["place"] = str(place)
     return found
 

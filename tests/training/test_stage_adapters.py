@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.places import PYTHONPATH
+from tests.forking import found_by_script
 from tests.training.test_stages import TEMPLATE, WORDS
 
 RUN = """\
@@ -171,12 +168,7 @@ found["whole"] = [digest("runs", run, "stages", "02-heats", "model", "model.safe
 def found_by(script: str, folder: Path, files: dict[str, str]) -> dict[str, Any]:
     """What a script prints behind FOUND, in a folder of its own with these files and three small tasks."""
     write_tasks(folder, {**files, "script.py": START + script})
-    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "script.py"], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert "FOUND" in done.stdout, done.stdout[-2000:] + done.stderr[-4000:]
-    result: dict[str, Any] = json.loads(done.stdout.partition("FOUND")[2])
+    result: dict[str, Any] = found_by_script(folder)
     return result
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,7 @@ import pytest
 
 from t2t.config.run import load_run
 from t2t.errors import RunFileError
-from tests.places import PYTHONPATH
+from tests.forking import found_by_script
 
 TEMPLATE = """\
 task: demo/{name}
@@ -129,12 +126,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(folder: Path) -> dict[str, Any]:
-    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "script.py"], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert "FOUND" in done.stdout, done.stdout[-2000:] + done.stderr[-4000:]
-    result: dict[str, Any] = json.loads(done.stdout.partition("FOUND")[2])
+    result: dict[str, Any] = found_by_script(folder)
     return result
 
 

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from t2t.config.run import load_run
 from t2t.errors import RunFileError
-from tests.places import ROOT
 from tests.training.test_validation import RUN, make, start
 
 THAWS = (
@@ -31,9 +30,9 @@ main()
 """
 
 
-def run_in(folder: Path, *overrides: str, command: tuple[str, ...] = (str(ROOT / "launch.sh"),)) -> Path:
+def run_in(folder: Path, *overrides: str, ranks: int = 1) -> Path:
     make(folder, THAWS)
-    assert start(folder, *overrides, command=command) == 0, (folder / "said.txt").read_text()[-3000:]
+    assert start(folder, *overrides, ranks=ranks) == 0, (folder / "said.txt").read_text()[-3000:]
     return folder / "runs" / "toy"
 
 
@@ -92,8 +91,7 @@ def test_a_kill_before_at_and_after_the_step_changes_nothing(thawed: Path, tmp_p
 
 
 def test_two_ranks_at_stage_3_have_the_curve_of_one(thawed: Path, tmp_path: Path) -> None:
-    command = ("-m", "deepspeed.launcher.runner", str(ROOT / "launch.sh"))
-    two = run_in(tmp_path / "two", "deepspeed=ds_configs/zero3.json", command=command)
+    two = run_in(tmp_path / "two", "deepspeed=ds_configs/zero3.json", ranks=2)
     assert curve(two) == pytest.approx(curve(thawed), rel=1e-3)
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,8 +23,8 @@ from t2t.runs.run_tasks import load_tasks
 from t2t.training import validation
 from t2t.training.preparation import parted, prepare
 from t2t.training.validation import Judge, check_validation, validated
-from tests.forking import run_python
-from tests.places import PYTHONPATH, ROOT
+from tests.forking import run_python, run_ranks
+from tests.places import ROOT
 
 TEMPLATE = """\
 task: demo/colour
@@ -75,17 +72,13 @@ def make(folder: Path, run: str = RUN, template: str = TEMPLATE) -> Path:
     return folder
 
 
-def start(folder: Path, *overrides: str, command: tuple[str, ...] = (str(ROOT / "launch.sh"),)) -> int:
-    given = [part for override in overrides for part in ("--set", override)]
-    if command[0] != "-m":
-        return run_python([*command, "--config", "run.yaml", *given], folder, folder / "said.txt")
-    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, *command, "--config", "run.yaml", *given], cwd=folder, env=environment, capture_output=True,
-        text=True, timeout=200,
-    )  # fmt: skip
-    (folder / "said.txt").write_text(done.stdout + done.stderr)
-    return done.returncode
+def start(folder: Path, *overrides: str, command: tuple[str, ...] = (str(ROOT / "launch.sh"),), ranks: int = 1) -> int:
+    """The exit code of a start of run.yaml: of one process, or 0 of several, which must end well."""
+    words = [*command, "--config", "run.yaml", *(part for override in overrides for part in ("--set", override))]
+    if ranks == 1:
+        return run_python(words, folder, folder / "said.txt")
+    run_ranks(ranks, words, folder)
+    return 0
 
 
 def found(folder: Path) -> list[dict[str, Any]]:
@@ -230,9 +223,8 @@ def test_answers_that_are_unsure_are_set_aside_and_the_likeliest_of_a_set_given(
 
 def test_two_ranks_at_stage_3_validate_alike(alone: Path, tmp_path: Path) -> None:
     folder = make(tmp_path / "two")
-    command = ("-m", "deepspeed.launcher.runner", str(ROOT / "launch.sh"))
     settings = ["deepspeed=ds_configs/zero3.json", "model.from_scratch.dropout=0.0", "schedule.steps=40"]
-    assert start(folder, *settings, command=command) == 0, (folder / "said.txt").read_text()[-3000:]
+    assert start(folder, *settings, ranks=2) == 0
     one = make(tmp_path / "one")
     assert start(one, *settings[1:]) == 0, (one / "said.txt").read_text()[-3000:]
     for ours, theirs in zip(found(folder), found(one), strict=True):
