@@ -93,6 +93,7 @@ def _loaded(asked: Asked) -> Model | AdaptedModel:
         items=settings.items,
         sample=None if settings.sample is None else as_data(settings.sample),
         no_repeat_ngram=settings.no_repeat_ngram,
+        max_tokens=settings.max_tokens,
     )
 
 

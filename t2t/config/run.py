@@ -259,7 +259,8 @@ class GenerateSettings:
     ``mode: rank``: where the answer is one of a closed set, each of it is weighed, and the ``top`` likeliest are given.
     ``items``: answers say how sure each of their items is.
     ``sample``: outputs are drawn, in place of searching for the likeliest. ``no_repeat_ngram``: none of so many tokens
-    is said twice in an output.
+    is said twice in an output. ``max_tokens``: of an output, end counted; None: by the targets that the task was
+    trained on.
     """
 
     splits: Annotated[tuple[str, ...], Field(min_length=1)] = ("test",)
@@ -269,6 +270,7 @@ class GenerateSettings:
     beams: Positive = 1
     sample: SampleSettings | None = None
     no_repeat_ngram: Positive | None = None
+    max_tokens: Positive | None = None
     engine: Literal["torch", "ctranslate2", "auto"] = "torch"
     precision: Literal["auto", "fp32", "bf16", "int8"] = "fp32"
     mode: Literal["search", "rank"] = "search"

@@ -130,6 +130,7 @@ def test_a_mistake_is_one_sentence_with_its_line(run_file: Path, old: str, new: 
         ("optimizer.learning_rate=.inf", "finite number"),
         ("generate.sample={temperature: 0}", "temperature: 0 is not greater than or equal to 0.000001"),
         ("generate={no_repeat_ngram: 3, engine: ctranslate2}", "no_repeat_ngram is of the engine torch; leave out"),
+        ("generate.max_tokens=0", "max_tokens: 0 is not greater than 0"),
         ("generate.no_repeat_ngram=0", "no_repeat_ngram: 0 is not greater than 0"),
         ("generate.sample={topk: 5}", "unknown key 'topk'; did you mean 'top_k'"),
         ("generate={sample: {n: 2}, mode: rank}", "mode: rank weighs every answer, and sample draws"),

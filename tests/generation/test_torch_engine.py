@@ -114,6 +114,16 @@ def test_an_output_without_eos_is_cut(engine: Generator) -> None:
         assert output.cut == (1 not in output.ids)
 
 
+def test_what_ends_before_the_limit_is_the_same_to_the_bit_in_batches_that_are_cut_as_without_it(
+    engine: Generator,
+) -> None:
+    whole = engine.generate(requests(), Decoding(LIMIT, 200))
+    short = engine.generate(requests(), Decoding(12, 200, reserve=LIMIT))
+    ended = [pair for pair in zip(short, whole, strict=True) if not pair[0].cut]
+    assert 0 < len(ended) < len(whole)
+    assert all(output == full for output, full in ended)
+
+
 def test_text_is_decoded_without_eos_and_with_unk(engine: Generator, monkeypatch) -> None:
     ids = [*TOKENIZER("the port")["input_ids"][:-1], 2, 1]
     steps = iter(ids)
