@@ -32,6 +32,7 @@ FLAGS = {
         "--top",
         "--trust-python",
         "--types",
+        "--unique-ids",
         "--workers",
     ],
     "explain": [
