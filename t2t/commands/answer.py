@@ -91,6 +91,7 @@ def _loaded(asked: Asked) -> Model | AdaptedModel:
         precision=settings.precision,
         engine=settings.engine,
         num_beams=settings.beams,
+        length_penalty=settings.length_penalty,
         constrain=settings.constrain,
         batch_tokens=settings.tokens,
         mode=settings.mode,

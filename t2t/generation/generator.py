@@ -84,8 +84,8 @@ class Decoding:
     ``max_tokens``: the longest output, EOS counted. ``batch_tokens``: rows of a batch times the longest prompt and
     ``reserved``, which is what its caches may grow to; the logits of a step are for batch_tokens / reserved rows at
     most; a beam is a row, and a sample is one. ``beams``: 1 is greedy. ``sample``: draws in place of a search.
-    ``no_repeat_ngram``: see Search. ``logs``: outputs have the log-probability of each token. ``reserve``: what an
-    output counts for in a batch, where that is more than ``max_tokens``.
+    ``no_repeat_ngram``, ``length_penalty``: see Search. ``logs``: outputs have the log-probability of each token.
+    ``reserve``: what an output counts for in a batch, where that is more than ``max_tokens``.
     """
 
     max_tokens: int
@@ -95,6 +95,7 @@ class Decoding:
     no_repeat_ngram: int | None = None
     logs: bool = False
     reserve: int = 0
+    length_penalty: float = 1.0
 
     @classmethod
     def of(cls, settings: GenerateSettings, longest: int, usual: int | None = None) -> Decoding:
@@ -106,8 +107,8 @@ class Decoding:
         """
         limit = longest if usual is None else min(longest, usual * 3 // 2 + 8)
         how = settings.sample, settings.no_repeat_ngram, settings.items
-        given = settings.max_tokens
-        return cls(given or limit, settings.tokens, settings.beams, *how, reserve=0 if given else longest)
+        given, reserve = settings.max_tokens, 0 if settings.max_tokens else longest
+        return cls(given or limit, settings.tokens, settings.beams, *how, reserve, settings.length_penalty)
 
     @property
     def reserved(self) -> int:
@@ -121,7 +122,7 @@ class Decoding:
     def search(self, batch: Sequence[Request]) -> Search:
         """The free search for a batch."""
         keys = () if self.sample is None else tuple(request.key(self.sample.seed) for request in batch)
-        return Search(self.max_tokens, self.beams, self.no_repeat_ngram, self.sample, keys)
+        return Search(self.max_tokens, self.beams, self.no_repeat_ngram, self.sample, keys, self.length_penalty)
 
     def guided(self, batch: Sequence[Request]) -> Search:
         """The search under the masks, which has no beams."""

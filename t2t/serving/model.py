@@ -267,6 +267,7 @@ def load(
     sample: Mapping[str, float] | None = None,
     no_repeat_ngram: int | None = None,
     max_tokens: int | None = None,
+    length_penalty: float = 1.0,
 ) -> Model | AdaptedModel:
     """A model that answers what it was trained for: ``model/`` of a run, or the run's directory.
 
@@ -289,13 +290,16 @@ def load(
         sample: draw outputs in place of searching, ``{"temperature": 0.8, "top_k": 50, "top_p": 0.95, "n": 3}``; each
             has a default (1.0, all, 1.0, 1). The same prompt has the same draws until ``seed`` is another.
         no_repeat_ngram: no sequence of so many tokens is said twice in an output.
+        length_penalty: beams are compared by their log-probability over the number of their tokens, end counted, to
+            this power: above 1 longer ones win more often, below 1 shorter ones; 1 is the mean, 0 the sum.
         max_tokens: of an output, end counted; by default what the targets give that the task was trained on.
 
     Raises:
         RunDirectoryError: there is no model. InputError: it cannot be used, or keeps no tasks.
     """
     search = {"beams": num_beams, "no_repeat_ngram": no_repeat_ngram, "max_tokens": max_tokens}
-    settings = generation_of(sample, engine=engine, mode=mode, top=top, items=items, tokens=batch_tokens, **search)
+    more = {"items": items, "tokens": batch_tokens, "length_penalty": length_penalty}
+    settings = generation_of(sample, engine=engine, mode=mode, top=top, **search, **more)
     how: dict[str, Any] = {"constrain": constrain, "rank": settings.ranks, "top": top}
     routes = None if adapters else read_routes(model_folder(Path(folder)))
     if adapters or routes:
