@@ -36,6 +36,7 @@ FLAGS = {
         "--workers",
     ],
     "explain": [
+        "--adapters",
         "--field",
         "--format",
         "--input",

@@ -120,6 +120,10 @@ class Model:
         """How a task reads records. InputError for one that the model does not know."""
         return self._kept.get(task)
 
+    def model_of(self, task: str | None) -> Model:
+        """Who answers a task."""
+        return self
+
     def reader(self, task: str | None) -> Reader:
         """How records are read. ``task``: None where there is only one, or where each record says its own."""
         return MixedReader(tuple(self.tasks)) if task is None and len(self.tasks) > 1 else self._kept.get(task)
@@ -191,24 +195,29 @@ class AdaptedModel:
 
     def __call__(self, task: str | None, inputs: Iterable[str | Mapping[str, Json]]) -> list[Answer]:
         """See Model."""
-        model = self._model_of(task)
+        model = self.model_of(task)
         return model(task if task is not None else self.tasks[0], inputs)
+
+    def answerer(self, task: str | None) -> Answerer:
+        """See Model."""
+        return self.model_of(task).answerer(task or self.tasks[0])
 
     def reader(self, task: str | None) -> Reader:
         """See Model."""
         if task is None and len(self.tasks) > 1:
             return MixedReader(tuple(self.tasks))
-        return self._model_of(task).answerer(task or self.tasks[0])
+        return self.answerer(task)
 
     def answer_records(
         self, task: str | None, records: Iterable[RawRecord], fields: Mapping[str, str], bad: BadRecords
     ) -> Iterator[tuple[Answer, dict[str, Json]]]:
         """See Model."""
         if task is None and len(self.tasks) > 1:
-            return answer_mixed(self._model_of, self.tasks, records, fields, bad)
-        return self._model_of(task).answer_records(task or self.tasks[0], records, fields, bad)
+            return answer_mixed(self.model_of, self.tasks, records, fields, bad)
+        return self.model_of(task).answer_records(task or self.tasks[0], records, fields, bad)
 
-    def _model_of(self, task: str | None) -> Model:
+    def model_of(self, task: str | None) -> Model:
+        """Who answers a task. InputError where nobody does, and for None where there are several."""
         if task is None and len(self._models) == 1:
             return next(iter(self._models.values()))
         if task is None:
