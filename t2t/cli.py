@@ -102,6 +102,7 @@ def _generate_for_file(arguments: argparse.Namespace) -> int:
         settings=read_generation(arguments.set, arguments.top),
         min_score=arguments.min_score,
         shard=arguments.shard,
+        unique_ids=arguments.unique_ids,
     )
     if arguments.workers > 1:
         from t2t.commands.workers import answer_with_workers
@@ -149,9 +150,9 @@ def _generate_for_run(arguments: argparse.Namespace) -> int:
     from t2t.commands.generate import generate_run
     from t2t.config.run import load_run
 
-    of_records = arguments.adapters or arguments.top or arguments.min_score
+    of_records = arguments.adapters or arguments.top or arguments.min_score or arguments.unique_ids
     if of_records or arguments.workers != 1 or arguments.shard != (0, 1):
-        found = "--adapters, --top, --min-score, --workers and --shard go with --model"
+        found = "--adapters, --top, --min-score, --unique-ids, --workers and --shard go with --model"
         raise RunFileError("t2t generate --config", found, "leave them out, or write --model DIR --input FILE")
     generate_run(load_run(arguments.config, arguments.set), arguments.types)
     return 0
@@ -174,6 +175,7 @@ def _explain(arguments: argparse.Namespace) -> int:
         form=arguments.format,
         fields=arguments.field,
         limit=arguments.limit,
+        adapters=_adapters(arguments.adapters),
     )
     return 0 if explain_file(asked, arguments.output, arguments.json) else 1
 
@@ -280,11 +282,17 @@ def _records_arguments(parser: argparse.ArgumentParser, required: bool) -> None:
     parser.add_argument("--field", action="append", default=[], metavar="F=COLUMN", help="the column that a field is")
 
 
+def _adapters_argument(parser: argparse.ArgumentParser) -> None:
+    adapters_help = "adapters trained on that model; each answers the tasks that it was trained on"
+    parser.add_argument("--adapters", nargs="+", default=[], metavar="NAME=DIR", help=adapters_help)
+
+
 def _explaining(add: Add) -> None:
     why = "which tokens of its text carried each item of an output, as a page with the text shaded"
     explain = add("explain", _explain, why)
     explain.add_argument("--model", type=Path, required=True, metavar="DIR", help="a run or a model folder")
     _records_arguments(explain, required=True)
+    _adapters_argument(explain)
     output_help = "the page; default: explain.html"
     explain.add_argument("--output", type=Path, default=Path("explain.html"), metavar="FILE", help=output_help)
     explain.add_argument("--json", type=Path, metavar="FILE", help="the attributions too, a line for each record")
@@ -310,8 +318,9 @@ def _generation(add: Add) -> None:
     generate.add_argument("--top", type=_positive, default=0, metavar="K", help=top_help)
     score_help = "set answers aside whose confidence is below P (0 to 1), in OUTPUT.unsure.jsonl"
     generate.add_argument("--min-score", type=_share, default=0.0, metavar="P", help=score_help)
-    adapters_help = "adapters trained on that model; each answers the tasks that it was trained on"
-    generate.add_argument("--adapters", nargs="+", default=[], metavar="NAME=DIR", help=adapters_help)
+    unique_help = "refuse an input in which an id stands twice, before anything is answered; else it is told at the end"
+    generate.add_argument("--unique-ids", action="store_true", help=unique_help)
+    _adapters_argument(generate)
     generate.add_argument("--types", metavar="A,B", help="ask for types of your own, of tasks with types: sampled")
     out = add("export", _export, "write a model to a folder that others use without t2t, with a card")
     out.add_argument("--model", type=Path, required=True, metavar="DIR", help="a run or a model folder")

@@ -32,9 +32,11 @@ FLAGS = {
         "--top",
         "--trust-python",
         "--types",
+        "--unique-ids",
         "--workers",
     ],
     "explain": [
+        "--adapters",
         "--field",
         "--format",
         "--input",

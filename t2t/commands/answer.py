@@ -19,8 +19,9 @@ from t2t.config.run import GenerateSettings
 from t2t.config.settings import as_data
 from t2t.engine.disk import content_hash
 from t2t.engine.lifetime import end_with_starters
-from t2t.errors import DataError, RunFileError
+from t2t.errors import DataError, InputError, RunFileError
 from t2t.serving.batch_job import CHUNK, Job, by_place, chunks_of, identity
+from t2t.serving.doubled_ids import SeenIds
 from t2t.serving.inputs import files_of, read_files, read_spooled, renaming, spooled
 from t2t.serving.loading import adapter_folder, model_folder
 from t2t.serving.model import AdaptedModel, Model, load
@@ -42,7 +43,8 @@ class Asked:
     ``inputs``: files, patterns, or ``-``. ``form``: of the files, one of inputs.FORMATS; None: by their endings.
     ``fields``: FIELD=COLUMN pairs. ``keep``: columns of the input that stand in the output too, as ``input_NAME`` where
     the output has a NAME of its own. ``shard``: which chunks are done here, of how many; from 0. ``min_score``: answers
-    with less confidence are set aside, in OUT.unsure.jsonl.
+    with less confidence are set aside, in OUT.unsure.jsonl. ``unique_ids``: an input with an id that stands twice is
+    refused, before anything is answered; else it is told at the end.
     """
 
     model: Path
@@ -55,15 +57,18 @@ class Asked:
     settings: GenerateSettings = GenerateSettings()  # noqa: RUF009 (frozen)
     shard: tuple[int, int] = (0, 1)
     min_score: float = 0.0
+    unique_ids: bool = False
 
 
 def answer_file(asked: Asked, out: Path | None) -> int:
     """Answer records and give how many there were.
 
     ``out``: JSON lines or Parquet by its ending; None: standard output. Bad records are told on standard error, and
-    stand in OUT.bad.jsonl. DataError, and no output, where all of them are bad. A job that was killed goes on where it
-    was when it is called again (see Job).
+    stand in OUT.bad.jsonl. DataError, and no output, where all of them are bad, and for ids that stand twice where they
+    are asked to be ``unique_ids``. A job that was killed goes on where it was when it is called again (see Job).
     """
+    if out is None and asked.unique_ids:
+        raise RunFileError("--unique-ids", "it needs --output, since the input is read twice", "name a file")
     if out is None:
         return _stream(asked, files_of(asked.inputs))
     if out.is_dir():
@@ -86,6 +91,7 @@ def _loaded(asked: Asked) -> Model | AdaptedModel:
         precision=settings.precision,
         engine=settings.engine,
         num_beams=settings.beams,
+        length_penalty=settings.length_penalty,
         constrain=settings.constrain,
         batch_tokens=settings.tokens,
         mode=settings.mode,
@@ -93,6 +99,7 @@ def _loaded(asked: Asked) -> Model | AdaptedModel:
         items=settings.items,
         sample=None if settings.sample is None else as_data(settings.sample),
         no_repeat_ngram=settings.no_repeat_ngram,
+        max_tokens=settings.max_tokens,
     )
 
 
@@ -116,16 +123,22 @@ def _stream(asked: Asked, names: Sequence[str]) -> int:
 
 
 def _batch(asked: Asked, files: Sequence[Path], out: Path, read: Callable[..., Iterator[RawRecord]]) -> int:
+    loaded = _loaded(asked) if asked.unique_ids else None
+    if loaded is not None:
+        _refuse_doubled(asked, read(loaded.reader(asked.task), BadRecords("skip"), asked.form))
     job = Job(out, _head(asked, files))
     rejects, unread = Rejects(None), list[DataError]()
     mine, shards = asked.shard
+    seen = SeenIds() if mine == 0 and loaded is None else None  # one of the workers tells
     if "T2T_WORKER" in os.environ:
         end_with_starters()
     with tqdm(desc="generate", unit=" records") as bar:
-        loaded = _loaded(asked)
+        loaded = loaded or _loaded(asked)
         records = read(loaded.reader(asked.task), BadRecords("skip", unread.append), asked.form)
         number = 0
         for number, chunk, met in chunks_of(islice(records, asked.settings.limit), unread):
+            if seen is not None:
+                seen.add(chunk)
             if number % shards == mine and not job.is_finished(number):
                 bad = list(met)
                 rows = list(_rows(asked, loaded, chunk, BadRecords("skip", bad.append), number == 0))
@@ -135,6 +148,8 @@ def _batch(asked: Asked, files: Sequence[Path], out: Path, read: Callable[..., I
                 for error in bad:
                     rejects(error)
             bar.update(len(chunk))
+    if seen is not None:
+        _tell_doubled(seen)
     joined = job.join(number + 1)
     if joined is None:
         return 0  # others are still at it; the last of them joins
@@ -147,6 +162,26 @@ def _batch(asked: Asked, files: Sequence[Path], out: Path, read: Callable[..., I
     _tell_unsure(asked, joined.unsure, f"see {job.unsure}")
     _tell_none(asked, joined.answers + joined.unsure)
     return joined.answers
+
+
+def _refuse_doubled(asked: Asked, records: Iterator[RawRecord]) -> None:
+    """DataError where an id stands twice. ``records``: all of the input, as far as they can be read."""
+    seen = SeenIds()
+    for _, chunk, _ in chunks_of(islice(records, asked.settings.limit), []):
+        seen.add(chunk)
+    if (found := seen.doubled()).ids:
+        todo = "give each record an id of its own, or leave --unique-ids out: each then has its line, in their order"
+        raise DataError(found.first[0].last, found.told, todo)
+
+
+def _tell_doubled(seen: SeenIds) -> None:
+    """What stands at the end of a job is not lost because there was no room to look for ids."""
+    try:
+        if (found := seen.doubled()).ids:
+            what = "each record has its line, in the order of the input (--unique-ids refuses such an input)"
+            print(f"t2t: {found.told}; {what}", file=sys.stderr)
+    except InputError as error:
+        print(f"t2t: {error}", file=sys.stderr)
 
 
 def _head(asked: Asked, files: Sequence[Path]) -> dict[str, Json]:

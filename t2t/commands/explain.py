@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -28,7 +28,8 @@ from t2t.whole_files import whole_file, write_text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedWhy:
-    """Whose outputs are explained, for which records. ``form`` and ``fields``: as for answers; ``limit``: records."""
+    """Whose outputs are explained, for which records. ``form``, ``fields`` and ``adapters``: as for answers; ``limit``:
+    records."""
 
     model: Path
     task: str | None
@@ -36,6 +37,7 @@ class AskedWhy:
     form: str | None = None
     fields: Sequence[str] = ()
     limit: int = 100
+    adapters: Mapping[str, Path] | None = None
 
 
 def explain_file(asked: AskedWhy, out: Path, lines: Path | None = None) -> bool:
@@ -48,9 +50,8 @@ def explain_file(asked: AskedWhy, out: Path, lines: Path | None = None) -> bool:
         if path is not None and path.is_dir():
             raise RunFileError(flag, f"{path} is a folder", "name a file")
     check_installed()
-    model = load(asked.model)
-    assert isinstance(model, Model)  # there are no adapters
-    answerer = model.answerer(asked.task)
+    loaded = load(asked.model, adapters=asked.adapters)
+    model, answerer = loaded.model_of(asked.task), loaded.answerer(asked.task)
     explained = list(_explained(asked, model, answerer))
     falls = summed_up(item.falls for one in explained for item in one.items)
     write_text(out, page(answerer.name, str(asked.model), explained, falls))

@@ -60,12 +60,13 @@ def generate(
     directory = Path(run_dir)
     wanted = _wanted(tasks, settings.splits)
     answering = load_answering(directory, device, settings.precision, settings.engines)
-    decoding = replace(Decoding.of(settings, lengths.target), logs=False)  # the items of records alone are told
+    settings = replace(settings, items=False)  # those of records alone are told
     counts: dict[str, int] = {}
     for task, split in wanted:
         name = prediction_name(task.name, split)
-        generator, calibration = answering.of(task.name)
+        generator, known = answering.of(task.name)
         encoder = Encoder(generator.tokenizer, lengths.prompt, lengths.target)
+        decoding = Decoding.of(settings, lengths.target, known.target_tokens.get(task.name))
         root = Path(out or directory)
         with (
             set_aside(root, task, split) as bad,
@@ -76,7 +77,7 @@ def generate(
             decode = partial(generator.generate, decoding=decoding, advance=bar.update)
             constrain = settings.constrain and task.constrainable
             answered = answer(task, examples, encoder, decode, constrain, bad, settings.ranks)
-            counts[name] = _write_split(file, task, answered, calibration, constrain, bar)
+            counts[name] = _write_split(file, task, answered, known.calibration, constrain, bar)
     return counts
 
 

@@ -259,7 +259,8 @@ class GenerateSettings:
     ``mode: rank``: where the answer is one of a closed set, each of it is weighed, and the ``top`` likeliest are given.
     ``items``: answers say how sure each of their items is.
     ``sample``: outputs are drawn, in place of searching for the likeliest. ``no_repeat_ngram``: none of so many tokens
-    is said twice in an output.
+    is said twice in an output. ``max_tokens``: of an output, end counted; None: by the targets that the task was
+    trained on. ``length_penalty``: beams are compared by their log-probability over their tokens to this power.
     """
 
     splits: Annotated[tuple[str, ...], Field(min_length=1)] = ("test",)
@@ -267,8 +268,10 @@ class GenerateSettings:
     limit: Positive | None = None
     constrain: bool = True
     beams: Positive = 1
+    length_penalty: Annotated[float, Field(ge=-10, le=10)] = 1.0
     sample: SampleSettings | None = None
     no_repeat_ngram: Positive | None = None
+    max_tokens: Positive | None = None
     engine: str = "torch"
     precision: Literal["auto", "fp32", "bf16", "int8"] = "fp32"
     mode: Literal["search", "rank"] = "search"
@@ -290,6 +293,7 @@ class GenerateSettings:
     def decoding(self) -> str:
         """How outputs are decoded, for signatures."""
         free = "greedy" if self.beams == 1 else f"beams:{self.beams}"
+        free = free if self.length_penalty == 1 else f"{free},length_penalty={self.length_penalty:g}"
         free = free if self.sample is None else self.sample.told
         free = free if self.no_repeat_ngram is None else f"{free},no_repeat_ngram={self.no_repeat_ngram}"
         free = f"ranked, {free}" if self.ranks else free

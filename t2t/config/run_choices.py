@@ -97,6 +97,9 @@ def check_generation(generate: GenerateSettings, where: Where) -> None:
     ENGINES.check(generate.engine, where("generate.engine"), RunFileError)
     draws, never_again = generate.sample is not None, generate.no_repeat_ngram is not None
     elsewhere = generate.engine == "ctranslate2"
+    if generate.length_penalty != 1 and generate.beams == 1:
+        found = "length_penalty compares beams, and there is one"
+        raise RunFileError(where("generate.length_penalty"), found, "add beams: 4, or leave it out")
     pairs = (
         (draws and generate.beams > 1, "sample", "beams", "beams search for the likeliest output, and sample draws"),
         (draws and elsewhere, "sample", "engine", "sample is of the engine torch, not of ctranslate2"),

@@ -14,6 +14,7 @@ from t2t.generation.torch_engine import TorchEngine
 from t2t.linear.parsed import Part, to_json
 from t2t.serving.answers import Answered
 from t2t.serving.model import Model
+from t2t.serving.routing import BestOf
 from t2t.structures import Example, Json
 from t2t.tasks.task import Task
 
@@ -81,10 +82,14 @@ class Explained:
 
 
 class Explainer:
-    """Explains the outputs of a model for one task. InputError where captum is not installed."""
+    """Explains the outputs of a model for one task. InputError where captum is not installed, and where several
+    adapters answer the task, of which now one and now the other is the surest."""
 
     def __init__(self, model: Model, task: Task) -> None:
         check_installed()
+        if isinstance(model.generator, BestOf):
+            todo = "name the one to explain: --adapters NAME=DIR, a folder below adapters/ of the model"
+            raise InputError(task.name, "several adapters answer it, and the surest output stands", todo)
         engine = model.generator.engine
         if not isinstance(engine, TorchEngine):
             raise InputError("engine", "only the engine torch has gradients", "load the model with engine: torch")

@@ -1,4 +1,4 @@
-"""Beam search over one batch: several hypotheses an input, the best by its mean log-probability."""
+"""Beam search over one batch: several hypotheses an input, the best by its log-probability for its length."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ Select = Callable[[Tensor], None]  # rows [m] of the n that the next call goes o
 
 @dataclass(slots=True)
 class _Hypotheses:
-    """The hypotheses of one input: the running ones as their rows stand in the batch, best first, and those ended."""
+    """The hypotheses of one input: the running ones as their rows stand in the batch, best first, and those ended.
 
+    ``penalty``: of the length; a hypothesis is worth its sum of log-probabilities over its tokens to this power.
+    """
+
+    penalty: float
     running: list[tuple[float, tuple[int, ...]]] = field(default_factory=lambda: [(0.0, ())])
-    ended: list[tuple[float, float, tuple[int, ...]]] = field(default_factory=list)  # mean, sum, ids
+    ended: list[tuple[float, float, tuple[int, ...]]] = field(default_factory=list)  # worth, sum, ids
 
     def advance(self, candidates: Sequence[tuple[float, int, int]], beams: int, eos: int) -> list[int]:
         """Go on with the best of ``candidates`` (sum, which running one, token), best first; gives who goes on."""
@@ -30,7 +34,7 @@ class _Hypotheses:
             ids = (*self.running[place][1], token)
             if token == eos:
                 if rank < beams:
-                    self.ended.append((total / len(ids), total, ids))
+                    self.ended.append((self._worth(total, ids), total, ids))
             elif len(running) < beams:
                 running.append((total, ids))
                 kept.append(place)
@@ -39,11 +43,14 @@ class _Hypotheses:
         return kept
 
     def is_done(self, beams: int) -> bool:
-        """True if no running hypothesis is better by its mean than all that ended."""
+        """True if no running hypothesis, as it stands, is worth more than all that ended."""
         if not self.running or len(self.ended) < beams:
             return not self.running
         total, ids = self.running[0]
-        return self.ended[-1][0] >= total / len(ids)
+        return self.ended[-1][0] >= self._worth(total, ids)
+
+    def _worth(self, total: float, ids: Sequence[int]) -> float:
+        return float(total / len(ids) ** self.penalty)
 
     def best(self) -> tuple[list[int], float]:
         """Ids and sum of log-probabilities of the best that ended; of the best running one if none has."""
@@ -60,12 +67,13 @@ def beam_search(
 
     ``first_b`` are the decoder's first tokens. ``logits_of`` is called with the last token of each row and adds it to
     its cache; ``select`` then names the rows that go on, in their new order: those of inputs that are done leave.
-    What says an n-gram again (``search.no_repeat_ngram``) does not go on; the others keep their log-probabilities. An
-    input is done when ``beams`` hypotheses have ended that are all better, by mean log-probability, than what the
-    running ones have so far (Wu et al. 2016, with a length penalty of 1).
+    What says an n-gram again (``search.no_repeat_ngram``) does not go on; the others keep their log-probabilities. A
+    hypothesis is worth its summed log-probability over its tokens, EOS counted, to the power ``search.length_penalty``
+    (as in transformers; 1: the mean). An input is done when ``beams`` hypotheses have ended that are all worth more
+    than what the running ones are so far.
     """
     beams, start = search.beams, int(first_b[0])
-    inputs = [_Hypotheses() for _ in range(first_b.shape[0])]
+    inputs = [_Hypotheses(search.length_penalty) for _ in range(first_b.shape[0])]
     alive, last_n = list(range(len(inputs))), first_b
     for _ in range(search.max_tokens):
         scores_nv = logits_of(last_n).log_softmax(dim=-1)

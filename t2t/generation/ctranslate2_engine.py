@@ -73,17 +73,18 @@ class CTranslate2Engine:
             raise ValueError("CTranslate2Engine neither samples nor knows no_repeat_ngram")
         if guides is not None:
             return self._guided.decode(prompts, search, guides)
+        penalty = 1.0 if search.beams == 1 else search.length_penalty  # 1: the mean over the tokens, as in TorchEngine
         found = self._translator.translate_batch(
             [[self._pieces[number] for number in prompt] for prompt in prompts],
             beam_size=search.beams,
             patience=max(1, search.beams),
-            length_penalty=1,  # the mean over the tokens, as in TorchEngine
+            length_penalty=penalty,
             max_input_length=0,  # of any length
             max_decoding_length=search.max_tokens,
             return_end_token=True,
             return_scores=True,
         )
-        return [self._decoded(one.hypotheses[0], one.scores[0]) for one in found]
+        return [self._decoded(one.hypotheses[0], one.scores[0], penalty) for one in found]
 
     def log_probabilities(
         self, prompts: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]
@@ -95,10 +96,10 @@ class CTranslate2Engine:
         """See Engine; by torch, which shares what texts have in common."""
         return self._guided.rank(prompts, texts)
 
-    def _decoded(self, pieces: Sequence[str], mean: float) -> Decoded:
-        if not math.isfinite(mean):
+    def _decoded(self, pieces: Sequence[str], worth: float, penalty: float) -> Decoded:
+        if not math.isfinite(worth):
             raise InputError(
                 "model", "the model's logits are NaN or infinite", "use engine: torch, or a sound checkpoint"
             )
         ids = tuple(self._number[piece] for piece in pieces)
-        return Decoded(ids, mean * len(ids))
+        return Decoded(ids, worth * len(ids) ** penalty)

@@ -21,6 +21,8 @@ class Search:
     """``max_tokens``: the longest output, EOS counted. ``beams``: 1 is greedy, or with ``sample`` drawn token by token.
 
     ``no_repeat_ngram``: no n-gram of so many tokens is said twice, unless ``guides`` allow nothing else.
+    ``length_penalty``: hypotheses of beams are compared by their log-probability over their tokens, EOS counted, to
+    this power.
     ``keys``: where it is sampled, for each prompt of the batch the number of 64 bits that its draws hang on.
     """
 
@@ -29,6 +31,7 @@ class Search:
     no_repeat_ngram: int | None = None
     sample: SampleSettings | None = None
     keys: tuple[int, ...] = ()
+    length_penalty: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

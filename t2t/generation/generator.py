@@ -82,9 +82,10 @@ class Decoding:
     """How requests are decoded.
 
     ``max_tokens``: the longest output, EOS counted. ``batch_tokens``: rows of a batch times the longest prompt and
-    ``max_tokens``, which is what its caches may grow to; the logits of a step are for batch_tokens / max_tokens rows
-    at most; a beam is a row, and a sample is one. ``beams``: 1 is greedy. ``sample``: draws in place of a search.
-    ``no_repeat_ngram``: see Search. ``logs``: outputs have the log-probability of each token.
+    ``reserved``, which is what its caches may grow to; the logits of a step are for batch_tokens / reserved rows at
+    most; a beam is a row, and a sample is one. ``beams``: 1 is greedy. ``sample``: draws in place of a search.
+    ``no_repeat_ngram``, ``length_penalty``: see Search. ``logs``: outputs have the log-probability of each token.
+    ``reserve``: what an output counts for in a batch, where that is more than ``max_tokens``.
     """
 
     max_tokens: int
@@ -93,12 +94,26 @@ class Decoding:
     sample: SampleSettings | None = None
     no_repeat_ngram: int | None = None
     logs: bool = False
+    reserve: int = 0
+    length_penalty: float = 1.0
 
     @classmethod
-    def of(cls, settings: GenerateSettings, max_tokens: int) -> Decoding:
-        """As a run file has it."""
+    def of(cls, settings: GenerateSettings, longest: int, usual: int | None = None) -> Decoding:
+        """As a run file has it, for a task. ``longest``: of a target, in tokens; ``usual``: what nearly all have.
+
+        Where the run file has no limit of its own, an output may be half as long again as is usual, and eight tokens
+        longer, but not above ``longest``. Batches are cut as for ``longest`` all the same: so the outputs that end
+        before are those of any limit, to the bit.
+        """
+        limit = longest if usual is None else min(longest, usual * 3 // 2 + 8)
         how = settings.sample, settings.no_repeat_ngram, settings.items
-        return cls(max_tokens, settings.tokens, settings.beams, *how)
+        given, reserve = settings.max_tokens, 0 if settings.max_tokens else longest
+        return cls(given or limit, settings.tokens, settings.beams, *how, reserve, settings.length_penalty)
+
+    @property
+    def reserved(self) -> int:
+        """The tokens that an output counts for in a batch."""
+        return max(self.max_tokens, self.reserve)
 
     def once(self) -> Decoding:
         """The same with a single sample of each request."""
@@ -107,7 +122,7 @@ class Decoding:
     def search(self, batch: Sequence[Request]) -> Search:
         """The free search for a batch."""
         keys = () if self.sample is None else tuple(request.key(self.sample.seed) for request in batch)
-        return Search(self.max_tokens, self.beams, self.no_repeat_ngram, self.sample, keys)
+        return Search(self.max_tokens, self.beams, self.no_repeat_ngram, self.sample, keys, self.length_penalty)
 
     def guided(self, batch: Sequence[Request]) -> Search:
         """The search under the masks, which has no beams."""
@@ -175,7 +190,7 @@ class Generator:
             return self.engine.log_probabilities([requests[place].prompt_ids for place in part], ids)
 
         def size_of(part: Sequence[int]) -> int:
-            return _size([requests[place] for place in part], decoding.max_tokens, 1)
+            return _size([requests[place] for place in part], decoding.reserved, 1)
 
         for places in self._planned(requests, range(len(requests)), decoding, 1):
             for place, logs in zip(places, self._room.run(places, size_of, scored), strict=True):
@@ -280,7 +295,7 @@ class Generator:
         def decoded(part: Sequence[Request]) -> list[Decoded]:
             return self.engine.decode([request.prompt_ids for request in part], decoding.search(part))
 
-        size_of = partial(_size, max_tokens=decoding.max_tokens, rows=decoding.beams)
+        size_of = partial(_size, max_tokens=decoding.reserved, rows=decoding.beams)
         return self._outputs(batch, self._room.run(batch, size_of, decoded))
 
     def _guided(self, batch: Sequence[Request], decoding: Decoding, closing: bool) -> list[Output]:
@@ -291,14 +306,14 @@ class Generator:
             guides = MaskGuides(self._constrainer.guide(grammar, closing) for grammar in grammars)
             return self.engine.decode([request.prompt_ids for request in part], decoding.guided(part), guides)
 
-        size_of = partial(_size, max_tokens=decoding.max_tokens, rows=1)
+        size_of = partial(_size, max_tokens=decoding.reserved, rows=1)
         return self._outputs(batch, self._room.run(batch, size_of, decoded))
 
     def _planned(
         self, requests: Sequence[Request], places: Sequence[int], decoding: Decoding, rows: int
     ) -> Iterator[list[int]]:
         """Those ``places`` of the requests in batches. ``rows``: that each takes."""
-        lengths = [len(requests[place].prompt_ids) + decoding.max_tokens for place in places]
+        lengths = [len(requests[place].prompt_ids) + decoding.reserved for place in places]
         for batch in plan_batches(lengths, lambda: self._room.tokens(decoding.batch_tokens) // rows):
             yield [places[number] for number in batch]
 

@@ -78,13 +78,13 @@ def read_calibration(folder: Path) -> Calibration:
 
 
 def calibrate(
-    examples: Iterable[tuple[Task, Iterable[Example]]], encoder: Encoder, decode: Decode, constrain: bool
+    examples: Iterable[tuple[Task, Iterable[Example], Decode]], encoder: Encoder, constrain: bool
 ) -> dict[str, Json]:
-    """What stands in ``calibration.json`` after the outputs for ``examples``, decoded as they will be in use, with the
-    log-probabilities of their tokens."""
+    """What stands in ``calibration.json`` after the outputs for ``examples``, each task's decoded as they will be in
+    use, with the log-probabilities of their tokens."""
     tasks: dict[str, Outputs] = {}
     items: dict[str, Outputs] = {}
-    for task, some in examples:
+    for task, some, decode in examples:
         held = constrain and task.constrainable
         judged, parts = list[tuple[float, bool]](), list[tuple[float, bool]]()
         for one in answer(task, iter(some), encoder, decode, held, BadRecords("skip")):

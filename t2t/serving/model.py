@@ -84,7 +84,7 @@ class Model:
         self,
         generator: Generator,
         tasks: KeptTasks,
-        decoding: Decoding,
+        settings: GenerateSettings,
         *,
         constrain: bool = True,
         calibration: Calibration = UNCALIBRATED,
@@ -94,9 +94,9 @@ class Model:
         self.generator = generator
         self._kept = tasks
         self._constrain, self._calibration = constrain, calibration
-        self._rank, self._top, self._items = rank or top > 0, top, decoding.logs
+        self._rank, self._top, self._items = rank or top > 0, top, settings.items
         self._encoder = Encoder(generator.tokenizer, tasks.lengths.prompt, tasks.lengths.target)
-        self._decode = partial(generator.generate, decoding=decoding)
+        self._settings = settings
 
     @property
     def tasks(self) -> list[str]:
@@ -119,6 +119,10 @@ class Model:
     def answerer(self, task: str | None) -> Answerer:
         """How a task reads records. InputError for one that the model does not know."""
         return self._kept.get(task)
+
+    def model_of(self, task: str | None) -> Model:
+        """Who answers a task."""
+        return self
 
     def reader(self, task: str | None) -> Reader:
         """How records are read. ``task``: None where there is only one, or where each record says its own."""
@@ -160,7 +164,9 @@ class Model:
             told = f"the answers of {task.name} are of no closed set, of which several could be given"
             raise InputError("top", told, "leave it out for tasks whose target is no label and no choice")
         constrain = self._constrain and task.constrainable
-        for found in answer(task, remembered(), self._encoder, self._decode, constrain, bad, self._rank):
+        longest, usual = self._kept.lengths.target, self._kept.target_tokens.get(task.name)
+        decode = partial(self.generator.generate, decoding=Decoding.of(self._settings, longest, usual))
+        for found in answer(task, remembered(), self._encoder, decode, constrain, bad, self._rank):
             while waiting[0][0] is not found.example:  # it was bad
                 waiting.popleft()
             yield found, waiting.popleft()[1]
@@ -189,24 +195,29 @@ class AdaptedModel:
 
     def __call__(self, task: str | None, inputs: Iterable[str | Mapping[str, Json]]) -> list[Answer]:
         """See Model."""
-        model = self._model_of(task)
+        model = self.model_of(task)
         return model(task if task is not None else self.tasks[0], inputs)
+
+    def answerer(self, task: str | None) -> Answerer:
+        """See Model."""
+        return self.model_of(task).answerer(task or self.tasks[0])
 
     def reader(self, task: str | None) -> Reader:
         """See Model."""
         if task is None and len(self.tasks) > 1:
             return MixedReader(tuple(self.tasks))
-        return self._model_of(task).answerer(task or self.tasks[0])
+        return self.answerer(task)
 
     def answer_records(
         self, task: str | None, records: Iterable[RawRecord], fields: Mapping[str, str], bad: BadRecords
     ) -> Iterator[tuple[Answer, dict[str, Json]]]:
         """See Model."""
         if task is None and len(self.tasks) > 1:
-            return answer_mixed(self._model_of, self.tasks, records, fields, bad)
-        return self._model_of(task).answer_records(task or self.tasks[0], records, fields, bad)
+            return answer_mixed(self.model_of, self.tasks, records, fields, bad)
+        return self.model_of(task).answer_records(task or self.tasks[0], records, fields, bad)
 
-    def _model_of(self, task: str | None) -> Model:
+    def model_of(self, task: str | None) -> Model:
+        """Who answers a task. InputError where nobody does, and for None where there are several."""
         if task is None and len(self._models) == 1:
             return next(iter(self._models.values()))
         if task is None:
@@ -264,6 +275,8 @@ def load(
     items: bool = False,
     sample: Mapping[str, float] | None = None,
     no_repeat_ngram: int | None = None,
+    max_tokens: int | None = None,
+    length_penalty: float = 1.0,
 ) -> Model | AdaptedModel:
     """A model that answers what it was trained for: ``model/`` of a run, or the run's directory.
 
@@ -286,12 +299,16 @@ def load(
         sample: draw outputs in place of searching, ``{"temperature": 0.8, "top_k": 50, "top_p": 0.95, "n": 3}``; each
             has a default (1.0, all, 1.0, 1). The same prompt has the same draws until ``seed`` is another.
         no_repeat_ngram: no sequence of so many tokens is said twice in an output.
+        length_penalty: beams are compared by their log-probability over the number of their tokens, end counted, to
+            this power: above 1 longer ones win more often, below 1 shorter ones; 1 is the mean, 0 the sum.
+        max_tokens: of an output, end counted; by default what the targets give that the task was trained on.
 
     Raises:
         RunDirectoryError: there is no model. InputError: it cannot be used, or keeps no tasks.
     """
-    search = {"beams": num_beams, "no_repeat_ngram": no_repeat_ngram, "tokens": batch_tokens}
-    settings = generation_of(sample, engine=engine, mode=mode, top=top, items=items, **search)
+    search = {"beams": num_beams, "no_repeat_ngram": no_repeat_ngram, "max_tokens": max_tokens}
+    more = {"items": items, "tokens": batch_tokens, "length_penalty": length_penalty}
+    settings = generation_of(sample, engine=engine, mode=mode, top=top, **search, **more)
     how: dict[str, Any] = {"constrain": constrain, "rank": settings.ranks, "top": top}
     routes = None if adapters else read_routes(model_folder(Path(folder)))
     if adapters or routes:
@@ -304,9 +321,8 @@ def load(
         return _adapted(Path(folder), found, base, others, settings, how, routes)
     tasks = KeptTasks(model_folder(Path(folder)))
     generator = load_generator(Path(folder), device, precision, settings.engines)
-    decoding = Decoding.of(settings, tasks.lengths.target)
     calibration = read_calibration(model_folder(Path(folder)))
-    return Model(generator, tasks, decoding, calibration=calibration, **how)
+    return Model(generator, tasks, settings, calibration=calibration, **how)
 
 
 def _adapted(
@@ -322,8 +338,7 @@ def _adapted(
     an adapter's tasks are not known at all."""
 
     def model(generator: Generator, tasks: KeptTasks, place: Path) -> Model:
-        decoding = Decoding.of(settings, tasks.lengths.target)
-        return Model(generator, tasks, decoding, calibration=read_calibration(place), **how)
+        return Model(generator, tasks, settings, calibration=read_calibration(place), **how)
 
     own = model_folder(folder)
     kept = KeptTasks(own) if (own / FILE).is_file() else None

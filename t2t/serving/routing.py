@@ -10,6 +10,7 @@ from t2t.generation.generator import Decoding, Generator, Output, Request
 from t2t.model.peft.routes import Routes, adapter_of, read_routes
 from t2t.serving.calibration import Calibration, read_calibration
 from t2t.serving.loading import load_generator, load_with_adapters, model_folder
+from t2t.tasks.kept import target_tokens
 
 
 class BestOf(Generator):
@@ -43,15 +44,28 @@ def together(generators: Sequence[Generator]) -> Generator:
 
 
 @dataclass(frozen=True, slots=True)
-class Answering:
-    """The generators of a model folder with their calibrations: of the base, and of the adapters that stand in it."""
+class Known:
+    """What a model folder says of its tasks: how sure the model may be, and how long targets are (see kept.keep)."""
 
-    base: tuple[Generator, Calibration]
-    adapters: Mapping[str, tuple[Generator, Calibration]]
+    calibration: Calibration
+    target_tokens: Mapping[str, int]
+
+    @classmethod
+    def of(cls, folder: Path) -> Known:
+        """InputError for what cannot be read."""
+        return cls(read_calibration(folder), target_tokens(folder))
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """The generators of a model folder with what is known: of the base, and of the adapters that stand in it."""
+
+    base: tuple[Generator, Known]
+    adapters: Mapping[str, tuple[Generator, Known]]
     routes: Routes | None
 
-    def of(self, task: str) -> tuple[Generator, Calibration]:
-        """Who answers a task, and how sure it may be: of several adapters the newest that knows the task tells."""
+    def of(self, task: str) -> tuple[Generator, Known]:
+        """Who answers a task, and what is known: of several adapters the newest that knows the task tells."""
         names = () if self.routes is None else self.routes.of(task)
         if self.routes is None or not names:
             return self.base
@@ -67,8 +81,8 @@ def load_answering(
     folder = model_folder(directory)
     routes = read_routes(folder)
     if routes is None or engine == "ctranslate2":
-        return Answering((load_generator(directory, device, precision, engine), read_calibration(folder)), {}, None)
+        return Answering((load_generator(directory, device, precision, engine), Known.of(folder)), {}, None)
     places = {name: adapter_of(folder, name) for name in routes.tasks}
     base, others = load_with_adapters(directory, places, device, precision)
-    adapters = {name: (others[name], read_calibration(place)) for name, place in places.items()}
-    return Answering((base, read_calibration(folder)), adapters, routes)
+    adapters = {name: (others[name], Known.of(place)) for name, place in places.items()}
+    return Answering((base, Known.of(folder)), adapters, routes)

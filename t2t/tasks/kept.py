@@ -1,8 +1,8 @@
 """Tasks as a model folder keeps them: everything resolved, so that nothing of the training data is read again.
 
 ``tasks.json`` holds, for each task, its template with label sets written out, its first wording, solved examples for
-``few_shot:``, and the limits of lengths in tokens. It is data: what a stranger's folder says is checked as a template
-is, and code that a template names is not kept.
+``few_shot:``, the limits of lengths in tokens, and how long the targets of each task are. It is data: what a stranger's
+folder says is checked as a template is, and code that a template names is not kept.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 
-from pydantic import ValidationError
+import numpy as np
 
 from t2t.config.run import Lengths
 from t2t.config.settings import read_settings
@@ -32,15 +33,20 @@ from t2t.tasks.task import Task
 
 FILE = "tasks.json"
 FORM = 1  # rises when older programs could not read the file
+_NEARLY_ALL = 0.999
 _SOLVED = 64  # examples that stand in for the training split in prompts with exemplars
 _MOST_BYTES = 1 << 27
 _SETS = ("label", "labels")  # where label sets stand in a file that does not say it
 
 
-def keep(tasks: Sequence[Task], lengths: Lengths, version: str) -> str:
-    """The content of ``tasks.json`` for the tasks that have outputs and name no code."""
+def keep(
+    tasks: Sequence[Task], lengths: Lengths, version: str, target_tokens: Mapping[str, int] = MappingProxyType({})
+) -> str:
+    """The content of ``tasks.json`` for the tasks that have outputs and name no code. ``target_tokens``: of tasks by
+    name, what nearly all of their targets have at most (see ``usual_length``)."""
     kept = [_kept(task) for task in tasks if task.token_task is None and not task.target.code_digests]
-    content = {"form": FORM, "t2t": version, "lengths": asdict(lengths), "tasks": kept}
+    known = {task.name: target_tokens[task.name] for task in tasks if task.name in target_tokens}
+    content = {"form": FORM, "t2t": version, "lengths": asdict(lengths), "target_tokens": known, "tasks": kept}
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -89,7 +95,8 @@ def _filled(spec: Json, sets: Collection[str]) -> Json:
 class KeptTasks:
     """The tasks of a model folder, and the lengths that it was trained with.
 
-    InputError where the folder keeps none, or what it keeps cannot be read.
+    ``target_tokens``: see ``keep``; a folder of an older version has none. InputError where the folder keeps no tasks,
+    or what it keeps cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -97,8 +104,9 @@ class KeptTasks:
         content = _content(self.path)
         try:
             self.lengths = read_settings(Lengths, content["lengths"])
+            self.target_tokens = _target_tokens(content)
             self._specs: dict[str, dict[str, Json]] = {one["task"]: one for one in content["tasks"]}
-        except (KeyError, TypeError, ValidationError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(str(self.path), f"it holds no tasks ({error})", "train again, or put it back") from None
         self._tasks: dict[str, Answerer] = {}
 
@@ -121,6 +129,26 @@ class KeptTasks:
                 found = f"what it says of {name!r} cannot be read ({error})"
                 raise InputError(str(self.path), found, "train again, or put it back") from None
         return self._tasks[name]
+
+
+def usual_length(lengths: Sequence[int]) -> int:
+    """What 99.9% of the lengths are at most, one of them."""
+    return int(np.quantile(lengths, _NEARLY_ALL, method="inverted_cdf"))
+
+
+def target_tokens(folder: Path) -> Mapping[str, int]:
+    """Of the tasks of a model folder what nearly all targets have at most; empty where it keeps none (see ``keep``).
+
+    InputError where what it keeps cannot be read.
+    """
+    return KeptTasks(folder).target_tokens if (folder / FILE).is_file() else {}
+
+
+def _target_tokens(content: Mapping[str, Json]) -> Mapping[str, int]:
+    found = {str(name): int(tokens) for name, tokens in content.get("target_tokens", {}).items()}
+    if any(tokens < 1 for tokens in found.values()):
+        raise ValueError("a target has a token at least")
+    return found
 
 
 def _content(path: Path) -> dict[str, Json]:

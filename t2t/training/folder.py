@@ -120,7 +120,7 @@ def write_model(
 
 def _write_tasks(folder: Path, prepared: Prepared, calibration: Json) -> None:
     """What a model's folder says of its tasks beside the weights."""
-    kept = keep(prepared.known_and_new, prepared.lengths, __version__)
+    kept = keep(prepared.known_and_new, prepared.lengths, __version__, prepared.target_tokens)
     (folder / FILE).write_text(kept, encoding="utf-8")
     if calibration is not None:
         write_json(folder / CALIBRATION, calibration)

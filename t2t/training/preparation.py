@@ -29,6 +29,7 @@ from t2t.errors import DataError, RunFileError
 from t2t.model.pretrained import check_ids, describe
 from t2t.model.sayable import Vocabulary
 from t2t.model.tokenizer import encode_texts, load_tokenizer, train_tokenizer
+from t2t.tasks.kept import usual_length
 from t2t.tasks.mixture import Mixture, log_rate, relative
 from t2t.tasks.task import Task
 from t2t.training.teacher import check_teacher, teacher_tokenizer, with_its_targets, writes_targets
@@ -47,7 +48,8 @@ class Prepared:
     ``bad``: bad records by task, filled on the first rank. ``drawn``: of what varies by epoch, how many rows were
     encoded beside those of ``data`` and what was cut of them, by task, since this process began: each other wording
     once, what epochs draw once an epoch. ``taught``: the tasks, by index, whose targets a teacher wrote. ``held_out``:
-    rows of training splits, by the index of their task, that are validated on and not in ``data``.
+    rows of training splits, by the index of their task, that are validated on and not in ``data``. ``target_tokens``:
+    of tasks by name, what nearly all of their targets have at most.
     """
 
     tasks: list[Task]
@@ -65,6 +67,12 @@ class Prepared:
     drawn: dict[str, Counts] = field(default_factory=dict)
     taught: frozenset[int] = frozenset()
     held_out: Mapping[int, Sequence[Encoded]] = field(default_factory=dict)
+    target_tokens: Mapping[str, int] = field(default_factory=dict)
+
+    def knowing(self, tasks: Sequence[Task], before: Mapping[str, int]) -> Prepared:
+        """The same for a model that knows ``tasks`` already, of which the one that it starts from keeps ``before``."""
+        kept = {task.name: before[task.name] for task in tasks if task.name in before}
+        return replace(self, known=tasks, target_tokens=kept | dict(self.target_tokens))
 
     @property
     def known_and_new(self) -> list[Task]:
@@ -134,6 +142,7 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
         if is_held_out(task, config.validate):
             assert config.validate is not None
             data[index], held_out[index] = parted(task, data[index], config.validate)
+    lengths = [[len(row.labels) for row in (*rows, *held_out.get(index, ()))] for index, rows in enumerate(data)]
     sizes = [len(rows) for rows in data]
     return Prepared(
         list(tasks),
@@ -147,6 +156,7 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
         folder,
         taught=frozenset(taught),
         held_out=held_out,
+        target_tokens={task.name: usual_length(own) for task, own in zip(tasks, lengths, strict=True)},
     )
 
 

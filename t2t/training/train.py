@@ -48,8 +48,10 @@ from t2t.model.peft import Method, adapted, check_no_adapter, counts, read_metho
 from t2t.model.peft.routes import check_one_model
 from t2t.model.seq2seq import Seq2Seq, SpecialIds
 from t2t.runs.run_tasks import load_tasks
+from t2t.serving.answers import Decode
 from t2t.serving.calibration import UNCALIBRATED, calibrate, read_calibration
 from t2t.structures import Json
+from t2t.tasks.kept import target_tokens
 from t2t.tasks.task import Task
 from t2t.training.epochs import data_by_epoch
 from t2t.training.folder import print_drawn, start_directory, write_facts, write_model
@@ -115,7 +117,8 @@ def _train(
     trained_on = TrainedOn.of(stage, prepared.tokenizer, tasks, prepared.mixture.sizes, taught_by)
     check_rows(config.directory, trained_on)
     supported = support(training_of(prepared))
-    prepared = replace(prepared.with_more(supported.rows, supported.share), known=known)
+    before = target_tokens(Path(config.model.source)) if known and config.model.source else {}
+    prepared = prepared.with_more(supported.rows, supported.share).knowing(known, before)
     precision = known_precision(config.precision, device)
     terms = teacher_terms(config.teacher, device, config.where, autocast=precision != "fp32")
     on_first(lambda: start_directory(config, prepared, trained_on))
@@ -229,15 +232,19 @@ def _calibrator(
     settings = config.validate
     if settings is None or not settings.calibrate:
         return None
-    decoding = replace(Decoding.of(config.generate, prepared.lengths.target).once(), logs=True)
+    longest, usual = prepared.lengths.target, prepared.target_tokens
 
     def calibrated(model: Seq2Seq) -> Json:
         generator = Generator(TorchEngine(model, device), prepared.tokenizer)
-        decode = partial(generator.generate, decoding=decoding)
-        examples = [(task, data.examples(place)) for place, task in enumerate(data.tasks)]
+
+        def decode(task: Task) -> Decode:
+            decoding = replace(Decoding.of(config.generate, longest, usual.get(task.name)).once(), logs=True)
+            return partial(generator.generate, decoding=decoding)
+
+        examples = [(task, data.examples(place), decode(task)) for place, task in enumerate(data.tasks)]
         _tell(f"confidence is calibrated on {sum(map(len, data.rows)):,} examples")
         try:
-            found = calibrate(examples, prepared.new_encoder(), decode, config.generate.constrain)
+            found = calibrate(examples, prepared.new_encoder(), config.generate.constrain)
         except InputError as error:  # what was trained is worth keeping without it
             _tell(f"confidence is not calibrated: {error}")
             return None

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from t2t.config.run import BestSettings, EarlyStoppingSettings, ScheduleSettings, ValidateSettings
+from t2t.config.run import BestSettings, EarlyStoppingSettings, GenerateSettings, ScheduleSettings, ValidateSettings
 from t2t.data.batch import Step, cut_micro_batches
 from t2t.data.cache import encode_split
 from t2t.data.encode import Encoded
@@ -200,7 +201,7 @@ class Validation(Quiet):
         self.engine, self.prepared, self.method, self.data, self.judge = engine, prepared, method, data, judge
         self.settings, self.stopping, self.schedule, self.directory = settings, stopping, schedule, directory
         self.tokens, self.loggers = tokens, loggers
-        self.decoding = Decoding(prepared.lengths.target, generated_tokens)
+        self.greedy = GenerateSettings(tokens=generated_tokens)
         self.history: list[dict[str, Json]] = []
         self.best: dict[str, Json] | None = None
         self.waited = 0  # validations since the last that was better by more than early_stopping.least
@@ -289,12 +290,13 @@ class Validation(Quiet):
         scores: dict[str, float] = {}
         shares = []
         for place, task in enumerate(self.data.tasks):
-            metrics = _metrics(task, self.settings.metrics)
+            metrics, usual = _metrics(task, self.settings.metrics), self.prepared.target_tokens.get(task.name)
+            decoding = Decoding.of(self.greedy, self.prepared.lengths.target, usual)
             answered = answer(
                 task,
                 self.data.examples(place),
                 encoder,
-                lambda requests: generator.generate(requests, self.decoding),
+                partial(generator.generate, decoding=decoding),
                 False,
                 BadRecords("skip"),
             )

@@ -14,6 +14,7 @@ from t2t.generation.generator import Decoding, Generator, Output
 from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
 from t2t.serving.loading import load_generator
+from t2t.tasks.kept import FILE, keep
 from t2t.tasks.task import Task, load_task
 
 TEMPLATE = """\
@@ -100,6 +101,28 @@ def test_outputs_that_are_not_strict_are_decoded_again(run: Path, task: Task) ->
     found = lines(prediction_file(run, "mood/line", "test"))
     assert all(line["constrained"] is True and line["issues"] == [] for line in found)
     assert {line["value"] for line in found} <= {"glad", "sad"}
+
+
+def test_the_limit_of_an_output_is_by_the_targets_that_were_trained_on(run: Path, task: Task, monkeypatch) -> None:
+    asked: list[Decoding] = []
+    real = Generator.generate
+    monkeypatch.setattr(
+        Generator, "generate", lambda *given, decoding, **_: asked.append(decoding) or real(*given, decoding)
+    )
+
+    def limit(**settings: int) -> tuple[int, int]:
+        generate(run, [task], GenerateSettings(constrain=False, **settings), Lengths(target=40))
+        found = lines(prediction_file(run, "mood/line", "test"))
+        assert all({"kind": "cut", "path": "", "text": ""} in line["issues"] for line in found)  # of random weights
+        return asked[-1].max_tokens, asked[-1].reserved
+
+    assert limit() == (40, 40)  # the model keeps no lengths
+    (run / "model" / FILE).write_text(keep([task], Lengths(target=40), "0", {"mood/line": 3}))
+    assert limit() == (3 * 3 // 2 + 8, 40)
+    assert limit(max_tokens=20) == (20, 20)
+    assert limit(max_tokens=50) == (50, 50)
+    (run / "model" / FILE).write_text(keep([task], Lengths(target=40), "0", {"mood/line": 39}))
+    assert limit() == (40, 40)
 
 
 def test_a_line_has_all_samples_and_the_first_is_what_is_scored(run: Path, task: Task) -> None:

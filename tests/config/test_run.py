@@ -130,6 +130,9 @@ def test_a_mistake_is_one_sentence_with_its_line(run_file: Path, old: str, new: 
         ("optimizer.learning_rate=.inf", "finite number"),
         ("generate.sample={temperature: 0}", "temperature: 0 is not greater than or equal to 0.000001"),
         ("generate={no_repeat_ngram: 3, engine: ctranslate2}", "no_repeat_ngram is of the engine torch; leave out"),
+        ("generate.length_penalty=2", "length_penalty compares beams, and there is one; add beams"),
+        ("generate.length_penalty=11", "length_penalty: 11 is not less than or equal to 10"),
+        ("generate.max_tokens=0", "max_tokens: 0 is not greater than 0"),
         ("generate.no_repeat_ngram=0", "no_repeat_ngram: 0 is not greater than 0"),
         ("generate.sample={topk: 5}", "unknown key 'topk'; did you mean 'top_k'"),
         ("generate={sample: {n: 2}, mode: rank}", "mode: rank weighs every answer, and sample draws"),
@@ -213,6 +216,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         (["generate.constrain=false"], "greedy"),
         (["generate.beams=4"], "beams:4+constrained"),
         (["generate.beams=2", "generate.constrain=false"], "beams:2"),
+        (["generate.beams=4", "generate.length_penalty=0.6"], "beams:4,length_penalty=0.6+constrained"),
         (["generate.sample={}"], "sample:1+constrained"),
         (["generate.beams=4", "generate.no_repeat_ngram=3"], "beams:4,no_repeat_ngram=3+constrained"),
         (

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from t2t.cli import main
 from t2t.config.run import Lengths
 from t2t.config.template import read_template
+from t2t.errors import InputError
 from t2t.explaining.deletion import Fall, holds, summed_up
 from t2t.explaining.explainer import Explained, Explainer, Item, Shown
 from t2t.explaining.page import page
 from t2t.explaining.source_pieces import Piece
-from t2t.model.backbone import build_from_scratch
+from t2t.model.backbone import build_from_scratch, load_pretrained
+from t2t.model.peft import adapted, read_method, save_adapter, weights_hash
 from t2t.model.tokenizer import train_tokenizer
 from t2t.serving.inputs import as_examples, given_records
 from t2t.serving.model import Model, load
+from t2t.serving.routing import BestOf
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.kept import FILE, keep
 from t2t.tasks.task import Task
@@ -109,6 +114,41 @@ def test_without_captum_nothing_is_begun(
         "t2t: t2t explain: attributions are computed by captum, which is not installed; "
         'install it: pip install "t2t[explain]"\n'
     )
+
+
+def test_an_adapter_on_a_base_is_explained_as_if_it_were_alone(run: Run, model: Path, tmp_path: Path) -> None:
+    alone, base, adapter = (tmp_path / name for name in ("alone", "base", "adapter"))
+    for folder in (alone, base):
+        shutil.copytree(model, folder)
+    (base / FILE).unlink()
+    made, method = load_pretrained(base), read_method({"method": "bitfit"}, str)
+    assert method is not None
+    digest = weights_hash(made)
+    adapted(made, method)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in made.parameters().values():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+    save_adapter(made, method, alone)
+    save_adapter(made, method, adapter, digest)
+    shutil.copy(model / FILE, adapter / FILE)
+    (tmp_path / "in.txt").write_text("\n".join(text for text, _ in lines(4, 2)))
+    found = []
+    for more in (("--model", str(alone)), ("--model", str(base), "--adapters", f"x={adapter}")):
+        assert run("--input", str(tmp_path / "in.txt"), *more) in (0, 1)
+        found.append((tmp_path / "out.jsonl").read_text())
+    assert found[0] == found[1]
+    assert run("--input", str(tmp_path / "in.txt")) in (0, 1)
+    assert (tmp_path / "out.jsonl").read_text() != found[0]
+
+
+def test_what_several_adapters_answer_is_not_explained(model: Path) -> None:
+    loaded = load(model)
+    assert isinstance(loaded, Model)
+    loaded.generator = BestOf([loaded.generator, loaded.generator])
+    with pytest.raises(InputError, match="several adapters answer it, and the surest output stands; name the one"):
+        Explainer(loaded, loaded.answerer(None).task)
 
 
 def test_tokens_of_windows_stand_where_the_record_has_them(tmp_path: Path) -> None:

@@ -105,6 +105,29 @@ def test_beams_find_what_transformers_finds(engine: Generator, beams: int) -> No
         assert list(output.ids) == found[: found.index(1) + 1 if 1 in found else None]
 
 
+@pytest.mark.parametrize("penalty", [-1.0, 0.0, 0.6, 1.5])
+def test_a_length_penalty_is_that_of_transformers(penalty: float) -> None:
+    model, asked = build_from_scratch({**SPEC, "init": "t5", "tied": False}, len(TOKENIZER), 5), requests(8)
+    with torch.no_grad():  # of random weights the end comes now and then, so that lengths differ
+        model.parameters()["lm_head.weight"][1] *= 6
+    decoding, compared = Decoding(8, 1000, 3, length_penalty=penalty), 0
+    outputs = Generator(TorchEngine(model), TOKENIZER).generate(asked, decoding)
+    for request, output in zip(asked, outputs, strict=True):
+        ids = torch.tensor([list(request.prompt_ids)])
+        found = model.module.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=8, num_beams=3, do_sample=False,
+            length_penalty=penalty, return_dict_in_generate=True, output_scores=True,
+        )  # fmt: skip
+        row = found.sequences[0, 1:].tolist()
+        if 1 not in row:
+            continue  # transformers lets what was cut win over what has ended
+        compared += 1
+        assert list(output.ids) == row[: row.index(1) + 1]
+        worth = output.score * len(output.ids) ** (1 - penalty)
+        assert worth == pytest.approx(float(found.sequences_scores[0]), rel=1e-4)
+    assert compared >= 3
+
+
 def test_an_output_without_eos_is_cut(engine: Generator) -> None:
     whole = engine.generate(requests(), Decoding(LIMIT, 1000))
     short = engine.generate(requests(), Decoding(5, 1000))
@@ -112,6 +135,16 @@ def test_an_output_without_eos_is_cut(engine: Generator) -> None:
     for output, full in zip(short, whole, strict=True):
         assert output.ids == full.ids[:5]
         assert output.cut == (1 not in output.ids)
+
+
+def test_what_ends_before_the_limit_is_the_same_to_the_bit_in_batches_that_are_cut_as_without_it(
+    engine: Generator,
+) -> None:
+    whole = engine.generate(requests(), Decoding(LIMIT, 200))
+    short = engine.generate(requests(), Decoding(12, 200, reserve=LIMIT))
+    ended = [pair for pair in zip(short, whole, strict=True) if not pair[0].cut]
+    assert 0 < len(ended) < len(whole)
+    assert all(output == full for output, full in ended)
 
 
 def test_text_is_decoded_without_eos_and_with_unk(engine: Generator, monkeypatch) -> None:

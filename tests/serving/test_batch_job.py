@@ -19,7 +19,9 @@ from t2t.config.run import Lengths
 from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
 from t2t.serving import batch_job
+from t2t.serving.doubled_ids import SeenIds
 from t2t.tasks.kept import FILE, keep
+from t2t.tasks.record import RawRecord
 from t2t.tasks.task import load_task
 from tests.places import PYTHONPATH
 
@@ -212,3 +214,72 @@ def test_what_goes_with_records_alone_is_told(capsys: Any) -> None:
         with pytest.raises(SystemExit):
             main(["generate", "--model", "m", "--input", "x", *more])
         assert "write 1" in capsys.readouterr().err
+
+
+def doubled(path: Path) -> Path:
+    ids = ["a", "b", 3, "a", "c", "b", "d", "a", "3", None, "e", "e"]
+    rows = [{"text": f"{WORDS[n % 4]} {n}"} | ({} if one is None else {"id": one}) for n, one in enumerate(ids)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_ids_that_stand_twice_are_told_at_the_end_and_each_keeps_its_line(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, source = tmp_path / "out.jsonl", doubled(tmp_path / "in.jsonl")
+    assert generate(model, source, out) == 0
+    found = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [one["id"] for one in found] == ["a", "b", "3", "a", "c", "b", "d", "a", "3", "10", "e", "e"]
+    told = capsys.readouterr().err
+    assert "t2t: 4 ids stand more than once, in 9 records: 'a' (at " in told
+    assert f"'a' (at {source}:1 and {source}:8, 3 times in all), 'b' (at {source}:2 and {source}:6), '3' (" in told
+    assert "), ...; each record has its line, in the order of the input (--unique-ids refuses" in told
+    assert generate(model, source, out, "--set", "generate.limit=5") == 0
+    assert "1 id stands more than once, in 2 records: 'a' (at" in capsys.readouterr().err
+
+
+def test_an_input_with_ids_that_stand_twice_is_refused_where_that_is_asked_for(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], whole: tuple[bytes, bytes]
+) -> None:
+    out, source = tmp_path / "out.jsonl", doubled(tmp_path / "twice.jsonl")
+    assert generate(model, source, out, "--unique-ids") == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith(f"t2t: {source}:8: 4 ids stand more than once, in 9 records: 'a'")
+    assert "give each record an id of its own, or leave --unique-ids out" in told
+    assert not list(tmp_path.glob("out.jsonl*"))
+    assert generate(model, tmp_path / "in.jsonl", out, "--unique-ids") == 0
+    assert "stand" not in capsys.readouterr().err
+    assert out.read_bytes() == whole[0]
+    assert main(["generate", "--model", str(model), "--input", str(source), "--unique-ids"]) == 2
+    assert "--unique-ids: it needs --output" in capsys.readouterr().err
+
+
+def test_a_job_ends_where_there_is_no_room_to_look_for_ids(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def small(self: SeenIds) -> None:
+        new(self)
+        self._seen.execute("PRAGMA max_page_count = 3")
+
+    new = SeenIds.__init__
+    monkeypatch.setattr(SeenIds, "__init__", small)
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    rows = [json.dumps({"text": "Ada", "id": f"{number:0400}"}) for number in range(40)]
+    source.write_text("\n".join(rows))
+    assert generate(model, source, out) == 0
+    assert "t2t: ids: whether they stand twice is not known (database or disk is full)" in capsys.readouterr().err
+    assert len(out.read_text().splitlines()) == 40
+    assert generate(model, source, out, "--unique-ids") == 2
+    assert "let SQLITE_TMPDIR name a folder with more room" in capsys.readouterr().err
+
+
+def test_ids_are_compared_as_they_are_whatever_they_hold() -> None:
+    seen = SeenIds()
+    for number, one in enumerate(["\ud800", "?", "A", "a", "ä", "a\u0308", "x\0y", "x\0z", "\ud800", "a "]):
+        seen.add([RawRecord(f"f\udcff:{number}", one, {})])
+    found = seen.doubled()
+    assert (found.ids, found.records) == (1, 2)
+    assert [(one.id, one.times, one.first, one.last) for one in found.first] == [
+        ("\ud800", 2, "f\\udcff:0", "f\\udcff:8")
+    ]
+    assert SeenIds().doubled().ids == 0

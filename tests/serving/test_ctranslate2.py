@@ -69,6 +69,17 @@ def test_beams_find_what_is_as_likely_or_likelier(taught: tuple[Generator, Path]
     assert all(one.score > two.score - 5e-3 for one, two in zip(found, expected, strict=True))
 
 
+@pytest.mark.parametrize("penalty", [0.0, 2.0])
+def test_beams_are_compared_with_the_same_length_penalty(taught: tuple[Generator, Path], penalty: float) -> None:
+    by_torch, folder = taught
+    other = load_generator(folder, "cpu", engine="ctranslate2")
+    decoding = Decoding(LIMIT, 600, 4, length_penalty=penalty)
+    expected, found = (one.generate(requests(12), decoding) for one in (by_torch, other))
+    assert sum(one.ids == two.ids for one, two in zip(found, expected, strict=True)) > 0.9 * len(found)
+    for one, two in zip(found, expected, strict=True):
+        assert one.ids != two.ids or one.score == pytest.approx(two.score, rel=0.03, abs=1e-4)
+
+
 def test_what_a_grammar_guides_is_what_torch_gives(taught: tuple[Generator, Path]) -> None:
     by_torch, folder = taught
 

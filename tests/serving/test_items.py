@@ -119,7 +119,7 @@ def test_items_are_calibrated_beside_outputs(generator: Generator, tmp_path: Pat
     examples = [one for one, _ in zip(task.examples("valid"), range(12), strict=False)]
     encoder = Encoder(TOKENIZER, 128, 48)
     found = calibrate(
-        [(task, examples)], encoder, lambda some: generator.generate(some, Decoding(48, 4000, logs=True)), True
+        [(task, examples, lambda some: generator.generate(some, Decoding(48, 4000, logs=True)))], encoder, True
     )
     known = found["tasks"]["atlas/ner_en"]
     assert known["outputs"] == 12

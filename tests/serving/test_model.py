@@ -68,6 +68,20 @@ def test_python(model: Path) -> None:
         loaded("atlas/qa_en", ["x"])
 
 
+def test_an_output_is_as_long_as_training_targets_allow(model: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(model, copy)
+    kept = json.loads((model / FILE).read_text())
+    (copy / FILE).write_text(json.dumps({**kept, "target_tokens": {"atlas/ner_en": 2}}))
+
+    def longest(loaded: Any) -> int:
+        answers = loaded("atlas/ner_en", TEXTS)
+        assert all({issue.kind for issue in one.issues} & {"cut", "closed"} for one in answers)
+        return max(len(loaded.generator.tokenizer(one.text).input_ids) for one in answers)
+
+    assert longest(t2t.load(copy)) <= 2 * 3 // 2 + 8 < longest(t2t.load(copy, max_tokens=30)) <= 30
+
+
 def run(model: Path, *arguments: str) -> int:
     return main(["generate", "--model", str(model), *arguments])
 

@@ -14,7 +14,7 @@ from t2t.config.shipped_files import TEMPLATES, template_files
 from t2t.errors import DataError, InputError
 from t2t.linear.node_kinds import NODES
 from t2t.linear.nodes.label import Label
-from t2t.tasks.kept import FILE, KeptTasks, keep
+from t2t.tasks.kept import FILE, KeptTasks, keep, target_tokens, usual_length
 from t2t.tasks.record import RawRecord
 from t2t.tasks.sources import data_dir
 from t2t.tasks.task import Task, load_task, named_tasks
@@ -143,12 +143,29 @@ def test_a_task_that_needs_several_fields_takes_no_line_of_text(tmp_path: Path) 
         ('{"form": 1}', "it holds no tasks"),
         ('{"form": 1, "lengths": {"prompt": 1, "target": 1}, "tasks": [{"task": "a/b"}]}', "cannot be read"),
         ('{"form": 1, "lengths": {"prompt": 1, "target": 1}, "tasks": 3}', "it holds no tasks"),
+        ('{"form": 1, "lengths": {}, "target_tokens": {"a/b": 0}, "tasks": []}', "a target has a token at least"),
+        ('{"form": 1, "lengths": {}, "target_tokens": [3], "tasks": []}', "it holds no tasks"),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / FILE).write_text(content)
     with pytest.raises(InputError, match=message):
         KeptTasks(tmp_path).get(None)
+
+
+def test_how_long_targets_are(tmp_path: Path) -> None:
+    assert target_tokens(tmp_path) == {}
+    assert kept(tmp_path, load_task("atlas/ner_en")).target_tokens == {}
+    content = keep([load_task("atlas/ner_en")], Lengths(), "0", {"atlas/ner_en": 31, "other/task": 7})
+    (tmp_path / FILE).write_text(content)
+    assert target_tokens(tmp_path) == {"atlas/ner_en": 31}
+    older = json.loads(content)
+    del older["target_tokens"]
+    (tmp_path / FILE).write_text(json.dumps(older))
+    assert KeptTasks(tmp_path).target_tokens == {}
+    assert usual_length([5]) == 5
+    assert usual_length([7, *[3] * 998, 90]) == 7  # 99.9%: of a thousand all but one
+    assert usual_length([7, *[3] * 997, 90]) == 90
 
 
 def test_a_folder_without_tasks_and_tasks_that_are_not_there(tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ found["again"] = go()
 found["added"] = go(file="added.yaml")
 found["first after"] = digest("toy/stages/01-first"), digest("toy/stages/02-second")
 found["tasks"] = load("runs/toy").tasks
+found["target tokens"] = sorted(json.loads(Path("runs/toy/model/tasks.json").read_text())["target_tokens"])
 found["matrix"] = json.loads(Path("runs/toy/continual.json").read_text())
 found["taken out"] = go()
 found["changed"] = go("stages.0.tasks.0.limit=3", file="added.yaml")
@@ -151,6 +152,7 @@ def test_stages_that_have_ended_stay_and_another_is_added(found: dict[str, Any])
     assert "stage 3 of 3: 03-third" in found["added"]
     assert found["first after"][1] == found["stage"]
     assert found["tasks"] == ["demo/colour", "demo/age", "demo/heat"]
+    assert found["target tokens"] == sorted(found["tasks"])  # of those of earlier stages too
     matrix = found["matrix"]
     assert (matrix["tasks"], matrix["came"]) == (["demo/colour", "demo/heat", "demo/age"], [0, 1, 2])
     assert len(matrix["scores"]) == 3

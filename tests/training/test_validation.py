@@ -134,6 +134,15 @@ def test_scores_are_what_generate_and_evaluate_say_of_the_model(alone: Path) -> 
     assert row.value == validated_at["demo/colour.accuracy"] == validated_at["mean"]
 
 
+def test_the_model_keeps_how_long_its_targets_are(alone: Path) -> None:
+    from t2t.model.tokenizer import load_tokenizer
+    from t2t.tasks.kept import target_tokens
+
+    tokenizer = load_tokenizer(alone / "runs" / "toy" / "model")
+    longest = max(len(tokenizer(word).input_ids) for word in ("red", "green", "blue"))
+    assert target_tokens(alone / "runs" / "toy" / "model") == {"demo/colour": longest}
+
+
 def test_the_model_keeps_how_far_its_confidence_can_be_trusted(alone: Path, tmp_path: Path) -> None:
     import t2t
     from t2t.evaluation.evaluate import evaluate
