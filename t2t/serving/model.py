@@ -93,15 +93,24 @@ class Model:
     ) -> None:
         self.generator = generator
         self._kept = tasks
-        self._constrain, self._calibration = constrain, calibration
+        self._constrain, self.calibration = constrain, calibration
         self._rank, self._top, self._items = rank or top > 0, top, decoding.logs
-        self._encoder = Encoder(generator.tokenizer, tasks.lengths.prompt, tasks.lengths.target)
+        self.encoder = Encoder(generator.tokenizer, tasks.lengths.prompt, tasks.lengths.target)
         self._decode = partial(generator.generate, decoding=decoding)
 
     @property
     def tasks(self) -> list[str]:
         """The names of the tasks that the model knows."""
         return self._kept.names
+
+    @property
+    def folder(self) -> Path:
+        """Where the tasks, and what was kept of their data, stand."""
+        return self._kept.path.parent
+
+    def of(self, task: str | None) -> Model:
+        """Who answers a task: this model."""
+        return self
 
     def __call__(self, task: str | None, inputs: Iterable[str | Mapping[str, Json]]) -> list[Answer]:
         """The answers for texts, or for records with the fields that the task's prompt and answers need.
@@ -133,7 +142,7 @@ class Model:
         and the fields that they are.
         """
         if task is None and len(self.tasks) > 1:
-            return answer_mixed(lambda one: self, self.tasks, records, fields, bad)
+            return answer_mixed(self.of, self.tasks, records, fields, bad)
         answerer = self._kept.get(task)
         return self.answers(answerer, as_examples(records, answerer, fields, bad), bad)
 
@@ -160,17 +169,17 @@ class Model:
             told = f"the answers of {task.name} are of no closed set, of which several could be given"
             raise InputError("top", told, "leave it out for tasks whose target is no label and no choice")
         constrain = self._constrain and task.constrainable
-        for found in answer(task, remembered(), self._encoder, self._decode, constrain, bad, self._rank):
+        for found in answer(task, remembered(), self.encoder, self._decode, constrain, bad, self._rank):
             while waiting[0][0] is not found.example:  # it was bad
                 waiting.popleft()
             yield found, waiting.popleft()[1]
 
     def _answer(self, task: Task, found: Answered) -> Answer:
         said = found.parsed(task)
-        sure = self._calibration.confidence(task.name, found.total)
+        sure = self.calibration.confidence(task.name, found.total)
         top, samples = found.top(task, self._top), tuple(self._answer(task, one) for one in found.samples)
         totals = item_totals(task, found, said.value, self.generator.tokenizer) if self._items else None
-        items = self._calibration.item_confidences(task.name, totals)
+        items = self.calibration.item_confidences(task.name, totals)
         about = (said.value, said.issues, found.score, found.text, found.constrained, sure, top, samples, items)
         return Answer(found.example.id, *about)
 
@@ -189,24 +198,25 @@ class AdaptedModel:
 
     def __call__(self, task: str | None, inputs: Iterable[str | Mapping[str, Json]]) -> list[Answer]:
         """See Model."""
-        model = self._model_of(task)
+        model = self.of(task)
         return model(task if task is not None else self.tasks[0], inputs)
 
     def reader(self, task: str | None) -> Reader:
         """See Model."""
         if task is None and len(self.tasks) > 1:
             return MixedReader(tuple(self.tasks))
-        return self._model_of(task).answerer(task or self.tasks[0])
+        return self.of(task).answerer(task or self.tasks[0])
 
     def answer_records(
         self, task: str | None, records: Iterable[RawRecord], fields: Mapping[str, str], bad: BadRecords
     ) -> Iterator[tuple[Answer, dict[str, Json]]]:
         """See Model."""
         if task is None and len(self.tasks) > 1:
-            return answer_mixed(self._model_of, self.tasks, records, fields, bad)
-        return self._model_of(task).answer_records(task or self.tasks[0], records, fields, bad)
+            return answer_mixed(self.of, self.tasks, records, fields, bad)
+        return self.of(task).answer_records(task or self.tasks[0], records, fields, bad)
 
-    def _model_of(self, task: str | None) -> Model:
+    def of(self, task: str | None) -> Model:
+        """Who answers a task; None: the only one. InputError where none does."""
         if task is None and len(self._models) == 1:
             return next(iter(self._models.values()))
         if task is None:
