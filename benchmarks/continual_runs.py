@@ -52,7 +52,7 @@ def common(toy: bool) -> dict[str, Any]:
         "deepspeed": "ds_configs/zero2.json",
         "checkpoint": {"every": 1000000, "keep": 1},
         "log": {"every": 5 if toy else 10},
-        "generate": {"splits": ["test", "valid"], "limit": 10 if toy else 100},
+        "generate": {"splits": ["test"], "limit": 10 if toy else 50},
     }
 
 
