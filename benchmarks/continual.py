@@ -45,11 +45,11 @@ STRATEGIES: dict[str, Way] = {
     "sequential": Way(),
     "joint": Way({"strategy": "joint"}),
     "replay": Way({"strategy": "replay", "keep": 0.05, "share": 0.5}),
-    "ewc": Way({"strategy": "ewc", "strength": 0.01}),
-    "olora": Way({"strategy": "olora"}, LORA, 5.0e-3),
-    "lora": Way({"strategy": "sequential"}, LORA, 5.0e-3),
-    "adapters": Way({"strategy": "adapters"}, LORA, 5.0e-3),
-    "adapters by score": Way({"strategy": "adapters", "route": "score"}, LORA, 5.0e-3),
+    "ewc": Way({"strategy": "ewc", "strength": 0.03}),
+    "olora": Way({"strategy": "olora"}, LORA, 1.0e-2),
+    "lora": Way({"strategy": "sequential"}, LORA, 1.0e-2),
+    "adapters": Way({"strategy": "adapters"}, LORA, 1.0e-2),
+    "adapters by score": Way({"strategy": "adapters", "route": "score"}, LORA, 1.0e-2),
     "online ewc": Way({"strategy": "ewc", "online": True}),
     "l2": Way({"strategy": "l2"}),
     "lwf": Way({"strategy": "lwf"}),
@@ -220,13 +220,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, help="by default all that go with the table")
     parser.add_argument("--orders", type=int, help="by default 3 of domains, else 1")
-    parser.add_argument("--steps", type=int, help="of a stage; by default 50, of tasks 150")
-    parser.add_argument("--rate", type=float, default=1.0e-2, help="where a strategy has none of its own")
+    parser.add_argument("--steps", type=int, help="of a stage; by default 100, of tasks 150")
+    parser.add_argument("--rate", type=float, default=5.0e-3, help="where a strategy has none of its own")
     parser.add_argument("--toy", action="store_true")
     given = parser.parse_args()
     given.strategies = given.strategies or list(FROM_RANDOM if given.table == "tasks" else STRATEGIES)
     given.orders = given.orders or (3 if given.table == "domains" and not given.toy else 1)
-    given.steps = given.steps or (10 if given.toy else 150 if given.table == "tasks" else 50)
+    given.steps = given.steps or (10 if given.toy else 150 if given.table == "tasks" else 100)
     return given
 
 

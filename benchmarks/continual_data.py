@@ -32,15 +32,21 @@ def write_clinc(data: Path, out: Path) -> list[str]:
         for split, ours in (("train", "train"), ("val", "valid"), ("test", "test")):
             rows = [{"text": text, "intent": intent} for text, intent in splits[split] if intent in intents]
             random.Random(0).shuffle(rows)
-            (folder / f"{name}.{ours}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+            _write(folder / f"{name}.{ours}.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
         files = {split: f"{name}.{split}.jsonl" for split in ("train", "valid", "test")}
         template = {
             "task": f"{CLINC}/{name}", "version": 1, "description": f"Intents of the domain {domain}.",
             "language": "en", "source": {"format": "jsonl", **files}, "fields": {"text": "text", "intent": "intent"},
             "prompt": "intent of: {text}", "target": {"label": labels, "gold": "intent"}, "metrics": ["accuracy"],
         }  # fmt: skip
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(template, sort_keys=False))
+        _write(folder / f"{name}.yaml", yaml.safe_dump(template, sort_keys=False))
     return names
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file that is not there yet, so that strategies may be trained beside each other."""
+    if not file.is_file():
+        file.write_text(text)
 
 
 def write_sentences(data: Path, out: Path) -> None:
@@ -49,13 +55,13 @@ def write_sentences(data: Path, out: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     lines = sorted({" ".join(line.lower().split()) for line in _sentences(data)})
     random.Random(0).shuffle(lines)
-    (folder / "sentences.jsonl").write_text("".join(json.dumps({"text": line}) + "\n" for line in lines if line))
+    _write(folder / "sentences.jsonl", "".join(json.dumps({"text": line}) + "\n" for line in lines if line))
     template = {
         "task": SENTENCES, "version": 1, "description": "Hidden spans of what people say.", "language": "en",
         "source": {"format": "jsonl", "train": "sentences.jsonl"}, "fields": {"text": "text"},
         "token_task": {"span_corruption": {"of": "text", "noise": 0.2, "mean_span": 1.5}},
     }  # fmt: skip
-    (folder / "sentences.yaml").write_text(yaml.safe_dump(template, sort_keys=False))
+    _write(folder / "sentences.yaml", yaml.safe_dump(template, sort_keys=False))
 
 
 def _sentences(data: Path) -> Iterator[str]:
