@@ -180,6 +180,20 @@ def _explain(arguments: argparse.Namespace) -> int:
     return 0 if explain_file(asked, arguments.output, arguments.json) else 1
 
 
+def _drift(arguments: argparse.Namespace) -> int:
+    from t2t.commands.drift import AskedDrift, report_drift
+
+    asked = AskedDrift(
+        model=arguments.model,
+        task=arguments.task,
+        inputs=arguments.input,
+        form=arguments.format,
+        fields=arguments.field,
+        limit=arguments.limit,
+    )
+    return 3 if report_drift(asked, arguments.json) and arguments.fail_on_drift else 0
+
+
 def _evaluate(arguments: argparse.Namespace) -> int:
     from t2t.config.run import load_run
     from t2t.evaluation.evaluate import evaluate_run, print_table
@@ -301,6 +315,17 @@ def _explaining(add: Add) -> None:
     _trust_argument(explain)
 
 
+def _drifting(add: Add) -> None:
+    drift = add("drift", _drift, "whether new records are like those that a model was trained on, or an update is due")
+    drift.add_argument("--model", type=Path, required=True, metavar="DIR", help="a run or a model folder")
+    _records_arguments(drift, required=True)
+    drift.add_argument("--json", type=Path, metavar="FILE", help="write what was found as JSON too")
+    limit_help = "compare the first N records; default: 1000"
+    drift.add_argument("--limit", type=_positive, default=1000, metavar="N", help=limit_help)
+    drift.add_argument("--fail-on-drift", action="store_true", help="end with exit code 3 where an update is due")
+    _trust_argument(drift)
+
+
 def _generation(add: Add) -> None:
     generate = add("generate", _generate, "write predictions for the splits of a run, or answers for your own records")
     generate.add_argument("--config", type=Path, metavar="FILE", help="the run file, for the splits of its tasks")
@@ -346,6 +371,7 @@ def build_parser() -> argparse.ArgumentParser:
     _training(add)
     _generation(add)
     _explaining(add)
+    _drifting(add)
     _run_arguments(add("evaluate", _evaluate, "score the predictions and print a table"))
     _run_arguments(add("report", _report, "write the HTML report of a run"))
     demo = add("demo", _demo, "train, generate, evaluate and report the atlas tasks, and answer sentences")

@@ -34,13 +34,18 @@ class Replay(Strategy):
         return Support(read_store(stage.earlier[-1] / KEPT, training.vocabulary).all_rows, self.share)
 
     def end(self, stage: Stage, trained: Trained) -> None:
-        """Which examples are kept is a function of the seed, the task and their ids: of all that were seen, each as
-        likely as any other, as a reservoir would have it."""
+        """Which examples are kept is a function of the seed, the task and their ids and targets: of all that were seen,
+        each as likely as any other, as a reservoir would have it."""
         before = read_store(stage.earlier[-1] / KEPT, trained.vocabulary) if stage.earlier else Store()
         store, seen = dict(before.rows), before.with_seen(trained.rows)
         for task, rows in trained.rows.items():
             most = self.examples or max(1, round(self.keep * seen[task]))
-            store[task] = chosen([*store.get(task, ()), *rows], most, trained.seed, task)
+            old = store.get(task, ())
+            of_old = min(len(old), round(most * before.seen.get(task, 0) / seen[task]))
+            store[task] = [
+                *chosen(old, of_old, trained.seed, task),
+                *chosen(rows, most - of_old, trained.seed, task),
+            ]
         if self.examples is not None:
             each = max(1, self.examples // len(store))
             store = {task: chosen(rows, each, trained.seed, task) for task, rows in store.items()}
@@ -48,5 +53,16 @@ class Replay(Strategy):
 
 
 def chosen(rows: Sequence[Encoded], most: int, seed: int, task: str) -> list[Encoded]:
-    """``most`` of the rows, the same whatever their order: those with the smallest draws by (seed, task, id)."""
-    return sorted(rows, key=lambda row: (chance_of(seed, _CHOOSE, task, row.id), row.id))[:most]
+    """``most`` of the rows, the same whatever their order, each as likely as any other.
+
+    Rows with one target stand together, in an order drawn by (seed, task, target) and (seed, task, id), and are taken
+    at even distances: so a label that a tenth of the rows have is a tenth of the chosen, one more or less.
+    """
+    most = min(most, len(rows))
+
+    def place(row: Encoded) -> tuple[float, bytes, float, str]:
+        target = row.labels.tobytes()
+        return chance_of(seed, _CHOOSE, task, target), target, chance_of(seed, _CHOOSE, task, row.id), row.id
+
+    ordered = sorted(rows, key=place)
+    return [ordered[(2 * number + 1) * len(rows) // (2 * most)] for number in range(most)]

@@ -82,8 +82,25 @@ def _quiet_deepspeed() -> ModuleType:
     # Its shared-memory sums are no faster here than gloo's, and it would compile them first: a minute, and a compiler.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
+    _import_muon()
     module: ModuleType = deepspeed
     return module
+
+
+def _import_muon() -> None:
+    """Import DeepSpeed's Muon without the compiler of its kernels.
+
+    DeepSpeed looks at it whatever the optimiser is, and torch's compiler takes seconds of each process to import. Muon
+    itself, which nobody here asks for by default, computes the same without.
+    """
+    from deepspeed.runtime import compiler
+
+    compiled = compiler.compile
+    compiler.compile = lambda *_, **__: lambda function: function
+    try:
+        import deepspeed.runtime.zero.muon.original_muon  # noqa: F401
+    finally:
+        compiler.compile = compiled
 
 
 def multiplies_bf16(device: torch.device) -> bool:

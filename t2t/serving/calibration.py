@@ -1,7 +1,8 @@
 """How sure a model may be of its outputs: temperatures of its tasks, fitted on validation and kept with the model.
 
 ``calibration.json`` of a model folder holds them with the number of outputs that they were fitted on, the share of
-these that was right, and the expected calibration error without and with them (see t2t.metrics.calibration).
+these that was right, the expected calibration error without and with them (see t2t.metrics.calibration), and how their
+confidences are distributed.
 """
 
 from __future__ import annotations
@@ -25,16 +26,18 @@ from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
 
 CALIBRATION = "calibration.json"
+_BINS = 20  # of confidences
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """``temperature``: of tasks that are not among ``tasks``, which have their own by name. ``items``: those of single
-    items of the outputs of a task."""
+    items of the outputs of a task. ``confidences``: how those of whole outputs were distributed, see histogram."""
 
     temperature: float = 1.0
     tasks: Mapping[str, float] = field(default_factory=dict)
     items: Mapping[str, float] = field(default_factory=dict)
+    confidences: Mapping[str, list[int]] = field(default_factory=dict)
 
     def of(self, task: str) -> float:
         """The temperature of a task."""
@@ -43,6 +46,11 @@ class Calibration:
     def confidence(self, task: str, total: float) -> float:
         """The probability that an output is right whose log-probability (nats) is ``total``."""
         return fitting.confidence(total, self.of(task))
+
+    def to_json(self, task: str) -> dict[str, Json]:
+        """What ``calibration.json`` says of a task that is among ``tasks``, as far as it is needed in use."""
+        sure = {"confidences": self.confidences[task]} if task in self.confidences else {}
+        return {"temperature": self.tasks[task], **sure}
 
     def item_confidences(self, task: str, totals: ItemTotals | None) -> Json:
         """The same of each item, in a list or by field as ``totals`` are; None where nothing is known of one."""
@@ -68,7 +76,12 @@ def read_calibration(folder: Path) -> Calibration:
         items = {
             str(name): float(one["items"]["temperature"]) for name, one in found["tasks"].items() if "items" in one
         }
-        known = Calibration(float(found["temperature"]), tasks, items)
+        sure = {
+            str(name): [int(count) for count in one["confidences"]]
+            for name, one in found["tasks"].items()
+            if "confidences" in one
+        }
+        known = Calibration(float(found["temperature"]), tasks, items, sure)
         if not all(0 < one < float("inf") for one in (known.temperature, *tasks.values(), *items.values())):
             raise ValueError("a temperature is no positive number")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -98,7 +111,18 @@ def calibrate(
     found, of_items = _fitted(tasks), _fitted(items)
     for name, one in of_items["tasks"].items():
         found["tasks"][name]["items"] = one
+    for name, outputs in tasks.items():
+        sure = (fitting.confidence(total, found["tasks"][name]["temperature"]) for total in outputs.totals)
+        found["tasks"][name]["confidences"] = histogram(sure)
     return found
+
+
+def histogram(confidences: Iterable[float]) -> list[int]:
+    """How many of the confidences lie in each twentieth of 0 to 1."""
+    counts = [0] * _BINS
+    for one in confidences:
+        counts[min(_BINS - 1, int(one * _BINS))] += 1
+    return counts
 
 
 def _fitted(tasks: Mapping[str, Outputs]) -> dict[str, Json]:

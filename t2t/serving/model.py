@@ -93,15 +93,20 @@ class Model:
     ) -> None:
         self.generator = generator
         self._kept = tasks
-        self._constrain, self._calibration = constrain, calibration
+        self._constrain, self.calibration = constrain, calibration
         self._rank, self._top, self._items = rank or top > 0, top, settings.items
-        self._encoder = Encoder(generator.tokenizer, tasks.lengths.prompt, tasks.lengths.target)
+        self.encoder = Encoder(generator.tokenizer, tasks.lengths.prompt, tasks.lengths.target)
         self._settings = settings
 
     @property
     def tasks(self) -> list[str]:
         """The names of the tasks that the model knows."""
         return self._kept.names
+
+    @property
+    def folder(self) -> Path:
+        """Where the tasks, and what was kept of their data, stand."""
+        return self._kept.path.parent
 
     def __call__(self, task: str | None, inputs: Iterable[str | Mapping[str, Json]]) -> list[Answer]:
         """The answers for texts, or for records with the fields that the task's prompt and answers need.
@@ -137,7 +142,7 @@ class Model:
         and the fields that they are.
         """
         if task is None and len(self.tasks) > 1:
-            return answer_mixed(lambda one: self, self.tasks, records, fields, bad)
+            return answer_mixed(self.model_of, self.tasks, records, fields, bad)
         answerer = self._kept.get(task)
         return self.answers(answerer, as_examples(records, answerer, fields, bad), bad)
 
@@ -166,17 +171,17 @@ class Model:
         constrain = self._constrain and task.constrainable
         longest, usual = self._kept.lengths.target, self._kept.target_tokens.get(task.name)
         decode = partial(self.generator.generate, decoding=Decoding.of(self._settings, longest, usual))
-        for found in answer(task, remembered(), self._encoder, decode, constrain, bad, self._rank):
+        for found in answer(task, remembered(), self.encoder, decode, constrain, bad, self._rank):
             while waiting[0][0] is not found.example:  # it was bad
                 waiting.popleft()
             yield found, waiting.popleft()[1]
 
     def _answer(self, task: Task, found: Answered) -> Answer:
         said = found.parsed(task)
-        sure = self._calibration.confidence(task.name, found.total)
+        sure = self.calibration.confidence(task.name, found.total)
         top, samples = found.top(task, self._top), tuple(self._answer(task, one) for one in found.samples)
         totals = item_totals(task, found, said.value, self.generator.tokenizer) if self._items else None
-        items = self._calibration.item_confidences(task.name, totals)
+        items = self.calibration.item_confidences(task.name, totals)
         about = (said.value, said.issues, found.score, found.text, found.constrained, sure, top, samples, items)
         return Answer(found.example.id, *about)
 

@@ -206,7 +206,9 @@ class Answerer:
         self.task = task
         self.needed = _needed(task)
         given = task.template.fields
-        self._readers = {name: self._reader(name, given) for name in self.needed}
+        self._gold = task.target.root.expression.root if task.target.root.labels() else None
+        names = (*self.needed, *(() if self._gold is None else (self._gold,)))
+        self._readers = {name: self._reader(name, given) for name in names}
 
     def _reader(self, name: str, given: Mapping[str, Json] | None) -> Reader | None:
         if given is None or name not in given or given[name] == name:
@@ -238,6 +240,17 @@ class Answerer:
         for window in self.task.windows(example) if self.task.constrainable else ():
             self.task.grammar(window)
         return example
+
+    def gold_labels(self, raw: RawRecord, named: Collection[str] = ()) -> list[Json]:
+        """The gold of a record, where the whole target is labels and the record has it; else nothing."""
+        if self._gold is None:
+            return []
+        try:
+            field = self._field(self._gold, raw, self._gold in named)
+            found = self.task.target.root.expression.read({self._gold: field}, raw.where)
+        except DataError:
+            return []
+        return found if isinstance(found, list) else [] if found is None else [found]
 
     def _field(self, name: str, raw: RawRecord, named: bool) -> Json:
         read, found = self._readers[name], None

@@ -26,7 +26,6 @@ from t2t.model.sayable import said_of
 from t2t.model.seq2seq import Seq2Seq
 from t2t.runs.rejects import count_bad
 from t2t.runs.run_files import write_json
-from t2t.serving.calibration import CALIBRATION
 from t2t.structures import Json
 from t2t.tasks.kept import FILE, keep
 from t2t.training.preparation import Prepared
@@ -82,15 +81,15 @@ def write_model(
     method: Method | None = None,
     base: tuple[str | None, str | None] = (None, None),
     best: Mapping[str, Json] | None = None,
-    calibrated: Callable[[Seq2Seq], Json] | None = None,
+    described: Mapping[str, Callable[[Seq2Seq], Json]] | None = None,
 ) -> None:
     """Write model/ with its tasks, whole and on disk, or not at all: the last weights, or those of the ``best``
     validation.
 
     What a PEFT ``method`` has trained is merged into a plain T5; where that cannot be, it stands in model/ beside the
     T5 that it belongs to. adapter/ has it alone, and in the layout of peft where it has one. ``base``: the name of the
-    model that it belongs to, and the hash of its weights. ``calibrated``: what the trained model's outputs give for
-    calibration.json.
+    model that it belongs to, and the hash of its weights. ``described``: what JSON files beside the weights say of the
+    trained model, by their names; None is not written.
     """
     weights = engine.weights_for_use()
     if weights is None:
@@ -99,11 +98,11 @@ def write_model(
     if best is not None:
         weights = best_weights(directory, int(best["step"])) or weights
     fresh = model.copy_with(weights, lambda made: adapted(made, method))
-    calibration = None if calibrated is None else calibrated(fresh)
+    files = {name: say(fresh) for name, say in (described or {}).items()}
     if method is not None and method.apart:
         with whole_folder(directory / "adapter") as folder:
             save_adapter(fresh, method, folder, base[1])
-            _write_tasks(folder, prepared, calibration)
+            _write_tasks(folder, prepared, files)
             if method.portable:
                 method.save(fresh, folder, base[0])
     if method is not None and method.merges:
@@ -113,17 +112,18 @@ def write_model(
             save_adapter(fresh, method, folder)
             fresh = model.copy_with(method.plain(weights))
         fresh.save(prepared.tokenizer, folder, prepared.lengths.target)
-        _write_tasks(folder, prepared, calibration)
+        _write_tasks(folder, prepared, files)
     shutil.rmtree(directory / BEST, ignore_errors=True)  # they are the model now
     distributed.patient_barrier()
 
 
-def _write_tasks(folder: Path, prepared: Prepared, calibration: Json) -> None:
+def _write_tasks(folder: Path, prepared: Prepared, files: Mapping[str, Json]) -> None:
     """What a model's folder says of its tasks beside the weights."""
     kept = keep(prepared.known_and_new, prepared.lengths, __version__, prepared.target_tokens)
     (folder / FILE).write_text(kept, encoding="utf-8")
-    if calibration is not None:
-        write_json(folder / CALIBRATION, calibration)
+    for name, content in files.items():
+        if content is not None:
+            write_json(folder / name, content)
 
 
 def _sees_one_target(prepared: Prepared, index: int) -> bool:

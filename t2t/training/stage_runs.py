@@ -15,6 +15,7 @@ from t2t.engine.distributed import has_gpu
 from t2t.errors import RunDirectoryError
 from t2t.model.backbone import load_pretrained
 from t2t.serving.calibration import CALIBRATION
+from t2t.serving.trained_data import TRAINED_DATA
 from t2t.tasks.kept import FILE as TASKS
 from t2t.tasks.task import Task
 from t2t.training.preparation import Prepared, trained_tokenizer, training_of
@@ -134,7 +135,7 @@ def trained(run: RunConfig, prepared: Prepared) -> Trained:
     def write_base(folder: Path) -> None:
         source = str(run.model.source)
         load_pretrained(source, run.model.revision).save(prepared.tokenizer, folder, prepared.lengths.target)
-        for name in (TASKS, CALIBRATION):
+        for name in (TASKS, CALIBRATION, TRAINED_DATA):
             if (Path(source) / name).is_file():
                 link_or_copy(Path(source) / name, folder / name)
 

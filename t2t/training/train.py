@@ -49,7 +49,8 @@ from t2t.model.peft.routes import check_one_model
 from t2t.model.seq2seq import Seq2Seq, SpecialIds
 from t2t.runs.run_tasks import load_tasks
 from t2t.serving.answers import Decode
-from t2t.serving.calibration import UNCALIBRATED, calibrate, read_calibration
+from t2t.serving.calibration import CALIBRATION, UNCALIBRATED, calibrate, read_calibration
+from t2t.serving.trained_data import TRAINED_DATA, read_trained_data, trained_data
 from t2t.structures import Json
 from t2t.tasks.kept import target_tokens
 from t2t.tasks.task import Task
@@ -139,9 +140,9 @@ def _train(
     # model/ comes last: it says that the run is finished
     on_first(lambda: write_facts(config.directory, precision, prepared, done.plan, done.model, done.end, best))
     print_drawn(prepared)
-    calibrated = None if data is None else _calibrator(config, prepared, data, device)
+    described = _described(config, prepared, data, device)
     base = config.model.source, done.base
-    write_model(config.directory, done.engine, done.model, prepared, method, base, best, calibrated)
+    write_model(config.directory, done.engine, done.model, prepared, method, base, best, described)
     return config.directory
 
 
@@ -224,6 +225,30 @@ def _validated(config: RunConfig, prepared: Prepared) -> Validated | None:
     return None if settings is None else on_first(lambda: validated(prepared, settings.examples, config.where))
 
 
+def _described(
+    config: RunConfig, prepared: Prepared, data: Validated | None, device: torch.device
+) -> dict[str, Callable[[Seq2Seq], Json]]:
+    """What the files of the model's folder say of it beside its weights and tasks, by their names."""
+    calibrator = None if data is None else _calibrator(config, prepared, data, device)
+    said: dict[str, Callable[[Seq2Seq], Json]] = {TRAINED_DATA: lambda _: _trained_data(config, prepared)}
+    return said if calibrator is None else {**said, CALIBRATION: calibrator}
+
+
+def _trained_data(config: RunConfig, prepared: Prepared) -> Json:
+    """What the tasks were trained on, here and by the model that the run starts from."""
+    try:
+        before = read_trained_data(Path(config.model.source)) if config.model.source else {}
+        found = {task.name: before[task.name] for task in prepared.known_and_new if task.name in before}
+        for index, task in enumerate(prepared.tasks):
+            if task.token_task is None:
+                now = trained_data(task, prepared.data[index], prepared.limit(index), prepared.new_encoder())
+                found[task.name] = found[task.name] + now if task.name in found else now
+    except InputError as error:  # what was trained is worth keeping without it
+        _tell(f"what was trained on is not kept for t2t drift: {error}")
+        return None
+    return {"tasks": {name: one.to_json() for name, one in found.items()}}
+
+
 def _calibrator(
     config: RunConfig, prepared: Prepared, data: Validated, device: torch.device
 ) -> Callable[[Seq2Seq], Json] | None:
@@ -250,7 +275,7 @@ def _calibrator(
             return None
         before = read_calibration(Path(config.model.source)) if config.model.source else UNCALIBRATED
         kept = {task.name for task in prepared.known_and_new} & before.tasks.keys() - found["tasks"].keys()
-        found["tasks"] |= {name: {"temperature": before.tasks[name]} for name in sorted(kept)}
+        found["tasks"] |= {name: before.to_json(name) for name in sorted(kept)}
         return found
 
     return calibrated

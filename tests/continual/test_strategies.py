@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -79,6 +80,19 @@ def test_replay_keeps_a_share_of_each_task_and_the_same_whatever_the_order(tmp_p
     assert [row.id for row in backwards] == [row.id for row in chosen(rows("a", 40), 4, 5, "a")]
     kept = {row.id: row for row in rows("a", 40)}
     assert all(np.array_equal(row.labels, kept[row.id].labels) for row in one.rows[:4])
+
+
+def test_what_is_chosen_has_each_label_as_often_as_it_comes_and_each_row_alike() -> None:
+    targets = [np.array([3 + number % 10, 1], dtype=np.int32) for number in range(200)]
+    labelled = [replace(row, labels=target) for row, target in zip(rows("a", 200), targets, strict=True)]
+    for seed in range(3):
+        counts = Counter(int(row.labels[0]) for row in chosen(labelled, 50, seed, "a"))
+        assert sorted(counts) == list(range(3, 13))
+        assert set(counts.values()) == {5}
+    own = Counter(row.id for seed in range(400) for row in chosen(rows("a", 20), 5, seed, "a"))  # a target each
+    assert set(own) == {row.id for row in rows("a", 20)}
+    assert all(60 < count < 140 for count in own.values())  # 100 each
+    assert len(chosen(labelled, 500, 0, "a")) == 200
 
 
 def test_replay_of_so_many_examples_is_shared_out_among_the_tasks(tmp_path: Path) -> None:

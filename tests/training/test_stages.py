@@ -80,6 +80,7 @@ found["added"] = go(file="added.yaml")
 found["first after"] = digest("toy/stages/01-first"), digest("toy/stages/02-second")
 found["tasks"] = load("runs/toy").tasks
 found["target tokens"] = sorted(json.loads(Path("runs/toy/model/tasks.json").read_text())["target_tokens"])
+found["trained data"] = json.loads(Path("runs/toy/model/trained_data.json").read_text())["tasks"]
 found["matrix"] = json.loads(Path("runs/toy/continual.json").read_text())
 found["taken out"] = go()
 found["changed"] = go("stages.0.tasks.0.limit=3", file="added.yaml")
@@ -153,6 +154,9 @@ def test_stages_that_have_ended_stay_and_another_is_added(found: dict[str, Any])
     assert found["first after"][1] == found["stage"]
     assert found["tasks"] == ["demo/colour", "demo/age", "demo/heat"]
     assert found["target tokens"] == sorted(found["tasks"])  # of those of earlier stages too
+    kept = {name: (one["examples"], one["labels"]) for name, one in found["trained data"].items()}
+    of_both = {name: dict.fromkeys(words, 20) for name, words in WORDS.items()} | {"heat": {"cold": 40, "hot": 40}}
+    assert kept == {f"demo/{name}": (sum(words.values()), words) for name, words in of_both.items()}
     matrix = found["matrix"]
     assert (matrix["tasks"], matrix["came"]) == (["demo/colour", "demo/heat", "demo/age"], [0, 1, 2])
     assert len(matrix["scores"]) == 3

@@ -154,6 +154,7 @@ def test_the_model_keeps_how_far_its_confidence_can_be_trusted(alone: Path, tmp_
     assert known["outputs"] == 30
     assert 0 <= known["right"] <= 1
     assert {"temperature", "error_before", "error_after"} <= known.keys()
+    assert sum(known["confidences"]) == 30
     loaded = t2t.load(alone / "runs" / "toy")
     things = [json.loads(line) for line in (alone / "task_templates/demo/valid.jsonl").read_text().splitlines()]
     answers = loaded("demo/colour", things)
