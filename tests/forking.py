@@ -96,9 +96,15 @@ def run_python(words: Sequence[str], folder: Path, out: Path) -> int:
 
 def run_ranks(world: int, words: Sequence[str], folder: Path) -> None:
     """The same in ``world`` processes that train together; AssertionError, with what they said, if one fails."""
+    codes, said = codes_of_ranks(world, words, folder)
+    assert not any(codes), said
+
+
+def codes_of_ranks(world: int, words: Sequence[str], folder: Path) -> tuple[list[int], str]:
+    """The exit codes of ``world`` processes that train together, and what they said."""
     common = {"WORLD_SIZE": str(world), "LOCAL_SIZE": str(world), "MASTER_ADDR": "127.0.0.1"}
     common |= {"MASTER_PORT": str(free_port())}
     outs = [folder / f"said{rank}of{world}.txt" for rank in range(world)]
     ranks = [{**common, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(world)]
     codes = _run([_asked(words, folder, out, one) for out, one in zip(outs, ranks, strict=True)])
-    assert not any(codes), "\n".join(out.read_text()[-2000:] for out in outs)
+    return codes, "\n".join(out.read_text()[-2000:] for out in outs)
