@@ -10,7 +10,7 @@ from pathlib import Path
 
 from t2t import __version__
 from t2t.commands.launch import ALLOW_HELP, ALLOW_UNVERIFIED
-from t2t.errors import InputError, RunFileError, sentence_of
+from t2t.errors import InputError, RunFileError, T2TError, sentence_of
 from t2t.terminal import show_controls, shown
 
 Command = Callable[[argparse.Namespace], int]
@@ -160,8 +160,15 @@ def _generate_for_run(arguments: argparse.Namespace) -> int:
 
 def _export(arguments: argparse.Namespace) -> int:
     from t2t.commands.export import export
+    from t2t.commands.push import check_push, push
 
-    print(export(arguments.model, arguments.to, arguments.format, arguments.quantization))
+    if arguments.public and arguments.push is None:
+        raise InputError("--public", "there is no --push", "write --push OWNER/NAME --public")
+    if arguments.push is not None:
+        check_push(arguments.push)
+    print(export(arguments.model, arguments.to, arguments.format, arguments.quantization), flush=True)
+    if arguments.push is not None:
+        print(push(arguments.to, arguments.push, arguments.public))
     return 0
 
 
@@ -354,6 +361,9 @@ def _generation(add: Add) -> None:
     out.add_argument(
         "--quantization", choices=("float32", "bfloat16", "int8"), default="float32", help="of ctranslate2"
     )
+    push_help = "upload it to this repository of the hub too, made private where it is not there; exit code 1: refused"
+    out.add_argument("--push", metavar="OWNER/NAME", help=push_help)
+    out.add_argument("--public", action="store_true", help="of --push: everybody may read it")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -402,6 +412,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"t2t: {shown(str(error))}", file=sys.stderr)
         return 2
+    except T2TError as error:
+        print(f"t2t: {shown(str(error))}", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         return 141
     except KeyboardInterrupt:

@@ -106,10 +106,16 @@ def found_by_script(folder: Path) -> Any:
 def run_ranks(world: int, words: Sequence[str], folder: Path, code: int = 0) -> str:
     """The same in ``world`` processes that train together: what the first prints. AssertionError, with what all print,
     where one does not end with ``code``."""
+    codes, printed = codes_of_ranks(world, words, folder)
+    assert codes == [code] * world, printed
+    return (folder / f"said0of{world}.txt").read_text()
+
+
+def codes_of_ranks(world: int, words: Sequence[str], folder: Path) -> tuple[list[int], str]:
+    """The exit codes of ``world`` processes that train together, and what they print."""
     common = {"WORLD_SIZE": str(world), "LOCAL_SIZE": str(world), "MASTER_ADDR": "127.0.0.1"}
     common |= {"MASTER_PORT": str(free_port())}
     outs = [folder / f"said{rank}of{world}.txt" for rank in range(world)]
     ranks = [{**common, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(world)]
     codes = _run([_asked(words, folder, out, one) for out, one in zip(outs, ranks, strict=True)])
-    assert codes == [code] * world, "\n".join(out.read_text()[-2000:] for out in outs)
-    return outs[0].read_text()
+    return codes, "\n".join(out.read_text()[-2000:] for out in outs)

@@ -58,7 +58,7 @@ FLAGS = {
         "--task",
         "--trust-python",
     ],
-    "export": ["--format", "--model", "--quantization", "--to"],
+    "export": ["--format", "--model", "--public", "--push", "--quantization", "--to"],
     "evaluate": ["--config", "--set", "--trust-python"],
     "report": ["--config", "--set", "--trust-python"],
     "demo": ["--ask", "--set", "--trust-python"],

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from t2t.engine.lifetime import Interrupted
 
 CPU_PROCESSES = 2
+AGAIN = 75  # exit code
 MODULE = "t2t.commands.launch"
 ALLOW_UNVERIFIED = "allow_unverified=true"
 ALLOW_HELP = "also train on data sets of the hub whose revision is unverified"
@@ -45,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train; returns the exit code.
 
     0; 1: training failed, or was stopped with nothing saved; 2: a user's mistake; 3: a stage of continual learning
-    forgot too much; 143: stopped by a signal with a checkpoint from which the same command goes on.
+    forgot too much; AGAIN: memory ran out on one of several processes, and the same command goes on with smaller
+    micro-batches; 143: stopped by a signal with a checkpoint from which the same command goes on.
     """
     show_controls()
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -144,6 +146,7 @@ def _train(config: RunConfig) -> int:
     from transformers.utils.logging import disable_progress_bar
 
     from t2t.engine import distributed
+    from t2t.engine.halving import StartAgain
     from t2t.engine.lifetime import Interrupted
     from t2t.engine.loop import Terminated
     from t2t.errors import InputError, RefusedError, T2TError, sentence_of
@@ -171,6 +174,8 @@ def _train(config: RunConfig) -> int:
         return _say(error, 2)
     except RefusedError as error:
         return _say(error, 3)
+    except StartAgain as error:
+        return _say(error, AGAIN)
     except T2TError as error:
         return _say(error, 1)
     except OSError as error:

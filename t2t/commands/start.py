@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from t2t.commands.launch import MODULE, check_reach_of
+from t2t.commands.launch import AGAIN, MODULE, check_reach_of
 from t2t.errors import T2TError
 
 
@@ -56,7 +56,9 @@ def start_training(config: Path, overrides: Sequence[str] = ()) -> Path:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     # A module's processes would else find the files of the current folder before the packages of their names.
     environment = {**os.environ, "PATH": path, "PYTHONSAFEPATH": "1"}
-    code = run_and_forward([*launcher, "--config", str(config), *settings], environment)
+    code = AGAIN
+    while code == AGAIN:
+        code = run_and_forward([*launcher, "--config", str(config), *settings], environment)
     if code:
         raise TrainingFailed(code)
     return run.directory

@@ -62,7 +62,7 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Steps of ``micro_batches`` micro-batches of at most ``tokens`` positions each, cut inside windows of ``window``
-    examples.
+    examples; each is cut in two ``halvings`` times, which leaves a step its examples.
 
     ``data`` gives the encoded examples of an epoch by task. Inside a window lengths alone decide the micro-batches,
     which are then shuffled by (seed, epoch, window). Nothing depends on the number of ranks.
@@ -73,6 +73,7 @@ class Plan:
     tokens: int
     micro_batches: int
     window: int
+    halvings: int = 0
 
     def steps(self, epoch: int, after: int = 0) -> Iterator[Step]:
         """The steps of an epoch without the first ``after``. Only the last one may have fewer micro-batches."""
@@ -83,10 +84,10 @@ class Plan:
             waiting.append([rows[position] for position in place.tolist()])
             if len(waiting) == self.micro_batches:
                 if number >= after:
-                    yield Step(epoch, number, waiting)
+                    yield Step(epoch, number, halved(waiting, self.halvings))
                 waiting, number = [], number + 1
         if waiting and number >= after:
-            yield Step(epoch, number, waiting)
+            yield Step(epoch, number, halved(waiting, self.halvings))
 
     def count(self, epochs: float) -> int:
         """How many steps so many epochs have, at least one; of the last a part where they are no whole number."""
@@ -121,6 +122,15 @@ class Plan:
             sequence = np.random.SeedSequence([self.order.seed, _MICRO_BATCHES, epoch, number])
             for place in np.random.Generator(np.random.Philox(sequence)).permutation(len(micro_batches)):
                 yield micro_batches[place] + start
+
+
+def halved(micro_batches: Sequence[list[Encoded]], times: int) -> list[list[Encoded]]:
+    """``micro_batches`` cut in two so many times, in their order; one of a single example stays as it is."""
+    found = list(micro_batches)
+    for _ in range(times):
+        halves = ((rows[: (len(rows) + 1) // 2], rows[(len(rows) + 1) // 2 :]) for rows in found)
+        found = [half for two in halves for half in two if half]
+    return found
 
 
 def cut_micro_batches(prompts: Indices, targets: Indices, tokens: int) -> list[Indices]:

@@ -38,13 +38,15 @@ _PART = re.compile(rf"{_TAG.pattern}\.tmp")
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where training stands: ``step`` updates were made, the next one is ``step_in_epoch`` of ``epoch``; ``elapsed``
-    seconds were trained, ``tokens`` seen. ``watched``: what the watchers of training must be told to go on, by name."""
+    seconds were trained, ``tokens`` seen. ``halvings``: how often micro-batches are cut in two, since memory ran out.
+    ``watched``: what the watchers of training must be told to go on, by name."""
 
     step: int = 0
     epoch: int = 0
     step_in_epoch: int = 0
     elapsed: float = 0.0
     tokens: int = 0
+    halvings: int = 0
     watched: Mapping[str, Json] = field(default_factory=dict)
 
 
@@ -65,17 +67,17 @@ def save(engine: Any, folder: Path, position: Position, keep: int) -> Path:
     if first:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(whole, ignore_errors=True)
     distributed.barrier()
     with room_at(part):
         engine.save_checkpoint(str(folder), tag=part.name, save_latest=False)
-        torch.save(_random_state(), part / _random_file(distributed.rank()))
+        torch.save(random_state(), part / _random_file(distributed.rank()))
     distributed.barrier()
     if first:
         with room_at(part):
             mark = {"world_size": distributed.world_size(), "position": asdict(position), "files": _content(part)}
             (part / _MARK).write_text(json.dumps(mark | {"own": _own_hash(mark)}))
             sync(part)
+        shutil.rmtree(whole, ignore_errors=True)  # only now: it may be the one that there is
         part.rename(whole)
         sync_folder(folder)
         write_text(folder / "latest", tag)
@@ -134,7 +136,7 @@ def load_latest(
         wrote = f"written by {saved.world_size} of now {world} processes"
         say(f"{saved.folder}: {wrote}; the others draw random numbers anew")
     if rank < saved.world_size:
-        _restore_random_state(torch.load(saved.folder / _random_file(rank), weights_only=False))
+        restore_random_state(torch.load(saved.folder / _random_file(rank), weights_only=False))
     else:
         _seed_random_state(seed, rank, saved.position.step)
     return saved.position
@@ -217,7 +219,8 @@ def _seed_random_state(seed: int, rank: int, step: int) -> None:
     random.seed(three)
 
 
-def _random_state() -> dict[str, Any]:
+def random_state() -> dict[str, Any]:
+    """Where all generators of random numbers of this process stand."""
     state: dict[str, Any] = {
         "torch": torch.get_rng_state(),
         "numpy": np.random.get_state(),
@@ -228,7 +231,8 @@ def _random_state() -> dict[str, Any]:
     return state
 
 
-def _restore_random_state(state: dict[str, Any]) -> None:
+def restore_random_state(state: dict[str, Any]) -> None:
+    """Go on drawing from where ``random_state`` was asked."""
     torch.set_rng_state(state["torch"])
     np.random.set_state(state["numpy"])
     random.setstate(state["python"])

@@ -15,11 +15,15 @@ from torch import Tensor, nn
 from t2t.config.run import RunConfig
 from t2t.data.batch import Step
 from t2t.data.collate import collate
+from t2t.data.encode import Encoded
 from t2t.engine import distributed
+from t2t.engine.checkpoint import random_state, restore_random_state
+from t2t.engine.halving import OutOfMemory
 from t2t.engine.loss import TrainingModel, divisor, weigher
 from t2t.engine.optimizer import ModelOptimizer
 from t2t.engine.schedule import factor
 from t2t.engine.terms import Term, ZLoss
+from t2t.model.memory import free_memory, is_out_of_memory
 from t2t.model.seq2seq import Seq2Seq
 
 
@@ -62,28 +66,62 @@ class TrainingEngine:
         # Between CPUs the network is slow: one reduction a step. On GPUs ZeRO-2 and 3 rather save memory.
         coalesces = self.stage > 0 and hasattr(self.engine.optimizer, "_coalesce_grad_reduction")
         self._coalesces = coalesces and (device.type == "cpu" or self.stage == 1)
+        # Whether nothing is summed over ranks before all have made their gradients.
+        self._sums_last = distributed.world_size() == 1 or self.stage == 0 or (self._coalesces and self.stage < 3)
 
     def gradients(self, step: Step) -> tuple[float, bool]:
         """Forward and backward for this rank's micro-batches of a step, nothing updated.
 
         Gives the sum of the negative log-likelihood of this rank's target tokens (nats), and whether the loss of each
         micro-batch is finite. The gradients add up to those of the step's loss over ALL ranks, however many there are.
+        OutOfMemory where memory runs out: the engine is then good for a checkpoint of before the step, and no more.
         """
         micro_batches = step.of_rank(distributed.rank(), distributed.world_size())
         # DeepSpeed averages over the ranks: times world it is the sum.
         scale = distributed.world_size() / divisor(self.config.loss.norm, step)
-        nats, finite = 0.0, True
+        nats, finite, before, lacking = 0.0, True, random_state(), None
         with self._one_reduction():
             for place, rows in enumerate(micro_batches):
-                tensors = collate(rows, self.model.ids, self._weigh, self.config.batch.tokens)
-                micro_batch = {name: tensor.to(self.device) for name, tensor in tensors.items()}
                 if not self._coalesces:
-                    self.engine.set_gradient_accumulation_boundary(place == len(micro_batches) - 1)
-                loss, its_nats = self.engine(micro_batch, self._parts(step, place))
-                self.engine.backward(loss * scale, scale_wrt_gas=False)
-                nats += float(its_nats)
-                finite = finite and bool(torch.isfinite(loss))
+                    last = place == len(micro_batches) - 1
+                    self.engine.set_gradient_accumulation_boundary(last and self.stage > 0)
+                try:
+                    its_nats, its_loss = self._backward(rows, self._parts(step, place), scale)
+                except (RuntimeError, MemoryError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    lacking = len(rows)
+                    break
+                nats, finite = nats + its_nats, finite and math.isfinite(its_loss)
+            self._check_memory(lacking, before)
+        if self.stage == 0:
+            self.engine.set_gradient_accumulation_boundary(True)
+            self.engine.allreduce_gradients()
         return nats, finite
+
+    def _backward(self, rows: Sequence[Encoded], parts: int, scale: float) -> tuple[float, float]:
+        """Forward and backward of a micro-batch: its negative log-likelihood (nats) and its loss."""
+        tensors = collate(rows, self.model.ids, self._weigh, self.config.batch.tokens)
+        micro_batch = {name: tensor.to(self.device) for name, tensor in tensors.items()}
+        loss, nats = self.engine(micro_batch, parts)
+        self.engine.backward(loss * scale, scale_wrt_gas=False)
+        return float(nats), float(loss.detach())
+
+    def _check_memory(self, lacking: int | None, before: dict[str, Any]) -> None:
+        """OutOfMemory where ``lacking`` is of how many examples the micro-batch was that found none: on all ranks where
+        it is so on one, if they still can agree on it. ``before``: the random state before the step."""
+        values = [float(lacking is not None), float(lacking is not None and lacking <= 1)]
+        if self._sums_last:
+            values = distributed.total(torch.tensor(values, device=self.device)).tolist()
+        lacks, single = map(bool, values)
+        if not lacks:
+            return
+        for flush in ("_flush_coalesced_reduction_zero12", "_flush_coalesced_reduction_zero3"):
+            setattr(self.engine, flush, lambda optimizer: None)  # the one reduction would come on an error too
+        self.engine.zero_grad()
+        free_memory()
+        restore_random_state(before)
+        raise OutOfMemory(single, self._sums_last)
 
     @torch.no_grad()
     def measure(self, step: Step) -> tuple[float, int]:

@@ -12,7 +12,7 @@ from types import FrameType
 import psutil  # type: ignore[import-untyped]
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_SAID = (0, 1, 2, 143)  # exit codes of processes that have said why
+_SAID = (0, 1, 2, 3, 75, 143)  # exit codes of processes that have said why
 
 
 def run_and_forward(command: Sequence[str], environment: Mapping[str, str]) -> int:

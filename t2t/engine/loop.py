@@ -16,6 +16,7 @@ from t2t.data.batch import Plan, Step
 from t2t.engine import checkpoint, distributed
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import TrainingEngine
+from t2t.engine.halving import NoRoom, OutOfMemory, StartAgain, note_halvings
 from t2t.engine.lifetime import Deferred
 from t2t.engine.pulse import Pulse
 from t2t.engine.schedule import progress
@@ -23,6 +24,8 @@ from t2t.engine.watching import Seen, Watcher
 from t2t.errors import T2TError
 
 _LOWER = "lower the learning rate, with which the run goes on"
+_LESS = "take shorter lengths:, precision: bf16, peft:, or a DeepSpeed file of a higher stage or with offload"
+_TWICE = "micro-batches cut in two, of the same examples an update"
 
 
 class NotFinite(T2TError):
@@ -34,7 +37,8 @@ class Terminated(T2TError):
 
 
 class Loop:
-    """Trains until the schedule ends or a watcher ends it. ``run`` gives the position reached.
+    """Trains until the schedule ends, a watcher ends it, or micro-batches are to be cut. ``run`` gives the position
+    reached, with one halving more in the last case.
 
     Checkpoints are written after all watchers have acted, in their order, with their states; a log stands last, since
     it has a row at the end too, which others may decide.
@@ -55,7 +59,8 @@ class Loop:
         self.began = 0.0
 
     def run(self, start: Position) -> Position:
-        """Train from ``start``. Raises NotFinite before a bad update is made, Terminated after SIGTERM or SIGINT."""
+        """Train from ``start``. Raises NotFinite before a bad update is made, Terminated after SIGTERM or SIGINT,
+        NoRoom and StartAgain where memory runs out."""
         with self.signals, self.pulse:
             for watcher in self.watchers:
                 watcher.begin(start, start.watched.get(watcher.name))
@@ -75,8 +80,11 @@ class Loop:
             done = progress(self.schedule, position.step, position.elapsed / 60.0)
             if done >= 1.0:
                 break
-            with self.pulse.step():
-                seen, due, signalled = self._one(step, position, done)
+            try:
+                with self.pulse.step():
+                    seen, due, signalled = self._one(step, position, done)
+            except OutOfMemory as lack:
+                return self._halved(position, lack)
             ends = False
             for watcher, wanted in zip(self.watchers, due, strict=True):
                 watcher.see(seen)
@@ -86,8 +94,7 @@ class Loop:
             if signalled or ends or position.step % self.checkpoints.every == 0:
                 saved = self._save(position)
             if signalled:
-                came = self.signals.came or "a signal"
-                raise Terminated(f"stopped by {came} after step {position.step}; checkpoint written")
+                raise self._terminated(position)
             if ends:
                 break
         if position.step > saved:
@@ -120,6 +127,22 @@ class Loop:
         last = progress(self.schedule, after.step, elapsed / 60.0) >= 1.0
         return Seen(after, step, nats, factor, norm, last), [bool(one) for one in due], bool(signalled)
 
+    def _halved(self, position: Position, lack: OutOfMemory) -> Position:
+        """Where training goes on with smaller micro-batches, since memory ran out in the step after ``position``."""
+        found = f"memory ran out at step {position.step + 1}"
+        if lack.single:
+            raise NoRoom(f"{found} with a micro-batch of one example; {_LESS}")
+        halved = replace(position, halvings=position.halvings + 1)
+        if not lack.agreed:
+            note_halvings(self.folder, halved.halvings)
+            raise StartAgain(f"{found}; the same command goes on from the last checkpoint with {_TWICE}")
+        if distributed.rank() == 0:
+            print(f"{found}; it is taken again with {_TWICE}", flush=True)
+        self._save(halved)
+        if not distributed.all_agree(self.signals.came is None, self.engine.device):
+            raise self._terminated(position)
+        return halved
+
     def _agree(self, bad: bool, after: Position) -> list[float]:
         """Over all ranks: is a loss bad, did a signal come, the first rank's clock, and which watchers it finds due."""
         of_first = [0.0] * (1 + len(self.watchers))
@@ -130,6 +153,10 @@ class Loop:
         values = torch.tensor([float(bad), float(self.signals.came is not None), *of_first], dtype=torch.float64)
         agreed: list[float] = distributed.total(values.to(self.engine.device)).tolist()
         return agreed
+
+    def _terminated(self, position: Position) -> Terminated:
+        came = self.signals.came or "a signal"
+        return Terminated(f"stopped by {came} after step {position.step}; checkpoint written")
 
     def _states(self) -> dict[str, object]:
         states = {watcher.name: watcher.state() for watcher in self.watchers}

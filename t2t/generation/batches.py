@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-import torch
-
 from t2t.errors import InputError
+from t2t.model.memory import free_memory, is_out_of_memory
 
 T = TypeVar("T")
 R = TypeVar("R")
-_SAYINGS = ("out of memory", "can't allocate memory", "not enough memory")  # of CUDA, CTranslate2 and allocators
 
 
 def plan_batches(lengths: Sequence[int], batch_tokens: Callable[[], int], window: int = 4096) -> Iterator[list[int]]:
@@ -77,10 +74,7 @@ def _within_memory(part: Sequence[T], work: Callable[[Sequence[T]], list[R]]) ->
     try:
         return work(part)
     except (RuntimeError, MemoryError) as error:
-        known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-        if not known and not any(saying in str(error).lower() for saying in _SAYINGS):
+        if not is_out_of_memory(error):
             raise
-    gc.collect()  # the frames of the error are gone from here on, and with them its tensors
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    free_memory()  # the frames of the error are gone from here on, and with them its tensors
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,6 +27,7 @@ from t2t.engine.anchoring import attach
 from t2t.engine.checkpoint import Position
 from t2t.engine.deepspeed import TrainingEngine
 from t2t.engine.deepspeed_file import read_deepspeed
+from t2t.engine.halving import halvings_noted
 from t2t.engine.lifetime import one_owner
 from t2t.engine.log import Log
 from t2t.engine.loggers import Logger, check_loggers, open_loggers
@@ -44,6 +44,7 @@ from t2t.generation.generator import Decoding, Generator
 from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import build_from_scratch, load_pretrained
 from t2t.model.freezing import freeze_parts, thaw
+from t2t.model.memory import free_memory
 from t2t.model.peft import Method, adapted, check_no_adapter, counts, read_method, weights_hash
 from t2t.model.peft.routes import check_one_model
 from t2t.model.seq2seq import Seq2Seq, SpecialIds
@@ -129,9 +130,9 @@ def _train(
     data = _validated(config, prepared)
     parts = _Parts(settings, prepared, method, supported, terms, data, device)
     done = _stretch(config, parts)
-    if done.thaws:
+    while done.goes_on:
         del done  # its weights and the optimiser's make room
-        gc.collect()
+        free_memory()
         done = _stretch(config, parts)
     if done.orthogonality is not None:
         penalty = done.orthogonality.penalty()  # every rank has a part of it
@@ -161,8 +162,8 @@ class _Parts:
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """What was trained, up to the end or to where frozen weights thaw, and by what. ``base``: a hash of the weights
-    that a PEFT method stands on; ``thaws``: more is trained from here on."""
+    """What was trained, up to the end or where DeepSpeed is set up anew, and by what. ``base``: a hash of the weights
+    that a PEFT method stands on; ``goes_on``: training does, with more weights or smaller micro-batches."""
 
     engine: TrainingEngine
     model: Seq2Seq
@@ -171,11 +172,12 @@ class _Stretch:
     validation: Validation | None
     orthogonality: Orthogonality | None
     end: Position
-    thaws: bool
+    goes_on: bool
 
 
 def _stretch(config: RunConfig, parts: _Parts) -> _Stretch:
-    """Train from the newest checkpoint to the end of the run, or to the step at which frozen weights thaw."""
+    """Train from the newest checkpoint to the end of the run, to the step at which frozen weights thaw, or to the one
+    in which memory runs out."""
     prepared, supported, device = parts.prepared, parts.supported, parts.device
     folder, until = config.directory / "checkpoints", None if config.freeze is None else config.freeze.until
     saved = checkpoint.newest(folder)
@@ -189,15 +191,17 @@ def _stretch(config: RunConfig, parts: _Parts) -> _Stretch:
     with torch.no_grad():
         for name, value in supported.held.items():
             model.parameters()[name].copy_(value)
-    shares = list(prepared.mixture.shares)
+    shares, batch = list(prepared.mixture.shares), config.batch
+    halvings = max(halvings_noted(config.directory), 0 if saved is None else saved.position.halvings)
+    config = replace(config, batch=replace(batch, tokens=max(1, batch.tokens >> halvings)))
     engine = TrainingEngine(model, config, parts.settings, shares, device, parts.terms, late)
     found = checkpoint.load_latest(engine.engine, folder, config.seed, thawed_at=thawed_at)
-    start = found or Position()
+    start = replace(found or Position(), halvings=halvings)
     if supported.anchor is not None:
         attach(engine, supported.anchor)
     orthogonality = None if supported.orthogonal is None else Orthogonality(engine, supported.orthogonal)
-    batch = config.batch
-    plan = Plan(data_by_epoch(prepared), prepared.mixture, batch.tokens, batch.micro_batches, batch.window)
+    data_of = data_by_epoch(prepared)
+    plan = Plan(data_of, prepared.mixture, batch.tokens, batch.micro_batches, batch.window, halvings)
     on_rank = [] if distributed.rank() else open_loggers(config.log.to, config.directory, start.step)
     data, validation = parts.data, None
     if data is not None:
@@ -215,8 +219,8 @@ def _stretch(config: RunConfig, parts: _Parts) -> _Stretch:
     watchers = [*([] if validation is None else [validation]), *thawing, log]
     end = Loop(engine, plan, config.schedule, config.checkpoint, config.directory, watchers).run(start)
     ended = progress(config.schedule, end.step, end.elapsed / 60.0) >= 1.0
-    thaws = bool(thawing) and end.step == until and not ended
-    return _Stretch(engine, model, base, plan, validation, orthogonality, end, thaws)
+    goes_on = end.halvings > halvings or (bool(thawing) and end.step == until and not ended)
+    return _Stretch(engine, model, base, plan, validation, orthogonality, end, goes_on)
 
 
 def _validated(config: RunConfig, prepared: Prepared) -> Validated | None:
