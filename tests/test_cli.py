@@ -1,8 +1,8 @@
 import argparse
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -79,6 +79,12 @@ def test_flags_are_frozen() -> None:
     assert found == FLAGS
 
 
+def cpu_seconds() -> float:
+    """Of the processes that have ended: what a busy machine does not lengthen."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["list"]])
 def test_starts_in_a_blink_without_torch(arguments: list[str]) -> None:
     code = (
@@ -89,9 +95,9 @@ def test_starts_in_a_blink_without_torch(arguments: list[str]) -> None:
     )
     times = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = cpu_seconds()
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        times.append(time.perf_counter() - started)
+        times.append(cpu_seconds() - started)
         assert done.returncode == 0, done.stderr
         assert "check" in done.stdout or "task" in done.stdout
     assert min(times) < 0.35
