@@ -21,6 +21,7 @@ from t2t.model.peft import read_method
 from t2t.runs.run_files import read_json, write_json
 from t2t.runs.run_tasks import load_tasks
 from t2t.tasks.task import Task
+from t2t.training.folder import end_lines, model_line
 from t2t.training.preparation import prepare
 from t2t.training.stage_runs import (
     check_stages,
@@ -68,11 +69,13 @@ def train_stages(config: RunConfig, device: torch.device) -> Path:
         before = [] if strategy.from_start else tasks_so_far(config, stage.number)
         known = [named[entry.task] for entry in before]
         train(run, device, lambda training, stage=stage: strategy.begin(stage, training), known)  # type: ignore[misc]
+        _tell(model_line(run.directory))
         distributed.from_first(lambda: _end(strategy, stage, run))  # noqa: B023 (called at once)
         matrix = distributed.from_first(lambda: _scored(config, strategy, stage, asked))  # noqa: B023
         _gate(config, matrix, stage)
         distributed.from_first(lambda: _publish(strategy.model(stage.folder), config.directory))  # noqa: B023
     _tell("\n".join(matrix.lines()))
+    _tell("\n".join(end_lines(config.directory)))
     return config.directory
 
 

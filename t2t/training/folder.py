@@ -137,10 +137,16 @@ def _sees_one_target(prepared: Prepared, index: int) -> bool:
 
 def end_lines(directory: Path) -> Iterator[str]:
     """Where the model of a finished run is, what its best validation found, and what comes next."""
-    facts = json.loads((directory / "facts.json").read_text(encoding="utf-8"))
-    best = f", best {facts['best']} at step {facts['best_step']}" if "best" in facts else ""
-    yield f"the model is in {directory / 'model'}{best}"
+    yield model_line(directory)
     yield f"next: t2t generate --config {directory / 'run.yaml'}"
+
+
+def model_line(directory: Path) -> str:
+    """Where the model of a finished run, or stage, is, and what its best validation found."""
+    file = directory / "facts.json"  # a run of stages has none: its stages have
+    facts = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    best = f", best {facts['best']} at step {facts['best_step']}" if "best" in facts else ""
+    return f"the model is in {directory / 'model'}{best}"
 
 
 def write_facts(

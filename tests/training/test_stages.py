@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,8 @@ log.Log.see = killed
 found["pulled killed"] = go("run=pulled2", *pulled)
 log.Log.see = see
 found["pulled again"], found["pulled again weights"] = go("run=pulled2", *pulled), digest("pulled2")
-found["lwf"] = go("run=lwf", "continual={strategy: lwf}", "schedule.steps=4")
+found["lwf"] = go("run=lwf", "continual={strategy: lwf}", "schedule.steps=4",
+                  "validate={every: 4 steps, examples: 4, by: loss, calibrate: false}")
 found["taught"] = Path("runs/lwf/stages/02-second/run.yaml").read_text()
 found["no whole model"] = go("run=y", "peft={method: bitfit}")
 found["no split"] = go("run=z", "generate.splits=[valid]")
@@ -136,6 +138,18 @@ def test_a_stage_starts_from_the_one_before_and_sees_some_of_its_examples(found:
     assert found["weights"] == found["stage"]
     assert "stage 2 of 2: 02-second" in found["whole"]
     assert "against forgetting                 12 examples   23.1%" in found["whole"]
+
+
+def test_each_stage_and_the_run_end_with_where_the_model_is(found: dict[str, Any]) -> None:
+    lines = found["lwf"].splitlines()
+    ends = [line for line in lines if line.startswith(("the model is in ", "next: "))]
+    assert [re.sub(r"loss \d+\.\d+ at step \d+", "loss X", line) for line in ends] == [
+        "the model is in runs/lwf/stages/01-first/model, best loss X",
+        "the model is in runs/lwf/stages/02-second/model, best loss X",
+        "the model is in runs/lwf/model",
+        "next: t2t generate --config runs/lwf/run.yaml",
+    ]
+    assert lines[-2:] == ends[-2:]
 
 
 def test_a_run_killed_in_the_middle_of_a_stage_goes_on_to_the_same_weights(found: dict[str, Any]) -> None:
