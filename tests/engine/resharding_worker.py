@@ -1,10 +1,11 @@
 """One process of test_resharding: trains, writes a checkpoint and trains on, or goes on from one.
 
-python resharding_worker.py save|load FOLDER, with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT set.
+python resharding_worker.py save|load FOLDER [KIND ..], with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT set.
 """
 
 import json
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -20,15 +21,22 @@ KINDS = {
     "sgd": ["optimizer={name: sgd, momentum: 0.9, learning_rate: 0.1}"],
     "parted": ["optimizer={weight_decay: 0.1, rates: {decoder: 0.5}}", "model.from_scratch.tied=false"],
     "frozen": ["freeze={parts: [encoder]}"],
+    "offload": [],
 }
 
 
-def main(mode: str, folder: Path) -> None:
+def stages_of(kind: str) -> Iterable[int]:
+    """At which stages a kind is tried."""
+    return (2, 3) if kind == "offload" else range(4)
+
+
+def main(mode: str, folder: Path, kinds: Sequence[str]) -> None:
     device = distributed.start()
     results = {}
-    for name, more in KINDS.items():
-        for stage in range(4):
-            run = config(folder, f"deepspeed=ds_configs/zero{stage}.json", *more)
+    for name in kinds or KINDS:
+        for stage in stages_of(name):
+            file = f"zero{stage}_offload" if name == "offload" else f"zero{stage}"
+            run = config(folder, f"deepspeed=ds_configs/{file}.json", *KINDS[name])
             made, place, losses = engine(run, device), folder / f"{name}{stage}", []
             if mode == "save":
                 for number in range(2):
@@ -52,4 +60,4 @@ def main(mode: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])
