@@ -1,4 +1,4 @@
-"""The packages of a wheel: t2t, and in it the folders that stand beside it in a clone (t2t.config.shipped_files)."""
+"""The packages of a wheel: t2t, and in it the folders that are beside it in a clone (t2t.config.shipped_files)."""
 
 from pathlib import Path
 

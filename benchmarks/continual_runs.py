@@ -24,7 +24,7 @@ PROMPT = {"method": "prompt", "length": 20}
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A strategy with its settings: what stands under ``continual:`` and ``peft:``, and the rate that it trains at
+    """A strategy with its settings: what is under ``continual:`` and ``peft:``, and the rate that it trains at
     (None: that of all)."""
 
     continual: Mapping[str, Any] = field(default_factory=dict)
@@ -57,7 +57,7 @@ def common(toy: bool) -> dict[str, Any]:
 
 
 def run(out: Path, name: str, settings: Mapping[str, Any]) -> Cost:
-    """Train a run file in one process, in the folder ``out``. What it says stands in NAME.log there."""
+    """Train a run file in one process, in the folder ``out``. What it says is in NAME.log there."""
     file = out / f"{name}.yaml"
     file.write_text(yaml.safe_dump({"run": name, **settings}, sort_keys=False))
     began = time.perf_counter()

@@ -66,7 +66,7 @@ def forced(constrainer: Constrainer, grammar: Grammar, ids: Sequence[int], limit
 
 
 def counted(rows: Sequence[Sequence[bool]], size: int) -> Counted:
-    """``rows``: of each output which tokens are forced, as they stand in batches of ``size``."""
+    """``rows``: of each output which tokens are forced, as they are in batches of ``size``."""
     batches = [rows[start : start + size] for start in range(0, len(rows), size)]
     passes = [[row.count(False) + row[-1] for row in batch] for batch in batches]
     return Counted(

@@ -6,7 +6,7 @@ spelled bytes, as ours does (``t2t/generation/spelling.py``, which both need): t
 ``<unk>`` as a noncharacter.
 
 A copy is a suffix automaton of the source (Blumer et al. 1985) with a terminal for each of its states. All pieces that
-end in one state stand in the same places, so the state knows which numbers may follow. llguidance has substrings of
+end in one state are in the same places, so the state knows which numbers may follow. llguidance has substrings of
 its own (``substring_chars``), but neither numbers nor codes could be said of them.
 """
 

@@ -24,13 +24,13 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from t2t.authoring.check import check_each, told
+    from t2t.authoring.check import check_each, report_text
     from t2t.config.shipped_files import template_files
     from t2t.tasks.task import named_tasks
 
     names = [task for name in arguments.template or sorted(template_files()) for task in named_tasks(name)]
     reports = check_each(names, arguments.tokenizer)
-    print(told(reports, arguments.json))
+    print(report_text(reports, arguments.json))
     return 2 if any(report.failed for report in reports) else 1 if any(report.errors for report in reports) else 0
 
 
@@ -393,8 +393,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code.
 
-    2: a user's mistake, a path that is not there among them; 1: what the system refused. Each is told in one sentence
-    on standard error.
+    2: a user's mistake, a path that is not there among them; 1: what the system refused. Each is reported in one
+    sentence on standard error.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

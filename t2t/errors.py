@@ -21,7 +21,7 @@ import os
 import shutil
 from pathlib import Path
 
-_LONGEST = 500  # characters of what was found that are told
+_LONGEST = 500  # characters of what was found that are reported
 
 
 class T2TError(Exception):

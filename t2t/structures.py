@@ -17,7 +17,7 @@ class Span:
 
     ``text`` is the surface; ``start`` and ``end`` count characters (Unicode code points) of the ORIGINAL
     field, end exclusive, None where unknown. ``found`` says how a generated surface was located
-    (``absent``: it does not stand in the source) and ``ambiguous`` whether another place fitted as well;
+    (``absent``: it is not in the source) and ``ambiguous`` whether another place fitted as well;
     neither takes part in equality.
     """
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 # C0 but tab and the ends of lines, DEL, C1, and the characters that turn the direction of a line around. As these
-# escapes stand in JSON, a line of JSON says the same as before.
+# escapes are in JSON, a line of JSON says the same as before.
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 

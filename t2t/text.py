@@ -162,7 +162,7 @@ class Escaper:
         self._search_ascii = _class_search(char for char in escaped if char.isascii())
 
     def write(self, value: str, layout: bool = False) -> str:
-        """``value`` as it stands in a target: never empty, no raw mark, no reserved word.
+        """``value`` as it is in a target: never empty, no raw mark, no reserved word.
 
         With ``layout`` line breaks, tabs and runs of spaces stand as they are, but for the first and last character.
         """

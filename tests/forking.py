@@ -91,7 +91,7 @@ def _asked(words: Sequence[str], folder: Path, out: Path, environment: Mapping[s
 
 def run_python(words: Sequence[str], folder: Path, out: Path) -> int:
     """The exit code of ``python WORDS`` (a script or ``-c CODE``, and its arguments) in ``folder``, as subprocess has
-    it: -9 where it was killed. What it says stands in ``out``."""
+    it: -9 where it was killed. What it says is in ``out``."""
     return _run([_asked(words, folder, out, {})])[0]
 
 

@@ -17,13 +17,13 @@ from t2t.tasks.task import Task, load_task
 class Proposed:
     """What was said, how many errors are left, and the task."""
 
-    told: str
+    output: str
     errors: int
     task: Task
 
     @property
     def family(self) -> str:
-        return self.told.splitlines()[0].rpartition(": ")[2]
+        return self.output.splitlines()[0].rpartition(": ")[2]
 
     @property
     def examples(self) -> list[Example]:
@@ -44,8 +44,8 @@ def proposed(folder: Path, files: Mapping[str, str], names: Sequence[str] = ()) 
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content, encoding="utf-8", newline="")
-    told, errors = new([str(folder / name) for name in names or files], folder / "mine" / "task.yaml")
-    return Proposed(told, errors, load_task(str(folder / "mine" / "task.yaml")))
+    output, errors = new([str(folder / name) for name in names or files], folder / "mine" / "task.yaml")
+    return Proposed(output, errors, load_task(str(folder / "mine" / "task.yaml")))
 
 
 def jsonl(rows: Sequence[Any]) -> str:

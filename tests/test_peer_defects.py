@@ -176,7 +176,7 @@ def test_7_a_missing_field_is_found_before_the_run(tmp_path: Path) -> None:
 
 
 class Question:
-    """A task whose question stands behind a passage of any length."""
+    """A task whose question is behind a passage of any length."""
 
     name, fingerprint, prompts_vary = "demo/question", "1", False
 

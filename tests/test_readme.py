@@ -31,7 +31,7 @@ RUN = [
     "t2t report --config examples/atlas.yaml",
 ]
 PLAIN = ["t2t list", "t2t show atlas/ner_en", "t2t show atlas/event_zh", "t2t check atlas/ner_en"]
-NAMED = {"t2t demo --ask", "t2t check", "t2t new", "t2t evaluate", "t2t report",
+NAMED = {"t2t demo --ask", "t2t check", "t2t new", "t2t evaluate", "t2t report", "t2t drift",
          "t2t export --model runs/atlas --to OUT"}  # fmt: skip  # spoken of, not shown
 
 

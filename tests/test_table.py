@@ -1,4 +1,4 @@
-"""Tables: columns that are straight in a terminal, whatever stands in their cells."""
+"""Tables: columns that are straight in a terminal, whatever is in their cells."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def compose(names: list[Name], count: int, salt: str) -> dict[str, list[str]]:
     """``count`` distinct names of each kind from pieces of ``names``; the same for the same ``salt``.
 
     No string is given to two kinds, none equals a real name of ``names``, and each core has three characters or
-    more, so that a composed name hardly ever stands inside another by chance.
+    more, so that a composed name hardly ever is inside another by chance.
     """
     cores = sorted({core(n.text) for n in names if n.locale == "zh" and n.entity[0] != "currency"})
     heads = _plain({c[:size] for c in cores for size in (1, 2) if len(c) > size})

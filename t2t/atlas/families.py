@@ -210,7 +210,7 @@ def summary(setting: Setting) -> Data | None:
 
 
 def _apart(draft: Draft, state: Mapping[str, Mention]) -> bool:
-    """Whether the names of the state are told apart; what was taken back may stand there again."""
+    """Whether the names of the state are told apart; what was taken back may be there again."""
     said = Draft(draft.rng, draft.pool, draft.language)
     said.text, said.mentions = draft.text, list(state.values())
     return said.is_clear()

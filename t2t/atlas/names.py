@@ -37,7 +37,7 @@ def fold(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """An official relation of CLDR: ``head`` (a country or a city) stands in ``relation`` to ``tail``."""
+    """An official relation of CLDR: ``head`` (a country or a city) is in ``relation`` to ``tail``."""
 
     head: Entity
     relation: str

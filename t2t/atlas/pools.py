@@ -85,9 +85,9 @@ def character_runs(name: str) -> set[str]:
 
 
 def separate(train: set[str], held: set[str], runs: Callable[[str], set[str]]) -> tuple[set[str], set[str]]:
-    """Folded names made disjoint: no held-out name stands inside a training name.
+    """Folded names made disjoint: no held-out name is inside a training name.
 
-    A held-out name that stands inside many training names (``Dollar``) is a word rather than a name and is dropped;
+    A held-out name that is inside many training names (``Dollar``) is a word rather than a name and is dropped;
     otherwise the training names that hold it are.
     """
     inside = Counter(run for name in train for run in runs(name) if run in held)
@@ -149,7 +149,7 @@ def _facts_of_locales(by_locale: Mapping[str, Mapping[Entity, str]]) -> dict[str
 
 
 def _is_apart(row: tuple[str, ...]) -> bool:
-    """Whether no name of a fact stands inside another one (Surinam in Dollar surinam)."""
+    """Whether no name of a fact is inside another one (Surinam in Dollar surinam)."""
     folded = " / ".join(row).casefold()
     return all(folded.count(name.casefold()) == 1 for name in row)
 

@@ -149,7 +149,7 @@ class Draft:
 
     def is_clear(self) -> bool:
         """Whether every mention stands once in the text, so that its surface alone says its place, and the names are
-        told apart by any few characters: no run of RUN of them stands in two names, or twice in one."""
+        told apart by any few characters: no run of RUN of them is in two names, or twice in one."""
         folded = self.text.casefold()
         if any(folded.count(m.text.casefold()) != 1 for m in self.mentions):
             return False

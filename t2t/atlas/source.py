@@ -38,7 +38,7 @@ TRIES = 1000
 
 @cache
 def reserved(language: str) -> frozenset[str]:
-    """What stands in the patterns themselves and can therefore be no name: runs of words or of characters."""
+    """What is in the patterns themselves and can therefore be no name: runs of words or of characters."""
     texts = [text for bank in PATTERNS[language].banks for text in (*bank.seen, *bank.unseen)]
     texts += [text for bank in PARALLEL.values() for text in (*bank.seen, *bank.unseen)]
     texts += [text for parts in PARTS.values() for several in parts.values() for text in several]

@@ -38,10 +38,10 @@ _READ = ("*.safetensors", "*.bin", "config.json", "tokenizer*.json", "*.model", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What records are answered, by what, and what stands in the output.
+    """What records are answered, by what, and what is in the output.
 
     ``inputs``: files, patterns, or ``-``. ``form``: of the files, one of inputs.FORMATS; None: by their endings.
-    ``fields``: FIELD=COLUMN pairs. ``keep``: columns of the input that stand in the output too, as ``input_NAME`` where
+    ``fields``: FIELD=COLUMN pairs. ``keep``: columns of the input that are in the output too, as ``input_NAME`` where
     the output has a NAME of its own. ``shard``: which chunks are done here, of how many; from 0. ``min_score``: answers
     with less confidence are set aside, in OUT.unsure.jsonl. ``unique_ids``: an input with an id that stands twice is
     refused, before anything is answered; else it is told at the end.
@@ -63,8 +63,8 @@ class Asked:
 def answer_file(asked: Asked, out: Path | None) -> int:
     """Answer records and give how many there were.
 
-    ``out``: JSON lines or Parquet by its ending; None: standard output. Bad records are told on standard error, and
-    stand in OUT.bad.jsonl. DataError, and no output, where all of them are bad, and for ids that stand twice where they
+    ``out``: JSON lines or Parquet by its ending; None: standard output. Bad records are reported on standard error, and
+    are in OUT.bad.jsonl. DataError, and no output, where all of them are bad, and for ids that stand twice where they
     are asked to be ``unique_ids``. A job that was killed goes on where it was when it is called again (see Job).
     """
     if out is None and asked.unique_ids:
@@ -117,8 +117,8 @@ def _stream(asked: Asked, names: Sequence[str]) -> int:
                 write(row)
         if rejects.first is not None and not answered:
             raise _all_bad(rejects.first, rejects.count)
-    _tell_unsure(asked, unsure, "and not written: give --output to have them beside it")
-    _tell_none(asked, answered)
+    _print_unsure(asked, unsure, "and not written: give --output to have them beside it")
+    _print_none(asked, answered)
     return answered - unsure
 
 
@@ -149,7 +149,7 @@ def _batch(asked: Asked, files: Sequence[Path], out: Path, read: Callable[..., I
                     rejects(error)
             bar.update(len(chunk))
     if seen is not None:
-        _tell_doubled(seen)
+        _print_doubled(seen)
     joined = job.join(number + 1)
     if joined is None:
         return 0  # others are still at it; the last of them joins
@@ -159,8 +159,8 @@ def _batch(asked: Asked, files: Sequence[Path], out: Path, read: Callable[..., I
         raise _all_bad(DataError(first["where"], first["found"], first["todo"]), joined.bad)
     if joined.bad:
         print(f"t2t: {joined.bad} records were set aside, see {job.rejected}", file=sys.stderr)
-    _tell_unsure(asked, joined.unsure, f"see {job.unsure}")
-    _tell_none(asked, joined.answers + joined.unsure)
+    _print_unsure(asked, joined.unsure, f"see {job.unsure}")
+    _print_none(asked, joined.answers + joined.unsure)
     return joined.answers
 
 
@@ -171,15 +171,15 @@ def _refuse_doubled(asked: Asked, records: Iterator[RawRecord]) -> None:
         seen.add(chunk)
     if (found := seen.doubled()).ids:
         todo = "give each record an id of its own, or leave --unique-ids out: each then has its line, in their order"
-        raise DataError(found.first[0].last, found.told, todo)
+        raise DataError(found.first[0].last, found.summary, todo)
 
 
-def _tell_doubled(seen: SeenIds) -> None:
-    """What stands at the end of a job is not lost because there was no room to look for ids."""
+def _print_doubled(seen: SeenIds) -> None:
+    """What is at the end of a job is not lost because there was no room to look for ids."""
     try:
         if (found := seen.doubled()).ids:
             what = "each record has its line, in the order of the input (--unique-ids refuses such an input)"
-            print(f"t2t: {found.told}; {what}", file=sys.stderr)
+            print(f"t2t: {found.summary}; {what}", file=sys.stderr)
     except InputError as error:
         print(f"t2t: {error}", file=sys.stderr)
 
@@ -211,7 +211,7 @@ def _rows(
     kept_as = {key: f"input_{key}" if key in COLUMNS else key for key in asked.keep}
     for found, data in loaded.answer_records(asked.task, records, renaming(asked.fields), bad):
         if tell:
-            _tell_missing(asked.keep, data)
+            _print_missing(asked.keep, data)
             tell = False
         kept: dict[str, Json] = {kept_as[key]: data.get(key) for key in asked.keep}
         yield {**found.to_json(), **kept}
@@ -221,18 +221,18 @@ def _all_bad(first: DataError, count: int) -> DataError:
     return DataError(first.where, f"{first.found}; none of {count} records could be answered", first.todo)
 
 
-def _tell_unsure(asked: Asked, count: int, where: str) -> None:
+def _print_unsure(asked: Asked, count: int, where: str) -> None:
     if count:
         print(f"t2t: {count} answers have a confidence below {asked.min_score:g}, {where}", file=sys.stderr)
 
 
-def _tell_none(asked: Asked, answered: int) -> None:
+def _print_none(asked: Asked, answered: int) -> None:
     if not answered:
         name = "standard input" if list(asked.inputs) == ["-"] else " ".join(asked.inputs)
         print(f"t2t: {name} holds no record", file=sys.stderr)
 
 
-def _tell_missing(keep: Sequence[str], data: Mapping[str, Json]) -> None:
+def _print_missing(keep: Sequence[str], data: Mapping[str, Json]) -> None:
     missing = [key for key in keep if key not in data]
     if missing:
         has = ", ".join(map(str, data))

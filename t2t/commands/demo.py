@@ -51,13 +51,13 @@ def found_in(model: Model | AdaptedModel, sentences: Sequence[str]) -> Iterator[
         tasks = ("atlas/ner_zh",) if _CHINESE.search(sentence) else ("atlas/ner_en", "atlas/relation_en")
         for task in (task for task in tasks if task in model.tasks):
             (answer,) = model(task, [sentence])
-            yield f"  {task:18} {_told(answer.value)}"
+            yield f"  {task:18} {_shown(answer.value)}"
 
 
-def _told(value: Value) -> str:
+def _shown(value: Value) -> str:
     """A value in one line, spans as their surfaces."""
     if isinstance(value, Span):
         return value.text
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {_told(inner)}" for name, inner in value.items())
-    return " ; ".join(map(_told, value)) or "nothing" if isinstance(value, list) else str(value)
+        return ", ".join(f"{name}: {_shown(inner)}" for name, inner in value.items())
+    return " ; ".join(map(_shown, value)) or "nothing" if isinstance(value, list) else str(value)

@@ -38,8 +38,8 @@ class AskedDrift:
 def report_drift(asked: AskedDrift, out: Path | None = None) -> bool:
     """Print what was found, with a verdict; write it to ``out`` as JSON. True if an update is due.
 
-    Bad records are told on standard error. DataError where there is no record that can be used; InputError where the
-    model folder does not say what it was trained on.
+    Bad records are reported on standard error. DataError where there is no record that can be used; InputError where
+    the model folder does not say what it was trained on.
     """
     if out is not None and out.is_dir():
         raise RunFileError("--json", f"{out} is a folder", "name a file")

@@ -43,8 +43,8 @@ class AskedWhy:
 def explain_file(asked: AskedWhy, out: Path, lines: Path | None = None) -> bool:
     """Write the page to ``out``, and the attributions as JSON lines to ``lines``; print the deletion check.
 
-    True if the check holds; that it does not is told. Bad records are told on standard error. InputError where captum
-    is not installed; DataError, and no page, where there is no record that can be used.
+    True if the check holds; that it does not is reported. Bad records are reported on standard error. InputError where
+    captum is not installed; DataError, and no page, where there is no record that can be used.
     """
     for flag, path in (("--output", out), ("--json", lines)):
         if path is not None and path.is_dir():

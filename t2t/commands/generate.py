@@ -43,8 +43,8 @@ def generate(
 ) -> dict[str, int]:
     """Write the predictions of the model in ``run_dir`` (or of a model directory) and count the lines of each file.
 
-    Every task is read in those of ``settings.splits`` that it has, and answered, where adapters stand in the folder, by
-    those that know it (see Routes). The files stand in ``out`` (default: run_dir) as ``prediction_file`` names them; a
+    Every task is read in those of ``settings.splits`` that it has, and answered, where adapters are in the folder, by
+    those that know it (see Routes). The files are in ``out`` (default: run_dir) as ``prediction_file`` names them; a
     file appears when it is complete. Lines of outputs that were decoded again under
     the grammar of the target say ``constrained``, all how sure the model is (``confidence``, by the calibration of its
     folder). ``device``: by default the GPU if one is to be used (see ``has_gpu``), else the CPU. The counts are named
@@ -60,7 +60,7 @@ def generate(
     directory = Path(run_dir)
     wanted = _wanted(tasks, settings.splits)
     answering = load_answering(directory, device, settings.precision, settings.engines)
-    settings = replace(settings, items=False)  # those of records alone are told
+    settings = replace(settings, items=False)  # those of records alone are reported
     counts: dict[str, int] = {}
     for task, split in wanted:
         name = prediction_name(task.name, split)
@@ -84,7 +84,7 @@ def generate(
 def generate_run(run: RunConfig, types: str | None = None) -> dict[str, int]:
     """``generate`` as a run file asks for: its tasks but for token tasks, splits and limits, into its directory.
 
-    ``types``: a user's own types, separated by commas, which all tasks are asked for. The predictions then stand in
+    ``types``: a user's own types, separated by commas, which all tasks are asked for. The predictions then are in
     ``types/TYPES/`` of that directory, since they are not what the gold is about.
     """
     tasks = answering_tasks(run)
@@ -139,13 +139,13 @@ def _write_split(
 def _line(task: Task, answered: Answered, calibration: Calibration) -> str:
     """The line of an example with its prompt and output, or those of its windows; of several samples the first, and
     under ``samples`` all."""
-    said = _said(task, answered, calibration)
-    samples = [_said(task, one, calibration) for one in answered.samples]
+    said = _prediction_line(task, answered, calibration)
+    samples = [_prediction_line(task, one, calibration) for one in answered.samples]
     head = {"id": answered.example.id, "task": task.name, "prompt": answered.prompts[0]}
     return json_line({**head, **said, **({"samples": samples} if samples else {})})
 
 
-def _said(task: Task, answered: Answered, calibration: Calibration) -> dict[str, Json]:
+def _prediction_line(task: Task, answered: Answered, calibration: Calibration) -> dict[str, Json]:
     """What a line says of an output.
 
     Of several windows it has all texts one under the other, the mean score, and ``windows``, which decide what the line

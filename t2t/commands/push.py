@@ -31,7 +31,7 @@ def check_push(repo: str) -> None:
 
 
 def push(folder: Path, repo: str, public: bool) -> str:
-    """Upload what stands in ``folder`` to the repository ``repo``, which is made where it is not there, private unless
+    """Upload what is in ``folder`` to the repository ``repo``, which is made where it is not there, private unless
     ``public``; gives its address.
 
     PushError where the hub refuses, and where the repository is there and public against what was asked.

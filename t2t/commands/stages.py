@@ -65,17 +65,17 @@ def train_stages(config: RunConfig, device: torch.device) -> Path:
         run = replace(run, peft=strategy.peft(stage, config.peft))
         if source is not None and (teacher := strategy.teacher(source)) is not None:
             run = replace(run, teacher=teacher)
-        _tell(f"stage {stage.number + 1} of {len(config.stages)}: {stage.folder.name}")
+        _print_line(f"stage {stage.number + 1} of {len(config.stages)}: {stage.folder.name}")
         before = [] if strategy.from_start else tasks_so_far(config, stage.number)
         known = [named[entry.task] for entry in before]
         train(run, device, lambda training, stage=stage: strategy.begin(stage, training), known)  # type: ignore[misc]
-        _tell(model_line(run.directory))
+        _print_line(model_line(run.directory))
         distributed.from_first(lambda: _end(strategy, stage, run))  # noqa: B023 (called at once)
         matrix = distributed.from_first(lambda: _scored(config, strategy, stage, asked))  # noqa: B023
         _gate(config, matrix, stage)
         distributed.from_first(lambda: _publish(strategy.model(stage.folder), config.directory))  # noqa: B023
-    _tell("\n".join(matrix.lines()))
-    _tell("\n".join(end_lines(config.directory)))
+    _print_line("\n".join(matrix.lines()))
+    _print_line("\n".join(end_lines(config.directory)))
     return config.directory
 
 
@@ -168,6 +168,6 @@ def _publish(model: Path, directory: Path) -> None:
             link_or_copy(file, part / file.relative_to(model))
 
 
-def _tell(line: str) -> None:
+def _print_line(line: str) -> None:
     if not distributed.rank():
         print(line, flush=True)

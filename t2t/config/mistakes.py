@@ -48,7 +48,7 @@ def first_mistake(error: ValidationError, data: Any) -> Mistake:
     path, details = max((pair for pair in found if pair[0][: len(first)] == first), key=lambda pair: len(pair[0]))
     wanted = [_wanted(other) for place, other in found if place == path and other["type"] != "extra_forbidden"]
     given = details["input"]
-    return Mistake(details["type"], path, _told(given, wanted), given, dict(details.get("ctx") or {}))
+    return Mistake(details["type"], path, _message(given, wanted), given, dict(details.get("ctx") or {}))
 
 
 def _as_of_models(details: ErrorDetails) -> ErrorDetails:
@@ -56,14 +56,14 @@ def _as_of_models(details: ErrorDetails) -> ErrorDetails:
     return details
 
 
-def _told(given: Any, wanted: list[str]) -> str:
+def _message(given: Any, wanted: list[str]) -> str:
     shown = "null" if given is None else repr(given)
     plain = [want for want in dict.fromkeys(wanted) if not want.startswith("!")]
     return f"{shown[:_LONGEST]} is not {' or '.join(plain)}" if plain else "".join(wanted[:1]).removeprefix("!")
 
 
 def _path(details: ErrorDetails, data: Any) -> KeyPath:
-    """The part of pydantic's path that stands in the data, and a key that should; the rest names classes."""
+    """The part of pydantic's path that is in the data, and a key that should; the rest names classes."""
     path: list[str | int] = []
     for part in details["loc"]:
         in_list = isinstance(data, list) and isinstance(part, int) and part < len(data)
@@ -77,7 +77,7 @@ def _path(details: ErrorDetails, data: Any) -> KeyPath:
 
 
 def _wanted(details: ErrorDetails) -> str:
-    """What should stand there; after "!" a whole sentence instead."""
+    """What should be there; after "!" a whole sentence instead."""
     if details["type"] in _MAPPINGS:
         return "a mapping"
     message = details["msg"]

@@ -56,7 +56,7 @@ OPTIMIZERS: Registry[type[OptimizerSettings]] = Registry(
 
 
 def read_optimizer(data: Any, where: Callable[[str], str]) -> OptimizerSettings:
-    """What stands under ``optimizer:``; RunFileError, with FILE:LINE, for what no optimiser of that name has."""
+    """What is under ``optimizer:``; RunFileError, with FILE:LINE, for what no optimiser of that name has."""
     if not isinstance(data, Mapping):
         raise RunFileError(where("optimizer"), f"optimizer is {data!r}, no mapping", "write e.g. {learning_rate: 0.01}")
     found: OptimizerSettings = read_named(OPTIMIZERS, {"name": "adamw", **data}, "optimizer", "name", where)

@@ -135,7 +135,7 @@ class LossSettings:
 class TeacherSettings:
     """A trained model of a folder that teaches this one.
 
-    ``weight``: how much of the cross-entropy its distributions stand in place of (without one: half, and none where it
+    ``weight``: how much of the cross-entropy its distributions are in place of (without one: half, and none where it
     writes targets), at a ``temperature``, the ``top`` likeliest tokens each, the others together. ``targets``:
     ``generated`` are those that it writes for the prompts, in place of the gold's.
     """
@@ -240,7 +240,7 @@ class SampleSettings:
         return self.top_k is not None or self.top_p < 1
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """In one word, for signatures."""
         top_k = "" if self.top_k is None else f",top_k={self.top_k}"
         top_p = "" if self.top_p == 1 else f",top_p={self.top_p:g}"
@@ -294,7 +294,7 @@ class GenerateSettings:
         """How outputs are decoded, for signatures."""
         free = "greedy" if self.beams == 1 else f"beams:{self.beams}"
         free = free if self.length_penalty == 1 else f"{free},length_penalty={self.length_penalty:g}"
-        free = free if self.sample is None else self.sample.told
+        free = free if self.sample is None else self.sample.summary
         free = free if self.no_repeat_ngram is None else f"{free},no_repeat_ngram={self.no_repeat_ngram}"
         free = f"ranked, {free}" if self.ranks else free
         return f"{free}+constrained" if self.constrain else free

@@ -33,14 +33,14 @@ _OLD_NAMES = {("batch", "units"): "micro_batches"}
 def read_run_file(path: Path, overrides: Sequence[str]) -> tuple[RunFile, Callable[[str], str]]:
     """The file with its overrides, in the form above, and the place (FILE:LINE or --set) of a dotted key."""
     data, lines = read_yaml(path, RunFileError)
-    told = spell_out(data, str(path))
+    messages = spell_out(data, str(path))
     lines = {_new_name(key): line for key, line in lines.items()}
     set_by: dict[KeyPath, str] = {}
     for override in overrides:
         changed = _override(data, override)
         lines, set_by = _not_below(lines, changed), {**_not_below(set_by, changed), changed: f"--set {override}"}
-        told += spell_out(data, f"--set {override}")
-    for line in told if os.environ.get("RANK", "0") == "0" else []:
+        messages += spell_out(data, f"--set {override}")
+    for line in messages if os.environ.get("RANK", "0") == "0" else []:
         print(line, file=sys.stderr, flush=True)
     where = _place_finder(path, lines, set_by)
     try:
@@ -108,9 +108,9 @@ def generation_of(sample: Mapping[str, Any] | None, **others: Any) -> GenerateSe
 def spell_out(data: dict[Any, Any], where: str) -> list[str]:
     """Tasks that are given by their name alone become mappings, and old names of keys new ones; gives what to tell.
 
-    RunFileError where a key stands there by both names.
+    RunFileError where a key is there by both names.
     """
-    told = []
+    messages = []
     for path, new in _OLD_NAMES.items():
         *above, old = path
         section: Any = data
@@ -121,12 +121,12 @@ def spell_out(data: dict[Any, Any], where: str) -> list[str]:
                 found = f"{old!r} is the old name of {new!r}, and both stand there"
                 raise RunFileError(where, found, "keep the new one")
             section[new] = section.pop(old)
-            told.append(f"{where}: {'.'.join(path)} is now called {new}")
+            messages.append(f"{where}: {'.'.join(path)} is now called {new}")
     stages = data.get("stages")
     for section in [data, *(stages if isinstance(stages, list) else ())]:
         if isinstance(section, dict) and isinstance(section.get("tasks"), list):
             section["tasks"] = [{"task": entry} if isinstance(entry, str) else entry for entry in section["tasks"]]
-    return told
+    return messages
 
 
 def _new_name(path: KeyPath) -> KeyPath:

@@ -68,7 +68,7 @@ def as_data(value: Any) -> Any:
 
 
 def keys_at(form: type, path: Sequence[str | int]) -> list[str]:
-    """The keys that may stand at a path below a section; none where there is no section."""
+    """The keys that may be at a path below a section; none where there is no section."""
     for part in path:
         if isinstance(part, str):
             below = section_at(form, part)

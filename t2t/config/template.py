@@ -45,7 +45,7 @@ _Shots = Annotated[int, Field(ge=1, le=64)]
 
 
 class FewShot(TemplateSection):
-    """How many exemplars of which split stand in front of the prompt, and how: ``as_`` has {prompt} and {target}."""
+    """How many exemplars of which split are in front of the prompt, and how: ``as_`` has {prompt} and {target}."""
 
     k: _Shots
     split: Annotated[str, Field(alias="from")] = "train"
@@ -174,7 +174,7 @@ def _frozen(parsed: _TemplateFile, variant: str | None, path: Path, where: Where
     token_task = None
     if parsed.token_task is not None:
         token_task = read_token_task(parsed.token_task, parsed.model_fields_set, where)
-    prompts, target, metrics = _said(parsed, where) if token_task is None else _unsaid(token_task)
+    prompts, target, metrics = _own_texts(parsed, where) if token_task is None else _token_task_texts(token_task)
     return Template(
         task=parsed.task if variant is None else f"{parsed.task}/{variant}",
         variant=variant,
@@ -204,7 +204,7 @@ def _frozen(parsed: _TemplateFile, variant: str | None, path: Path, where: Where
 _Texts = tuple[tuple[PromptVariant, ...], Mapping[str, Any], tuple[Any, ...]]
 
 
-def _said(parsed: _TemplateFile, where: Where) -> _Texts:
+def _own_texts(parsed: _TemplateFile, where: Where) -> _Texts:
     """Prompts, target and metrics as the file has them."""
     if parsed.target is None or parsed.metrics is None:
         key = "target" if parsed.target is None else "metrics"
@@ -212,7 +212,7 @@ def _said(parsed: _TemplateFile, where: Where) -> _Texts:
     return _prompts(parsed, where), parsed.target, tuple(parsed.metrics)
 
 
-def _unsaid(token_task: TokenTask) -> _Texts:
+def _token_task_texts(token_task: TokenTask) -> _Texts:
     """Those of a token task: the text itself, from which the ids are taken, and nothing to score."""
     return (PromptVariant(text=f"{{{token_task.field}}}"),), {"text": token_task.field}, ()
 

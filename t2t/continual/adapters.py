@@ -18,7 +18,7 @@ MODEL = "model"  # the base with the adapters of all stages so far
 
 @settings
 class Beside(Strategy):
-    """What stages leave stands beside each other on one base, which is not trained. ``route``: by the ``task`` of a
+    """What stages leave is beside each other on one base, which is not trained. ``route``: by the ``task`` of a
     record, or by the ``score`` of what each adapter answers (see Routes)."""
 
     strategy: str

@@ -1,6 +1,6 @@
 """What a strategy against forgetting is: what it brings into the training of a stage, and what it keeps for the next.
 
-A stage is a run of its own, with its folder, checkpoints and model. What a strategy keeps stands in the folder of the
+A stage is a run of its own, with its folder, checkpoints and model. What a strategy keeps is in the folder of the
 stage that it comes from, written whole: so a run goes on in the middle of any stage, and a stage can be added later.
 """
 
@@ -136,7 +136,7 @@ class Strategy:
         return None
 
     def peft(self, stage: Stage, peft: dict[str, Any] | None) -> dict[str, Any] | None:
-        """What stands under ``peft:`` for the stage, ``peft`` being what stands in the run file."""
+        """What is under ``peft:`` for the stage, ``peft`` being what is in the run file."""
         return peft
 
     def begin(self, stage: Stage, training: Training) -> Support:
@@ -174,7 +174,7 @@ def read_strategy(
     method: Method | None = None,
     source: str | None = None,
 ) -> Strategy:
-    """What stands under ``continual:``, sequential by default. RunFileError for an unknown one, a setting that it does
+    """What is under ``continual:``, sequential by default. RunFileError for an unknown one, a setting that it does
     not have, and one that cannot go with the PEFT method or the start (see Strategy.refused)."""
     found: Strategy = read_named(STRATEGIES, {"strategy": "sequential", **(data or {})}, "continual", "strategy", where)
     if (refusal := found.refused(method, source)) is not None:

@@ -20,7 +20,7 @@ _MICRO_BATCHES = 3  # the stream of random numbers that shuffles micro-batches
 
 
 class Order(Protocol):
-    """Which example stands at which position of an epoch, as a mixture gives it."""
+    """Which example is at which position of an epoch, as a mixture gives it."""
 
     seed: int
 
@@ -134,7 +134,7 @@ def halved(micro_batches: Sequence[list[Encoded]], times: int) -> list[list[Enco
 
 
 def cut_micro_batches(prompts: Indices, targets: Indices, tokens: int) -> list[Indices]:
-    """The micro-batches of one window, as places in it; every place stands in one micro-batch.
+    """The micro-batches of one window, as places in it; every place is in one micro-batch.
 
     ``prompts`` and ``targets`` are lengths. A micro-batch of b rows costs b x (longest prompt + longest target) <=
     ``tokens`` positions, padding to GRID counted; an example that is longer is a micro-batch of its own. Lengths alone

@@ -41,7 +41,7 @@ ZERO_REJECTED = frozenset({
     "mics_shard_size", "mics_hierarchical_params_gather", "zeropp_loco_param", "zenflow", "elastic_checkpoint",
     "legacy_stage1", "pipeline_loading_checkpoint", "save_muon_momentum_buffer_in_memory",
 })  # fmt: skip
-# What a run writes stands in its folder: a file that somebody sent decides nothing about places.
+# What a run writes is in its folder: a file that somebody sent decides nothing about places.
 # nvme_path is the exception: only who owns the machine knows where its disk is.
 _PLACES = {
     ("csv_monitor", "output_path"), ("tensorboard", "output_path"), ("flops_profiler", "output_file"),

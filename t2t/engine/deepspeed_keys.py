@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 @dataclass(frozen=True, slots=True)
 class KeySetting:
-    """One key: its type, what to write in words, the keys of what stands below it, and the values if they are few."""
+    """One key: its type, what to write in words, the keys of what is below it, and the values if they are few."""
 
     adapter: TypeAdapter[Any]
     wanted: str

@@ -166,8 +166,8 @@ def from_first(make: Callable[[], T]) -> T:
     if world_size() > 1:
         dist.broadcast_object_list(made, src=0, group=_patient_group())
     if made[1] is not None:
-        kind, *told = made[1]
-        raise kind(*told)
+        kind, *arguments = made[1]
+        raise kind(*arguments)
     found: T = made[0]
     return found
 

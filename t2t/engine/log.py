@@ -81,7 +81,7 @@ class Log(Quiet):
             for logger in self.loggers:
                 rest = {"tokens_per_second": tokens / seconds, "epoch": float(position.epoch), "grad_norm": seen.norm}
                 logger.write(position.step, numbers | rest)
-            self.progress.tell(position, loss, tokens / seconds, seen.last)
+            self.progress.show(position, loss, tokens / seconds, seen.last)
         self.summed.zero_()
         self.last = time.monotonic()
         return False

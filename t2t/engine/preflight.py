@@ -73,14 +73,14 @@ def check_directory(config: RunConfig) -> None:
     except RunFileError as error:
         found = f"it cannot be read ({error.found}), so what the folder was trained with is not known"
         raise RunDirectoryError(str(file), found, "put it back, or choose another name under run:") from None
-    new = _settings(read_scalar(config.to_yaml(), str(file)))  # read back: what stands in a file is what is compared
+    new = _settings(read_scalar(config.to_yaml(), str(file)))  # read back: what is in a file is what is compared
     if fixed := [key for key in changes(old, new) if not _MAY_CHANGE & {key, key.partition(".")[0]}]:
         found = f"the folder holds another run (it differs in {', '.join(sorted(fixed))})"
         raise RunDirectoryError(str(config.directory), found, "choose another name under run:, or remove the folder")
 
 
 def changes(old: Mapping[str, Json], new: Mapping[str, Json], before: str = "") -> dict[str, tuple[Json, Json]]:
-    """The dotted keys in which two run files differ, with what stands in each; None where it is not there."""
+    """The dotted keys in which two run files differ, with what is in each; None where it is not there."""
     found: dict[str, tuple[Json, Json]] = {}
     for key in dict.fromkeys((*old, *new)):
         one, other = old.get(key), new.get(key)
@@ -92,7 +92,7 @@ def changes(old: Mapping[str, Json], new: Mapping[str, Json], before: str = "") 
 
 
 def write_run_file(config: RunConfig) -> None:
-    """run.yaml of a run that begins or goes on. What has changed since is told, and stands at its head for good."""
+    """run.yaml of a run that begins or goes on. What has changed since is reported, and is at its head for good."""
     path, saved = config.directory / "run.yaml", newest(config.directory / "checkpoints")
     history: list[str] = []
     if path.is_file() and saved is not None:

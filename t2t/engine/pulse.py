@@ -1,7 +1,7 @@
 """Whether training still gets on: a step that never ends is noticed, whichever process hangs, whatever it waits for.
 
 All processes wait for each other in each step, so a step that hangs in one hangs in all. What a step may take goes by
-what steps have taken; validation, checkpoints and the drawing of data stand outside of steps and are not bounded here
+what steps have taken; validation, checkpoints and the drawing of data are outside of steps and are not bounded here
 (the sums of the group are, see distributed.py).
 """
 
@@ -62,10 +62,10 @@ class Pulse:
             spent = spent + _EVERY if allowed is not None and number == self._steps else 0.0
             number = self._steps
             if allowed is not None and spent > allowed:
-                self._end(self._told(spent))
+                self._end(self._message(spent))
                 return
 
-    def _told(self, spent: float) -> str:
+    def _message(self, spent: float) -> str:
         place = _where(self._of)
         found = f"a step has not ended in {spent:.0f} s, where the longest took {self._longest:.1f} s"
         return f"{found} (this process is {place}); the same command goes on from the last checkpoint"
@@ -79,6 +79,6 @@ def _where(thread: int) -> str:
     return f"in {frame.f_code.co_name}, {frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-def _end(told: str) -> None:
-    print(f"t2t: {told}", file=sys.stderr)
+def _end(message: str) -> None:
+    print(f"t2t: {message}", file=sys.stderr)
     leave(1)

@@ -31,7 +31,7 @@ class Seen:
 class Watcher(Protocol):
     """A watcher's life: ``begin``, then for each step ``see`` and where it is due ``act``, then ``close``.
 
-    ``name`` is that of its ``state``, which stands in checkpoints and comes back by ``begin`` when a run goes on.
+    ``name`` is that of its ``state``, which is in checkpoints and comes back by ``begin`` when a run goes on.
     ``quick``: what it does takes no time, so it acts where training ends too, also when a signal ends it.
     """
 

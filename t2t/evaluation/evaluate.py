@@ -62,7 +62,7 @@ def evaluate(
     decoding: str = "greedy",
 ) -> list[Row]:
     """Score the predictions in ``run_dir`` for those of ``splits`` that each task has; ``limit`` as in generate.
-    ``decoding`` stands in the signatures.
+    ``decoding`` is in the signatures.
 
     Writes scores.json, worst.json and confidence.json (each replaced as a whole). Raises RunDirectoryError where a
     predictions file is missing, DataError where its ids are not exactly those of the examples.
@@ -106,8 +106,8 @@ def _score(
     best = ceiling.values()
     scored = [(metric, stacked(known), best[metric.name]) for metric, known in zip(metrics, rows, strict=True)]
     made = [_row(task, split, decoding, *one) for one in scored]
-    told = [replace(row, unreachable=unreachable, again=again / row.n if row.n else 0.0) for row in made]
-    return told, worst.entries(task), sure.to_json()
+    complete = [replace(row, unreachable=unreachable, again=again / row.n if row.n else 0.0) for row in made]
+    return complete, worst.entries(task), sure.to_json()
 
 
 def _raise_ceiling(ceiling: Ceiling, task: Scorable, judged: Sequence[Judged]) -> None:
@@ -219,15 +219,15 @@ _AT_NEED = ("ceiling", "set aside", "unreachable", "again")  # where there is so
 
 
 def _cells(row: Row | None, unparseable: float | None, first: bool) -> tuple[str, ...]:
-    """What stands under a split: the value and ``_TITLES``; counts and shares on the first line of a task alone."""
+    """What is under a split: the value and ``_TITLES``; counts and shares on the first line of a task alone."""
     if row is None:
         return ("",) * (1 + len(_TITLES))
     interval = f"{number(row.low, row.best)} to {number(row.high, row.best)}"
     ceiling = number(row.ceiling, row.best) if row.ceiling != row.best else ""
     counts = [f"{row.n:,}", *(f"{one:,}" if one else "" for one in (row.aside, row.unreachable))]
     shares = ["" if unparseable is None else f"{unparseable:.1%}", f"{row.again:.1%}" if row.again else ""]
-    told = [*counts, *shares] if first else [""] * 5
-    return (number(row.value, row.best), interval, ceiling, *told)
+    counted = [*counts, *shares] if first else [""] * 5
+    return (number(row.value, row.best), interval, ceiling, *counted)
 
 
 def number(value: float, best: float) -> str:

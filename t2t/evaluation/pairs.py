@@ -80,7 +80,7 @@ def judge(directory: Path, task: Scorable, split: str, limit: int | None = None)
 
 
 class _Lines:
-    """The lines of a predictions file, taken by id. Those that stand before the one that is wanted wait in memory:
+    """The lines of a predictions file, taken by id. Those that are before the one that is wanted wait in memory:
     none where the file has the order of the examples, as generate writes it."""
 
     def __init__(self, path: Path) -> None:
@@ -91,7 +91,7 @@ class _Lines:
         self._seen: set[str] = set()
 
     def _read(self) -> str | None:
-        """The id of the next line, which waits now; None at the end. DataError for an id that stands there twice."""
+        """The id of the next line, which waits now; None at the end. DataError for an id that is there twice."""
         where, line = next(self._lines, ("", None))
         if line is None:
             return None

@@ -37,14 +37,14 @@ class Ranking:
         self._values: set[float] = set()
 
     @property
-    def tells_apart(self) -> bool:
+    def distinguishes(self) -> bool:
         """True if not all examples have the same value."""
         return len(self._values) > 1
 
     def add(self, judged: Sequence[Judged], stats: Stats) -> None:
         """More examples, whose statistics are the rows of ``stats``, shape (n, k)."""
         values = each_alone(self.metric, stats)
-        if not self.tells_apart:
+        if not self.distinguishes:
             self._values.update(values.tolist())
         distance = np.abs(values - self.metric.best)
         order = np.argsort(-distance, kind="stable")[:WORST]
@@ -67,12 +67,12 @@ class Worst:
         """More examples; ``rows``: for each of the metrics, the statistics of each of them."""
         for index, ranking in enumerate(self._rankings):
             ranking.add(judged, stacked(rows[ranking.place]))
-            if ranking.tells_apart:
+            if ranking.distinguishes:
                 del self._rankings[index + 1 :]  # none of these can be the first any more
 
     def entries(self, task: Scorable) -> list[Json]:
         """The worst examples as worst.json has them."""
-        chosen = next((one for one in self._rankings if one.tells_apart), None) or next(iter(self._rankings), None)
+        chosen = next((one for one in self._rankings if one.distinguishes), None) or next(iter(self._rankings), None)
         return [] if chosen is None else [_entry(task, chosen.metric.name, one) for one in chosen.worst]
 
 

@@ -35,7 +35,7 @@ class Item:
     """A part of an output: what it says (``name``, ``text``), and the tokens of the source that carried it.
 
     ``weights``: nats that each of ``pieces`` adds to ``score``, the log-probability of the item's tokens where what
-    stands before them is given; ``without``: the same where all pieces are padding; ``gap``: what the weights miss
+    is before them is given; ``without``: the same where all pieces are padding; ``gap``: what the weights miss
     their difference by. ``shown``: what the prompt showed of the record. ``falls``: see deletion.
     """
 
@@ -50,20 +50,20 @@ class Item:
     shown: tuple[Shown, ...]
 
     @property
-    def says_little(self) -> bool:
+    def is_unattributable(self) -> bool:
         """True if the item is about as likely with padding in the place of the text, so that there is next to nothing
         to attribute, whatever it came from."""
         return self.score - self.without < _LITTLE
 
     def to_json(self) -> dict[str, Json]:
-        """As it stands in a line of ``--json``."""
+        """As it is in a line of ``--json``."""
         tokens = [
             {"field": one.field, "start": one.start, "end": one.end, "text": one.text, "weight": weight}
             for one, weight in zip(self.pieces, self.weights, strict=True)
         ]
         falls = [{"deleted": one.size, "top": one.top, "random": one.random} for one in self.falls]
-        told = {"name": self.name, "text": self.text, "score": self.score, "without": self.without, "gap": self.gap}
-        return {**told, "tokens": tokens, "falls": falls}
+        content = {"name": self.name, "text": self.text, "score": self.score, "without": self.without, "gap": self.gap}
+        return {**content, "tokens": tokens, "falls": falls}
 
 
 @dataclass(frozen=True, slots=True)

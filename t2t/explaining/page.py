@@ -82,7 +82,7 @@ def line_of(item: Item) -> Line:
 
 
 def _stretches(shown: Shown, weighed: Sequence[tuple[Piece, float, float]]) -> Iterator[Stretch]:
-    """A field's text in order: pieces, and what stands between them."""
+    """A field's text in order: pieces, and what is between them."""
     at = 0
     for piece, share, weight in weighed:
         start, end = piece.start - shown.start, piece.end - shown.start

@@ -39,7 +39,7 @@ def source_pieces(
 
     ``offsets``: the characters of the prompt that each of its tokens stands for, none for EOS. ``begins``: of a field
     that is read in windows, at which of its characters this one begins. A token that reaches over the edge of a field
-    is cut there; of one that stands in two, the first has it.
+    is cut there; of one that is in two, the first has it.
     """
     pieces: list[Piece] = []
     taken = -1
@@ -57,7 +57,7 @@ def source_pieces(
 
 def _runs(prompt: str, inside: Sequence[tuple[int, int, int]]) -> list[_Run]:
     """Tokens in runs: those that share a character, and white space with what follows it, at the end of a field with
-    what stands before it."""
+    what is before it."""
     runs: list[_Run] = []
     for start, end, token in inside:
         if runs and (start < runs[-1].end or _blank(prompt, runs[-1])):

@@ -16,7 +16,7 @@ R = TypeVar("R")
 def plan_batches(lengths: Sequence[int], batch_tokens: Callable[[], int], window: int = 4096) -> Iterator[list[int]]:
     """Batches of positions: within each window of ``window`` requests, longest first, rows x longest <= batch_tokens.
 
-    ``lengths`` are of prompt and output together, for the caches of a decoder grow with both. Every position stands in
+    ``lengths`` are of prompt and output together, for the caches of a decoder grow with both. Every position is in
     one batch. A request longer than ``batch_tokens``, which is asked for before each batch, is a batch of its own. All
     batches but the last of a window fill the budget, so their caches are about equally large; the shortest have the
     most rows.
@@ -62,11 +62,11 @@ class Room:
 
     def _shrink(self, rows: int, size: int) -> None:
         if rows == 1:
-            told = f"memory runs out with a single input of {size} tokens, prompt and output together"
-            raise InputError("generate", told, "use precision: bf16, fewer beams or shorter lengths:")
+            message = f"memory runs out with a single input of {size} tokens, prompt and output together"
+            raise InputError("generate", message, "use precision: bf16, fewer beams or shorter lengths:")
         self._most = size // 2
-        told = f"memory ran out with a batch of {rows} rows, {size} tokens; it is halved, as are those after it"
-        print(f"t2t: {told} (generate.tokens: {self._most})", file=sys.stderr, flush=True)
+        message = f"memory ran out with a batch of {rows} rows, {size} tokens; it is halved, as are those after it"
+        print(f"t2t: {message} (generate.tokens: {self._most})", file=sys.stderr, flush=True)
 
 
 def _within_memory(part: Sequence[T], work: Callable[[Sequence[T]], list[R]]) -> list[R] | None:

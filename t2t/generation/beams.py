@@ -17,7 +17,7 @@ Select = Callable[[Tensor], None]  # rows [m] of the n that the next call goes o
 
 @dataclass(slots=True)
 class _Hypotheses:
-    """The hypotheses of one input: the running ones as their rows stand in the batch, best first, and those ended.
+    """The hypotheses of one input: the running ones as their rows are in the batch, best first, and those ended.
 
     ``penalty``: of the length; a hypothesis is worth its sum of log-probabilities over its tokens to this power.
     """

@@ -74,7 +74,7 @@ class Engine(Protocol):
     def log_probabilities(
         self, prompts: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]
     ) -> list[tuple[float, ...]]:
-        """Of each token of the output for each prompt (nats), what stands before it given: in one pass."""
+        """Of each token of the output for each prompt (nats), what is before it given: in one pass."""
 
     def rank(self, prompts: Sequence[Sequence[int]], texts: Sequence[Sequence[Sequence[int]]]) -> list[list[float]]:
         """The log-probabilities (nats, summed) of the ``texts`` of each prompt, which are ids with EOS last.

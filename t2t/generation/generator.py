@@ -54,7 +54,7 @@ class Output:
     log-probability of ``ids`` in nats, EOS counted, as the model gives it without a constraint. ``cut``: there is no
     EOS, because the limit came before or because the constraint left no token. ``constrained``: decoded again under
     the constraint; ``closed``: and held to tokens that could still end within the limit, which it else had passed;
-    ``unsayable``: and no text of the grammar can be said by the vocabulary, so ``<unk>`` stands in what is none.
+    ``unsayable``: and no text of the grammar can be said by the vocabulary, so ``<unk>`` is in what is none.
     ``logs``: of each of ``ids``, where they were asked for. ``ranked``: the request's texts, the likeliest first, with
     their log-probabilities in nats. ``samples``: where several were drawn, all of them; the first is this one.
     """
@@ -270,7 +270,7 @@ class Generator:
         return outputs
 
     def _repeating(self, batch: Sequence[Request], outputs: Sequence[Output]) -> dict[int, Grammar]:
-        """The rows that name a place twice, and what may stand there instead."""
+        """The rows that name a place twice, and what may be there instead."""
         found: dict[int, Grammar] = {}
         for row, (request, output) in enumerate(zip(batch, outputs, strict=True)):
             if request.constraint is not None and not output.cut and self.tokenizer.unk_token_id not in output.ids:

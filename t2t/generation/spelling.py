@@ -21,7 +21,7 @@ from t2t.linear.grounding import LONGEST_WILDCARD
 from t2t.model.tokenizer import dropped_ids
 from t2t.text import Escaper, fold_character, is_accent
 
-UNKNOWN = b"\xff"  # stands in no UTF-8 text
+UNKNOWN = b"\xff"  # is in no UTF-8 text
 _UNKNOWN_TEXT = "<unk>"  # what it is decoded to
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
 # Where spellings differ from the characters by more than Unicode normalisation: ASCII, the space's stand-in and the
@@ -71,7 +71,7 @@ class Spelled:
     """How a few characters of a source are copied.
 
     ``exact``: they are decoded to what they are. Else grounding finds them again, folded or with ``<unk>`` as a
-    wildcard. ``wildcard``: UNKNOWN stands in ``spelled``, for ``width`` characters as grounding counts them.
+    wildcard. ``wildcard``: UNKNOWN is in ``spelled``, for ``width`` characters as grounding counts them.
     ``anchors``: something else than spaces and wildcards is said, which grounding can hold on to.
     """
 
@@ -132,7 +132,7 @@ class Spelling:
         return "".join(piece for piece, _ in self._cut.pre_tokenize_str(normal)) if self._cut else normal
 
     def of(self, text: str) -> bytes:
-        """The spelling of ``text`` where it stands inside a text, without ``start``."""
+        """The spelling of ``text`` where it is inside a text, without ``start``."""
         if len(text) == 1 and text in self._characters:
             return self._characters[text]
         written = self._written(f"{_PAD}{text}{_PAD}").removeprefix(f"{self._edge}{_PAD}").removesuffix(_PAD)
@@ -168,7 +168,7 @@ class Spelling:
         return Spelled(spelled, exact, len(pieces) > 1, anchors, len(bare))
 
     def _decoded(self, written: str) -> str:
-        """What is decoded from pieces that spell ``written``, where it stands inside a text."""
+        """What is decoded from pieces that spell ``written``, where it is inside a text."""
         text: str = self._decoder.decode([f"{_PAD}{written}{_PAD}"])
         return text.removeprefix(_PAD).removesuffix(_PAD)
 

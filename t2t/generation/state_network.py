@@ -21,7 +21,7 @@ each way in which the piece was said so far (``_Heard``: exactly or not, how man
 certain), a handful at most, and mostly one. A number behind a copy (``ab#2``) counts exact places: it may follow where
 all was said exactly; which numbers there are depends on the piece and is looked up when it is asked for (``places``).
 
-Places that are taken (an item stands there already) are no new grammar: pieces that begin at one of them go through
+Places that are taken (an item is there already) are no new grammar: pieces that begin at one of them go through
 states of their own as long as they could end where it ends, where they do not reach ``end``, and join the others
 behind it.
 """
@@ -333,7 +333,7 @@ class Network:
         return [unit]
 
     def numbers(self, copy: int, most: int) -> int:
-        """The state before `` #1`` to `` #most`` behind a copy that stands in ``most`` places."""
+        """The state before `` #1`` to `` #most`` behind a copy that is in ``most`` places."""
         most = min(most, MOST_PLACES)
         if (copy, most) not in self._numbers:
             first = len(self.edges)

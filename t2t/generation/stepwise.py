@@ -28,11 +28,11 @@ class _Rows:
         self.last_n, self.ended_n = first_b, torch.zeros(size, dtype=torch.bool, device=device)
         self.keys_n = torch.tensor([signed(key) for key in search.keys], device=device)
 
-    def said(self, step: int) -> Tensor:
+    def so_far(self, step: int) -> Tensor:
         """What the n rows have said in ``step`` steps [n, step + 1], the start first."""
         return torch.cat([self.first.expand(len(self.number_n), 1), self.tokens_bt[self.number_n, :step]], dim=1)
 
-    def say(self, step: int, tokens_n: Tensor, logits_nv: Tensor) -> None:
+    def append(self, step: int, tokens_n: Tensor, logits_nv: Tensor) -> None:
         """Note a step; rows that have ended say padding. ``logits_nv``: of the model, without masks."""
         self.last_n = tokens_n.masked_fill(self.ended_n, self.pad)
         self.tokens_bt[self.number_n, step] = self.last_n
@@ -65,8 +65,8 @@ def step_by_step(
             choices_nv = logits_nv.masked_fill(~allowed_nv, -torch.inf)
             rows.ended_n = ~allowed_nv.any(dim=-1)  # a row that has ended is allowed nothing, one at a dead end neither
         if search.no_repeat_ngram is not None:
-            choices_nv = unrepeated(choices_nv, rows.said(step), search.no_repeat_ngram)
-        rows.say(step, _chosen(choices_nv, search, rows.keys_n, step), logits_nv)
+            choices_nv = unrepeated(choices_nv, rows.so_far(step), search.no_repeat_ngram)
+        rows.append(step, _chosen(choices_nv, search, rows.keys_n, step), logits_nv)
         if guides is not None:
             guides.take(rows.last_n.tolist(), (~rows.ended_n).tolist())
         rows.ended_n = rows.ended_n | (rows.last_n == ids.end)

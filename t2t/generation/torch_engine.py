@@ -88,7 +88,7 @@ class TorchEngine:
     def _stepping(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Logits, Select]:
         """What a search over rows is made of: the first tokens, the logits that follow, and which rows go on.
 
-        A prompt that stands there several times, for several samples, is encoded once.
+        A prompt that is there several times, for several samples, is encoded once.
         """
         model, places = self.model, {prompt: place for place, prompt in enumerate(dict.fromkeys(map(tuple, prompts)))}
         mask_bs, hidden_bsd = self._encoded(list(places))

@@ -276,10 +276,10 @@ def _copies(grammar: Copy, text: str, start: int) -> Iterator[tuple[int, _Copied
         read = len(chunks)
         if surface not in grammar.source:
             return
-        yield from _said(grammar, text, end, surface)
+        yield from _spelled(grammar, text, end, surface)
 
 
-def _said(grammar: Copy, text: str, end: int, surface: str) -> Iterator[tuple[int, _Copied]]:
+def _spelled(grammar: Copy, text: str, end: int, surface: str) -> Iterator[tuple[int, _Copied]]:
     """``surface``, which ends at ``end``, without a number and with each that may follow."""
     if not grammar.taken and not (grammar.numbered and text.startswith(NUMBER_MARK, end)):
         yield end, _Copied(grammar.source, surface, None)

@@ -1,4 +1,4 @@
-"""Where the parts of a copy stand in the text that was copied.
+"""Where the parts of a copy are in the text that was copied.
 
 Copy and text are compared folded and without white space. Where they are equal, every part has its place. Where they
 are not, they are aligned by insertions and deletions (the fewest, by rapidfuzz), and a part has a place if most of it

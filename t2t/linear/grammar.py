@@ -62,7 +62,7 @@ class Subset:
 
 @dataclass(frozen=True, slots=True)
 class FreeText:
-    """The written form of any text that is not empty; the characters of ``escaped`` stand there as codes only."""
+    """The written form of any text that is not empty; the characters of ``escaped`` are there as codes only."""
 
     escaped: frozenset[str]
 

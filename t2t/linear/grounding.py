@@ -1,4 +1,4 @@
-"""Where a generated mention stands in its source.
+"""Where a generated mention is in its source.
 
 Tiers, the first that finds anything wins: exact; folded (compatibility forms and case, character by character);
 accents stripped, with ``<unk>`` standing for a few characters (a row of them for as many as one, and none where a
@@ -181,7 +181,7 @@ class Cursor:
         """The place that comes first by the rules of this module; ``places`` is not empty."""
         if len(places) == 1:
             return places[0]
-        # Places stand in order, so the first that no rule speaks against is the one.
+        # Places are in order, so the first that no rule speaks against is the one.
         for place in islice(places, bisect_left(places, (self.last,)), None):
             if place not in self.taken and source.bounded(place):
                 return place

@@ -23,7 +23,7 @@ def outside_lists(root: Node) -> dict[Keys, Node]:
 
 
 def value_at(value: Value, keys: Keys) -> Value:
-    """What stands under ``keys`` in a gold value; None where a record on the way is absent."""
+    """What is under ``keys`` in a gold value; None where a record on the way is absent."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value
@@ -94,7 +94,7 @@ def apart(places: Collection[Place]) -> set[Place]:
 def replaced(text: str, edits: Mapping[Place, str]) -> tuple[str, Callable[[Span], Span]]:
     """``text`` with other words in some places, none of which touch, and how spans move in it.
 
-    A span that stands in such a place is what now stands there; all others, which must not touch one, keep their text.
+    A span that is in such a place is what now is there; all others, which must not touch one, keep their text.
     """
     places = sorted(edits)
     parts: list[str] = []

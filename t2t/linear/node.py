@@ -139,7 +139,7 @@ class Node(ABC):
     def parts(self, text: str, start: int = 0) -> Iterator[Part]:
         """What in an output says one thing each: an item of a list, a field beside others, the whole of a leaf.
 
-        ``text`` stands at ``start`` of the output. Total, as ``parse`` is; what is white space alone has no part.
+        ``text`` is at ``start`` of the output. Total, as ``parse`` is; what is white space alone has no part.
         """
         yield from stripped(self.title, text, start)
 
@@ -161,7 +161,7 @@ class Node(ABC):
     def grammar(self, scope: Scope) -> Grammar:
         """The texts that ``parse`` reads without an issue for this record, written as ``render`` writes them.
 
-        Every value that can be rendered is among them, as far as its spans stand in the source. DataError as in parse.
+        Every value that can be rendered is among them, as far as its spans are in the source. DataError as in parse.
         """
         shape = self.shape(scope)
         return shape if self.absent is None else OneOf((Literal(self.absent), shape))

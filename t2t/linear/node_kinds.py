@@ -11,7 +11,7 @@ from t2t.linear.scope import kind_of
 from t2t.registry import Registry
 from t2t.structures import Json
 
-# Those of t2t itself stand in t2t.linear.nodes; the name of a node is the key of the template that says which it is.
+# Those of t2t itself are in t2t.linear.nodes; the name of a node is the key of the template that says which it is.
 NODES: Registry[type[Node]] = Registry("node", "t2t.nodes")
 _SHARED = ("as", "fields", "gold", "absent")  # keys that several nodes have; ``as`` without another node is a record
 

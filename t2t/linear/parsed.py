@@ -64,7 +64,7 @@ class Part:
 
 
 def stripped(name: str, text: str, start: int) -> Iterator[Part]:
-    """``text``, which stands at ``start``, without the white space around it, as a part; none where that is all."""
+    """``text``, which is at ``start``, without the white space around it, as a part; none where that is all."""
     body = text.strip()
     if body:
         first = start + len(text) - len(text.lstrip())

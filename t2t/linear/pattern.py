@@ -79,7 +79,7 @@ class Pattern:
         return self._split_body(body)
 
     def places(self, text: str) -> list[tuple[int, int]]:
-        """Where each of the values that ``split`` gives stands in ``text``; none where it has not the form."""
+        """Where each of the values that ``split`` gives is in ``text``; none where it has not the form."""
         values, wrong = self.split(text)
         if wrong:
             return []

@@ -1,6 +1,6 @@
 """Prompts: literal text with ``{field}`` placeholders, and lists rendered for them.
 
-A prompt is never inverted, so values stand in it as they are. Data are values, never a format string.
+A prompt is never inverted, so values are in it as they are. Data are values, never a format string.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class _Bounded(jmespath.visitor.TreeInterpreter):  # type: ignore[misc]
 
     @staticmethod
     def _count(value: Json) -> None:
-        """ValueError for more parts than may be, those that stand in several places counted in each."""
+        """ValueError for more parts than may be, those that are in several places counted in each."""
         waiting, counted = [value], 0
         while waiting:
             one = waiting.pop()
@@ -94,10 +94,10 @@ def _compiled(expression: str) -> Callable[[Json], Json]:
 
 
 def _with_quoted_names(expression: str) -> str:
-    """JMESPath knows ASCII names alone: those of other scripts stand in quotes there."""
+    """JMESPath knows ASCII names alone: those of other scripts are in quotes there."""
     if expression.isascii():
         return expression
-    parts = [part or "" for part in _PARTS.split(expression)]  # texts in quotes stand at the odd places
+    parts = [part or "" for part in _PARTS.split(expression)]  # texts in quotes are at the odd places
     return "".join(part if place % 2 else _NAMES.sub(_quoted, part) for place, part in enumerate(parts))
 
 

@@ -29,7 +29,7 @@ class Window:
         return self.start + len(self.text)
 
     def may_cut(self, start: int, end: int) -> bool:
-        """True if what stands there, in the whole text, touches an edge behind which the text goes on."""
+        """True if what is there, in the whole text, touches an edge behind which the text goes on."""
         return (start == self.start > 0) or (end == self.end < self.whole)
 
 
@@ -133,7 +133,7 @@ def _moved_out(span: Span, window: Window) -> Span:
 def join(node: Node, said: Sequence[WindowValue], field: str) -> Value:
     """What all windows say together, with places in the whole text.
 
-    A span: the found one with the best score, one that stands in the source before one that does not; null only where
+    A span: the found one with the best score, one that is in the source before one that does not; null only where
     every window says so. A list: each item once, by places and values, in the order of the text, with what all windows
     say in the lists inside it (an event with its arguments). A mention at an edge is left out where another window says
     a longer one around it, which it was cut from.

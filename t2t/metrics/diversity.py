@@ -23,7 +23,7 @@ class DistinctN:
     """Different n-grams of all outputs over all their n-grams (Li et al. 2016); 0 where no output is that long.
 
     Falls as outputs grow in number, so values compare for the same n only. A resample repeats outputs and would lose
-    n-grams by that alone; so the interval counts those n-grams as they are drawn that stand in one output only, and
+    n-grams by that alone; so the interval counts those n-grams as they are drawn that are in one output only, and
     those that several share as always there: the variance of the jackknife, which is not too small (Efron and Stein
     1981). Statistics: the place of the output among those that this metric has seen.
     """

@@ -68,7 +68,7 @@ class Classes:
 
     A value that is a list is a set of labels (unless ``sets`` is off), any other value a set of one. An output that
     could not be read is predicted as no class. Of several references the one that shares most labels with the output
-    counts. Classes stand in the order in which this metric first saw them; a later class only adds columns at the end.
+    counts. Classes are in the order in which this metric first saw them; a later class only adds columns at the end.
     ``ignored`` classes (no relation, other) count neither as predicted nor as gold. Examples of the same gold and
     predicted labels share one row of statistics, kept in ``rows``.
     """
@@ -118,7 +118,7 @@ def _overlap(gold: _Labels, found: _Labels) -> float:
 
 
 def macro_average(counts: Stats, n: float) -> float:
-    """F1 of each class, averaged over the classes that stand in gold or predictions (as scikit-learn does)."""
+    """F1 of each class, averaged over the classes that are in gold or predictions (as scikit-learn does)."""
     right, predicted, gold = counts
     present = predicted + gold > 0
     return float(np.mean(2 * right[present] / (predicted + gold)[present])) if present.any() else 1.0

@@ -248,7 +248,7 @@ _Indices: TypeAlias = npt.NDArray[np.intp]
 
 
 def _kinds(stats: Stats) -> tuple[Stats, _Indices, _Indices]:
-    """The rows of ``stats`` that differ, how often each stands there, and for each row which of them it is."""
+    """The rows of ``stats`` that differ, how often each is there, and for each row which of them it is."""
     rows = np.ascontiguousarray(stats)
     keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
     _, first, place, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)

@@ -36,7 +36,7 @@ class Unparseable(Share):
 
 @dataclass(frozen=True, slots=True)
 class Ungrounded(Share):
-    """Share of generated spans that do not stand in the source; 0 where none were generated."""
+    """Share of generated spans that are not in the source; 0 where none were generated."""
 
     def segment(self, references: Sequence[Value], parsed: Parsed) -> Stats:
         found = [span.found == "absent" for span in spans_of(parsed.value)]
@@ -52,7 +52,7 @@ def unparseable(arguments: MetricArguments) -> Metric:
 
 @METRICS.register("ungrounded")
 def ungrounded(arguments: MetricArguments) -> Metric:
-    """``ungrounded``: share of generated spans that do not stand in the source."""
+    """``ungrounded``: share of generated spans that are not in the source."""
     arguments.only()
     return Ungrounded(arguments.name, "", arguments.where, best=0.0)
 

@@ -55,7 +55,7 @@ def relation_f1(arguments: MetricArguments) -> Metric:
     """``relation_f1: {over, head, relation, tail, head_type, tail_type}``: F1 on (head text, relation, tail text).
 
     ``head_type`` and ``tail_type`` name the keys of the ends' types, which then must be right as well: with both the
-    score is the strict one of the field, with neither the boundary one. Where the types stand in a list of mentions
+    score is the strict one of the field, with neither the boundary one. Where the types are in a list of mentions
     beside the relations, ``mentions`` names that list, ``span`` (text) and ``type`` (type) the keys of its items:
     strict too. The signature says which.
     """

@@ -14,7 +14,7 @@ from t2t.text import scalar_text
 
 
 class Missing(Enum):
-    """What stands at a path that could not be parsed: equal to no value, null among them."""
+    """What is at a path that could not be parsed: equal to no value, null among them."""
 
     MISSING = 0
 
@@ -24,7 +24,7 @@ Key: TypeAlias = Hashable
 
 
 def at(value: Value, path: str) -> Value | Missing:
-    """What stands at a dotted path (``""`` or ``@``: the value itself); below null there is null."""
+    """What is at a dotted path (``""`` or ``@``: the value itself); below null there is null."""
     if path in ("", "@"):
         return value
     if isinstance(value, dict) and path in value:
@@ -39,7 +39,7 @@ def at(value: Value, path: str) -> Value | Missing:
 
 
 def gold_at(value: Value, path: str, where: str) -> Value:
-    """What stands at a path of a gold value; TemplateError at ``where`` if the target has no such path."""
+    """What is at a path of a gold value; TemplateError at ``where`` if the target has no such path."""
     found = at(value, path)
     if found is MISSING:
         keys = ", ".join(value) if isinstance(value, Mapping) else "no keys"
@@ -70,7 +70,7 @@ class Look:
     gold: str | None = None
 
     def at(self, value: Value, path: str) -> Value | Missing:
-        """What stands at a path; TemplateError where a gold value has no such path."""
+        """What is at a path; TemplateError where a gold value has no such path."""
         if isinstance(value, dict) and path in value:
             return value[path]
         return at(value, path) if self.gold is None else gold_at(value, path, self.gold)

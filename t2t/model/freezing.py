@@ -19,9 +19,9 @@ def freeze_parts(model: Seq2Seq, freeze: FreezeSettings, where: Callable[[str], 
     for index, pattern in enumerate(freeze.names):
         found = {name for name in names if fnmatchcase(name, pattern)}
         if not found:
-            told = f"freeze.names: no weight is called {pattern!r}"
+            message = f"freeze.names: no weight is called {pattern!r}"
             raise RunFileError(
-                where(f"freeze.names.{index}"), told, f"names are like {names[1]}; * stands for anything"
+                where(f"freeze.names.{index}"), message, f"names are like {names[1]}; * stands for anything"
             )
         chosen |= found
     if freeze.all_but_top is not None:

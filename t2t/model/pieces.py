@@ -56,7 +56,7 @@ def pre_tokenizer() -> pre_tokenizers.PreTokenizer:
 
 
 def count_cuts(texts: Iterable[str]) -> Counter[str]:
-    """How often each cut stands in ``texts``. Words are counted first, so that each distinct one is cut once."""
+    """How often each cut is in ``texts``. Words are counted first, so that each distinct one is cut once."""
     words: Counter[str] = Counter()
     for text in texts:
         words.update(text.split(" "))

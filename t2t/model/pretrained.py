@@ -128,9 +128,9 @@ def _check_complete(source: str, found: Mapping[str, Collection[Any]], family: t
         "have in another shape": {name for name, *_ in found["mismatched_keys"]},
         "have beyond a T5": set(found["unexpected_keys"]) - family.shared - family.unused,
     }
-    told = [f"{what} {_few(sorted(names))}" for what, names in wrong.items() if names]
-    if told:
-        found_there = f"its weights are not those of its config: they {'; they '.join(told)}"
+    differences = [f"{what} {_few(sorted(names))}" for what, names in wrong.items() if names]
+    if differences:
+        found_there = f"its weights are not those of its config: they {'; they '.join(differences)}"
         raise InputError(source, found_there, "name a whole checkpoint of a T5, with its own config.json")
 
 

@@ -23,7 +23,7 @@ _ANOTHER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Retold:
+class RoundTrip:
     """A text, how many ids it has, and what they give back."""
 
     text: str
@@ -52,20 +52,20 @@ class Vocabulary:
         self.tokenizer = tokenizer
         self._returned: dict[str, str] = {}
 
-    def say(self, texts: Sequence[str]) -> list[Retold]:
+    def round_trip(self, texts: Sequence[str]) -> list[RoundTrip]:
         """Each text through the tokenizer and back."""
         return self.hear(texts, encode_texts(self.tokenizer, texts))
 
-    def hear(self, texts: Sequence[str], rows: Sequence[Sequence[int]]) -> list[Retold]:
+    def hear(self, texts: Sequence[str], rows: Sequence[Sequence[int]]) -> list[RoundTrip]:
         """Each text with what its ids give back."""
         backs = decode_texts(self.tokenizer, rows)
-        return [Retold(text, len(row), back) for text, row, back in zip(texts, rows, backs, strict=True)]
+        return [RoundTrip(text, len(row), back) for text, row, back in zip(texts, rows, backs, strict=True)]
 
-    def culprits(self, said: Retold) -> set[str]:
+    def culprits(self, said: RoundTrip) -> set[str]:
         """The characters of a text to which something happens; the space alone if none of the others is to blame."""
         characters = set(said.text) - {" "}
         new = sorted(characters - self._returned.keys())
-        for char, probe in zip(new, self.say([f"x{char}x" for char in new]), strict=True):
+        for char, probe in zip(new, self.round_trip([f"x{char}x" for char in new]), strict=True):
             self._returned[char] = probe.back[1:-1] if probe.back[:1] + probe.back[-1:] == "xx" else probe.back
         return {char for char in characters if self._returned[char] != char} or {" "}
 
@@ -74,14 +74,14 @@ class Vocabulary:
         return nfkc(self._returned.get(char, "")) != nfkc(char)
 
     def count(self, text: str, characters: set[str]) -> Counter[str]:
-        """How often each of ``characters`` stands in ``text``; of spaces, how many are lost."""
+        """How often each of ``characters`` is in ``text``; of spaces, how many are lost."""
         counts = Counter(char for char in text if char in characters)
         if " " in counts:
-            (said,) = self.say([f"x{text}x"])  # a space at the edge of a field stands inside the whole text
+            (said,) = self.round_trip([f"x{text}x"])  # a space at the edge of a field is inside the whole text
             counts[" "] -= said.back.count(" ")
         return +counts
 
-    def lost_in(self, said: Retold) -> Counter[str]:
+    def lost_in(self, said: RoundTrip) -> Counter[str]:
         """The characters that are lost in a text, with how often; empty where nothing is."""
         if not said.lost:
             return Counter()
@@ -92,7 +92,7 @@ class Vocabulary:
 def check_words(target: Target, vocabulary: Vocabulary) -> None:
     """VocabularyError for a mark, a label or a reserved word that does not come back, with its line."""
     for what, word, where in _fixed_words(target):
-        (said,) = vocabulary.say([f"a {word} a" if what == "mark" else word])
+        (said,) = vocabulary.round_trip([f"a {word} a" if what == "mark" else word])
         if fold(said.back) != fold(said.text):
             found = f"the vocabulary cannot say the {what} {word!r}, which comes back as {said.back!r}"
             raise VocabularyError(where, found, f"write another, or {_ANOTHER}")
@@ -119,7 +119,7 @@ def refusal(
     """
     n, changed, lost = targets
     if unsayable == "stop" and changed:
-        found = f"{name}: {said_of(targets, characters)}, and the run file says unsayable: stop"
+        found = f"{name}: {unsayable_summary(targets, characters)}, and the run file says unsayable: stop"
         return VocabularyError(where, found, f"say unsayable: keep, or {_ANOTHER}")
     if lost > share * n:
         found = f"{name}: {lost:,} of {n:,} targets lose more than an accent, characters {_named(characters)}"
@@ -127,7 +127,7 @@ def refusal(
     return None
 
 
-def said_of(targets: tuple[int, int, int], characters: Mapping[str, int]) -> str:
+def unsayable_summary(targets: tuple[int, int, int], characters: Mapping[str, int]) -> str:
     """How many targets change, and by which characters, in words."""
     return f"{targets[1]:,} of {targets[0]:,} targets changed, characters {_named(characters)}"
 

@@ -1,6 +1,6 @@
 """The face of a model: what loss, generation, optimiser, freezing and saving know of an encoder-decoder.
 
-A family of models (families/) stands behind it, one file each; nothing above knows transformers' classes, the names of
+A family of models (families/) is behind it, one file each; nothing above knows transformers' classes, the names of
 its modules, or which ids are special.
 """
 
@@ -50,7 +50,7 @@ class Cache(Protocol):
     """What a decoder keeps of the tokens before: keys and values of b rows."""
 
     def select(self, rows: Tensor) -> None:
-        """Go on with ``rows`` [n] (int64), in this order; a row may stand there more than once, or not at all."""
+        """Go on with ``rows`` [n] (int64), in this order; a row may be there more than once, or not at all."""
 
 
 class Seq2Seq(ABC):

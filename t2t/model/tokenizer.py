@@ -198,7 +198,7 @@ def encode_texts(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> li
 def unsayable(tokenizer: PreTrainedTokenizerFast, text: str) -> list[str]:
     """The distinct characters of ``text`` that do not come back from ids, sorted; empty if the text comes back.
 
-    A space stands in the list if only the spaces of the text come back otherwise than they were.
+    A space is in the list if only the spaces of the text come back otherwise than they were.
     """
     if _round_trip(tokenizer, [text]) == [text]:
         return []

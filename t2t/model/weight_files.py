@@ -54,8 +54,8 @@ def read_pickles(files: Collection[Path]) -> dict[str, Tensor]:
             found = torch.load(file, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            told = f"it holds more than weights, or is damaged, and is not read ({reason})"
-            raise InputError(str(file), told, "name a checkpoint with safetensors") from error
+            message = f"it holds more than weights, or is damaged, and is not read ({reason})"
+            raise InputError(str(file), message, "name a checkpoint with safetensors") from error
         if not isinstance(found, dict) or not all(isinstance(one, Tensor) for one in found.values()):
             raise InputError(str(file), "it holds something else than named weights", "name a checkpoint of a T5")
         weights |= found

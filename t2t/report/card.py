@@ -130,12 +130,12 @@ def _scores(rows: Json) -> Iterator[str]:
 
 
 def _data(tasks: list[dict[str, Any]], counts: Mapping[str, Mapping[str, Json]]) -> Iterator[str]:
-    told = [(task["task"], task.get("data") or {}, counts.get(task["task"], {})) for task in tasks]
-    if not any(data or found for _, data, found in told):
+    sources = [(task["task"], task.get("data") or {}, counts.get(task["task"], {})) for task in tasks]
+    if not any(data or found for _, data, found in sources):
         return
     yield "## Data\n"
     yield from (_row("task", "data set", "licence", "examples", "share of training"), "|---|---|---|---|---|")
-    for name, data, found in told:
+    for name, data, found in sources:
         named = " ".join(str(data[key]) for key in ("name", "version") if key in data) or "not named"
         share = f"{found['realised']:.1%}" if "realised" in found else ""
         yield _row(name, named, data.get("licence", "not said"), found.get("n", ""), share)

@@ -33,8 +33,8 @@ def certainty(run: RunFiles) -> Certainty | None:
         (name, _cells(found, run.calibration.get(name.partition("@")[0], {}))) for name, found in run.certainty.items()
     ]
     # A curve says something where some outputs are right and others are not.
-    told = [(name, found) for name, found in run.certainty.items() if 0.02 <= found["right"] <= 0.999]
-    charts = [_curve(name, found) for name, found in told if len(found["coverage"]) > 1]
+    known = [(name, found) for name, found in run.certainty.items() if 0.02 <= found["right"] <= 0.999]
+    charts = [_curve(name, found) for name, found in known if len(found["coverage"]) > 1]
     return Certainty(titles, rows, charts[:_MOST])
 
 

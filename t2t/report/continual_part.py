@@ -43,7 +43,7 @@ def stages(run: RunFiles) -> Stages | None:
     if matrix is None or not matrix.scores:
         return None
     summary = asdict(matrix.summary())
-    chips = [(told, f"{summary[name]:.4f}") for name, told in _TOLD.items() if summary[name] is not None]
+    chips = [(title, f"{summary[name]:.4f}") for name, title in _TOLD.items() if summary[name] is not None]
     rows = [] if matrix.start is None else [("start", [_cell(score, False) for score in matrix.start])]
     for number, (stage, scores) in enumerate(zip(matrix.stages, matrix.scores, strict=False)):
         rows.append((stage, [_cell(score, came == number) for came, score in zip(matrix.came, scores, strict=True)]))

@@ -30,7 +30,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class ScoreLine:
-    """A metric of a task; what is said once a task stands in its first line alone."""
+    """A metric of a task; what is said once a task is in its first line alone."""
 
     task: str
     metric: str
@@ -196,7 +196,7 @@ def _lines(rows: Sequence[Mapping[str, Json]]) -> list[ScoreLine]:
 
 
 def _beside(row: Mapping[str, Json]) -> str:
-    """What stands beside the number of examples that were scored."""
+    """What is beside the number of examples that were scored."""
     counts = [(row.get("unreachable", 0), "unreachable"), (row.get("aside", 0), "set aside")]
     return ", ".join(f"{count:,} {what}" for count, what in counts if count)
 

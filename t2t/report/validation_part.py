@@ -36,7 +36,7 @@ def validation(run: RunFiles) -> ValidationTable | None:
 
 
 def _drawn(names: list[str]) -> list[str]:
-    """Mean and loss, then what tasks score; their losses stand in the table."""
+    """Mean and loss, then what tasks score; their losses are in the table."""
     return [*(name for name in ("mean", "loss") if name in names),
             *(name for name in names if "." in name and not name.endswith(".loss"))]  # fmt: skip
 

@@ -8,7 +8,7 @@ from t2t.tasks.task import Task, load_task
 
 
 def load_tasks(run: RunConfig) -> list[Task]:
-    """The tasks of a run in the order of its file; RunFileError if one stands there twice, by whatever name or path."""
+    """The tasks of a run in the order of its file; RunFileError if one is there twice, by whatever name or path."""
     tasks: dict[str, Task] = {}
     for entry in run.tasks:
         where = run.where_of_task(entry)

@@ -1,6 +1,6 @@
 """A batch job that can be killed at any moment: its input in chunks, each answered once and written whole.
 
-What is done stands in OUT.parts/: ``job.json`` says what the job is, and each chunk that is finished has its answers
+What is done is in OUT.parts/: ``job.json`` says what the job is, and each chunk that is finished has its answers
 and its bad records there. The chunks are a function of the input, and a chunk is decoded by itself, so the same bytes
 come of a job that was killed, of several workers, and of one that went through. When all chunks are there they are
 joined in their order, and the folder is removed.
@@ -80,7 +80,7 @@ class Job:
             file.writelines(json_line(row, default=repr) for row in rows)
 
     def join(self, count: int) -> Joined | None:
-        """Write the output if all of the ``count`` chunks are finished, and remove the folder; what stands in it.
+        """Write the output if all of the ``count`` chunks are finished, and remove the folder; what is in it.
 
         None while another worker has chunks to do, or has joined them.
         """

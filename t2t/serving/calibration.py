@@ -93,7 +93,7 @@ def read_calibration(folder: Path) -> Calibration:
 def calibrate(
     examples: Iterable[tuple[Task, Iterable[Example], Decode]], encoder: Encoder, constrain: bool
 ) -> dict[str, Json]:
-    """What stands in ``calibration.json`` after the outputs for ``examples``, each task's decoded as they will be in
+    """What is in ``calibration.json`` after the outputs for ``examples``, each task's decoded as they will be in
     use, with the log-probabilities of their tokens."""
     tasks: dict[str, Outputs] = {}
     items: dict[str, Outputs] = {}

@@ -55,7 +55,7 @@ def convert(folder: Path, out: Path, quantization: str = "float32") -> None:
 def converted(folder: Path, quantization: str = "float32") -> Path:
     """The converted model of ``folder``, made once for the same weights, tokenizer and version of ctranslate2.
 
-    It stands in the user's cache (XDG_CACHE_HOME, by default ~/.cache), since a model folder may be somebody else's.
+    It is in the user's cache (XDG_CACHE_HOME, by default ~/.cache), since a model folder may be somebody else's.
     """
     try:
         import ctranslate2

@@ -23,7 +23,7 @@ class Doubled:
     last: str
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         times = "" if self.times == 2 else f", {self.times:,} times in all"
         return f"{shown(self.id)!r} (at {shown(self.first)} and {shown(self.last)}{times})"
 
@@ -37,13 +37,12 @@ class DoubledIds:
     first: tuple[Doubled, ...]
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """In one sentence, without an end."""
         number = "1 id stands" if self.ids == 1 else f"{self.ids:,} ids stand"
         more = ", ..." if self.ids > len(self.first) else ""
-        return (
-            f"{number} more than once, in {self.records:,} records: {', '.join(one.told for one in self.first)}{more}"
-        )
+        first = ", ".join(one.summary for one in self.first)
+        return f"{number} more than once, in {self.records:,} records: {first}{more}"
 
 
 class SeenIds:

@@ -148,8 +148,8 @@ def _far(name: str, training: Counts, new: Counts, why: str, below: bool = False
     """How far a distribution is from that of training; ``below``: how far it has fallen."""
     before, now = mean(training), mean(new)
     bound = max(FAR, bound_by_chance(sum(training.values()), sum(new.values())))
-    told = f"{why} (mean {now:.3g}, in training {before:.3g})"
-    return Check(name, before, now, distance(training, new, below=below), bound, told)
+    reason = f"{why} (mean {now:.3g}, in training {before:.3g})"
+    return Check(name, before, now, distance(training, new, below=below), bound, reason)
 
 
 def _lengths(prompts: Prompts) -> dict[float, int]:

@@ -148,7 +148,7 @@ def read_records(
     if form == "lines":
         return _texts(name, answerer, bad)
     spec = _spec(name, form)
-    _tell_encoding(name, spec)
+    _print_encoding(name, spec)
     records = build_source({**spec, "train": name}, Path.cwd(), name).records("train", bad)
     return _by_line(records) if form == "jsonl" else _numbered(records)
 
@@ -162,7 +162,7 @@ def _spooled(answerer: Reader, bad: BadRecords, form: str | None) -> Iterator[Ra
 def _texts(name: str, answerer: Reader, bad: BadRecords) -> Iterator[RawRecord]:
     field = _text_field(answerer)
     spec = {"format": "parallel", "train": {field: name}, **_encoding(name)}
-    _tell_encoding(name, spec)
+    _print_encoding(name, spec)
     records = build_source(spec, Path.cwd(), name).records("train", bad)
     return _by_line(raw for raw in records if raw.data[field].strip())
 
@@ -184,7 +184,7 @@ def _encoding(name: str) -> dict[str, str]:
     return {} if found == "utf-8" else {"encoding": found}
 
 
-def _tell_encoding(name: str, spec: Mapping[str, Any]) -> None:
+def _print_encoding(name: str, spec: Mapping[str, Any]) -> None:
     if "encoding" in spec:
         print(f"t2t: {shown(name)} is read as {spec['encoding']}", file=sys.stderr)
 

@@ -166,8 +166,8 @@ class Model:
 
         task = answerer.task
         if self._top and not task.target.root.closed_set:
-            told = f"the answers of {task.name} are of no closed set, of which several could be given"
-            raise InputError("top", told, "leave it out for tasks whose target is no label and no choice")
+            message = f"the answers of {task.name} are of no closed set, of which several could be given"
+            raise InputError("top", message, "leave it out for tasks whose target is no label and no choice")
         constrain = self._constrain and task.constrainable
         longest, usual = self._kept.lengths.target, self._kept.target_tokens.get(task.name)
         decode = partial(self.generator.generate, decoding=Decoding.of(self._settings, longest, usual))
@@ -289,7 +289,7 @@ def load(
         folder: as ``t2t train`` left it; it need hold nothing else, and nothing of the training data is read.
         adapters: folders of adapters that were trained on these weights (``adapter/`` of a run with ``peft:``), by
             names of yours. Each answers the tasks that it was trained on; where it knows none, the task of its name.
-            By default those that stand in the folder (a run of ``continual: {strategy: adapters}``), if any do.
+            By default those that are in the folder (a run of ``continual: {strategy: adapters}``), if any do.
         device: "cpu", "cuda", "cuda:1", ...; by default a GPU where there is one.
         precision: "fp32", "bf16", or "auto": bf16 where the device multiplies it in hardware; with
             ctranslate2 "int8" too.

@@ -16,9 +16,9 @@ from t2t.terminal import shown
 from t2t.whole_files import whole_file, whole_path
 
 _ROWS = 4096  # of a row group
-_TOLD = 5  # bad records that are told one by one
+_SHOWN = 5  # bad records that are told one by one
 COLUMNS = ("id", "value", "issues", "score", "confidence", "top", "samples", "confidences")
-_ALWAYS = COLUMNS[:-3]  # without those that stand there at need
+_ALWAYS = COLUMNS[:-3]  # without those that are there at need
 _NUMBERS = frozenset({"score", "confidence"})
 
 
@@ -33,7 +33,7 @@ def writing(path: Path | None) -> Iterator[Writer]:
     """A writer to ``path``: Parquet by its ending, else JSON lines; None: lines on standard output.
 
     The file takes its name only when it is complete and on disk. In Parquet all columns but score and confidence hold
-    text: what is no text stands there as JSON.
+    text: what is no text is there as JSON.
     """
     if path is None:
         yield _line_writer(sys.stdout, flush=True)
@@ -101,7 +101,7 @@ class Rejects:
         self.path = path
         self.first: DataError | None = None
         self.count = 0
-        self._told: set[tuple[str, str]] = set()
+        self._shown: set[tuple[str, str]] = set()
         self._file: TextIO | None = None
         if path is not None:
             path.unlink(missing_ok=True)
@@ -109,8 +109,8 @@ class Rejects:
     def __call__(self, error: DataError) -> None:
         self.first = self.first or error
         self.count += 1
-        if self.count <= _TOLD and (error.found, error.todo) not in self._told:
-            self._told.add((error.found, error.todo))
+        if self.count <= _SHOWN and (error.found, error.todo) not in self._shown:
+            self._shown.add((error.found, error.todo))
             print(f"t2t: {shown(str(error))}", file=sys.stderr)
         if self.path is not None:
             self._file = self._file or self.path.open("w", encoding="utf-8", newline="\n")
@@ -118,7 +118,7 @@ class Rejects:
             self._file.write(json_line(line))
 
     def close(self) -> None:
-        """All are on disk, and their number is told."""
+        """All are on disk, and their number is reported."""
         if self._file is not None:
             self._file.close()
         if self.count:

@@ -58,7 +58,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """The generators of a model folder with what is known: of the base, and of the adapters that stand in it."""
+    """The generators of a model folder with what is known: of the base, and of the adapters that are in it."""
 
     base: tuple[Generator, Known]
     adapters: Mapping[str, tuple[Generator, Known]]
@@ -76,7 +76,7 @@ class Answering:
 def load_answering(
     directory: Path, device: str | None = None, precision: str = "fp32", engine: str = "torch"
 ) -> Answering:
-    """What ``load_generator`` loads, with the adapters that stand in the folder. InputError as it and
+    """What ``load_generator`` loads, with the adapters that are in the folder. InputError as it and
     ``load_with_adapters`` do."""
     folder = model_folder(directory)
     routes = read_routes(folder)

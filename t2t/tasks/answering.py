@@ -22,7 +22,7 @@ class Answering:
 
     Args:
         template: as its file says it.
-        each_of_training: hands over the fields of each training record, for label sets that stand in the data.
+        each_of_training: hands over the fields of each training record, for label sets that are in the data.
 
     TemplateError for a mistake in ``references:``; those in ``target:`` are told when ``target`` is first asked for.
     """
@@ -36,7 +36,7 @@ class Answering:
 
     @cached_property
     def spec(self) -> Json:
-        """The target as the template has it; label sets that stand in files or in the training data are read for it."""
+        """The target as the template has it; label sets that are in files or in the training data are read for it."""
         spec = self._template.target
         if not self.reads_sets:
             return spec

@@ -186,8 +186,8 @@ def try_lines(
 ) -> Iterator[tuple[int, str] | tuple[int, DataError]]:
     """Line numbers (from 1) and lines, without their ends (``\\n`` or ``\\r\\n``) unless ``ends`` is asked for.
 
-    Only ``\\n`` ends a line: other separators of Unicode stand inside texts. A byte order mark at the start of the
-    file is removed. For bytes that ``encoding`` has not, NUL and too long lines a DataError with FILE:LINE stands in
+    Only ``\\n`` ends a line: other separators of Unicode are inside texts. A byte order mark at the start of the
+    file is removed. For bytes that ``encoding`` has not, NUL and too long lines a DataError with FILE:LINE is in
     the line's place; at most ``LINE_CAP`` bytes of a line are held.
     """
     with open_bytes(file) as stream:

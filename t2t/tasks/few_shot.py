@@ -81,7 +81,7 @@ def in_front(prompt: str, pairs: Sequence[tuple[str, str]], settings: FewShot) -
 
 
 def _written(form: str, prompt: str, target: str) -> str:
-    """The pair in its form; what stands in them is never taken for a placeholder."""
+    """The pair in its form; what is in them is never taken for a placeholder."""
     head, _, tail = form.partition("{prompt}")
     middle, _, end = tail.partition("{target}")
     return f"{head}{prompt}{middle}{target}{end}"

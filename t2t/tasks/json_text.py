@@ -70,7 +70,7 @@ def _check_strings(value: Json, where: str) -> None:
 
 
 def read_document(file: DataFile, encoding: str = "utf-8") -> Json:
-    """The one JSON value that a file holds, or the list of those that stand in it one behind the other."""
+    """The one JSON value that a file holds, or the list of those that are in it one behind the other."""
     with open_bytes(file) as stream:
         data = stream.read(UNPACKED_CAP + 1)
     if len(data) > UNPACKED_CAP:

@@ -36,7 +36,7 @@ FORM = 1  # rises when older programs could not read the file
 _NEARLY_ALL = 0.999
 _SOLVED = 64  # examples that stand in for the training split in prompts with exemplars
 _MOST_BYTES = 1 << 27
-_SETS = ("label", "labels")  # where label sets stand in a file that does not say it
+_SETS = ("label", "labels")  # where label sets are in a file that does not say it
 
 
 def keep(
@@ -271,7 +271,7 @@ class Answerer:
 
 
 def _needed(task: Task) -> tuple[str, ...]:
-    """The fields that the prompt shows, that spans stand in, and that options are taken from."""
+    """The fields that the prompt shows, that spans are in, and that options are taken from."""
     lists = [spec["each"] for name, spec in task.template.lists.items() if name in task.prompts[0].names]
     shown = [name for name in task.prompts[0].names if name not in task.template.lists]
     types = task.types.placeholder if task.types is not None else None

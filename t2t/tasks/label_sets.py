@@ -62,8 +62,8 @@ def resolve_sets(spec: Json, each_train: EachTrain, base: Path, where: Where) ->
     read = {path: " of each ".join(step.text for step in reversed(steps)) for path, steps, _ in reads}
     for path, known in found.items():
         if not known:
-            told = f": {read[path]} gives nothing in the training records" if path in read else ""
-            raise DataError(where(path), f"from: finds no label{told}", "correct it, or write the labels out")
+            message = f": {read[path]} gives nothing in the training records" if path in read else ""
+            raise DataError(where(path), f"from: finds no label{message}", "correct it, or write the labels out")
     return _filled(spec, (), found)
 
 

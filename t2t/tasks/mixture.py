@@ -1,4 +1,4 @@
-"""Which example stands at which position: a function of the seed, the epoch and the position alone."""
+"""Which example is at which position: a function of the seed, the epoch and the position alone."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Mentions:
         name: of the task; part of what the draw depends on.
         where: FILE:LINE of the section.
         pool: gives the examples whose mentions are drawn from; read once, when first needed. Their mentions are held
-            in memory, each as often as it stands there, so that frequent ones stay frequent.
+            in memory, each as often as it is there, so that frequent ones stay frequent.
 
     Raises:
         TemplateError: the target has no such list, its items no such fields, or it has a node that would go on saying
@@ -109,7 +109,7 @@ class Mentions:
     def drawn(self, example: Example, seed: int, epoch: int) -> Example:
         """The example with some mentions exchanged, a function of (seed, epoch, id).
 
-        A mention that shares characters with another one stays; spans elsewhere in the gold that stand in the very same
+        A mention that shares characters with another one stays; spans elsewhere in the gold that are in the very same
         place (arguments of relations) are exchanged with it. An example with a span of the field without a place stays.
         """
         text = example.fields.get(self.field)

@@ -70,7 +70,7 @@ class Task:
 
     @property
     def target(self) -> Target:
-        """The target tree; label sets that stand in files or in the training data are read for it."""
+        """The target tree; label sets that are in files or in the training data are read for it."""
         return self._answering.target
 
     @property

@@ -185,9 +185,9 @@ class Wording:
             self._worded(example, example.fields, wording, 0, None)
 
     def places(self, example: Example, prompt: str) -> list[Place]:
-        """Where the fields of an example stand in its ``prompt`` as evaluation asks it, which may have been shortened.
+        """Where the fields of an example are in its ``prompt`` as evaluation asks it, which may have been shortened.
 
-        A list stands under the name of its placeholder; the types that a prompt asks for have no place.
+        A list is under the name of its placeholder; the types that a prompt asks for have no place.
         """
         keep = self._keep_of(example, prompt)
         fields = self._asking(example, example.fields if keep is None else self._shortened(example.fields, keep))

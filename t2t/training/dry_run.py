@@ -1,4 +1,4 @@
-"""A run without training: everything is checked and prepared, and what training would do is told."""
+"""A run without training: everything is checked and prepared, and what training would do is reported."""
 
 from __future__ import annotations
 

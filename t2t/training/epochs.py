@@ -16,7 +16,7 @@ def data_by_epoch(prepared: Prepared) -> Callable[[int], list[list[Encoded]]]:
     """The encoded examples of an epoch: what varies by epoch is a function of (seed, epoch, id).
 
     Wordings are encoded once each and drawn for an epoch; tasks where more varies are encoded anew. Where bad records
-    are skipped and a wording or a draw does not fit, the prepared row stands in its place; one set aside stays so.
+    are skipped and a wording or a draw does not fit, the prepared row is in its place; one set aside stays so.
     Targets that a teacher wrote stay what they are: prompts may have other wordings, but nothing else is drawn.
     """
     encoder, seed = prepared.new_encoder(), prepared.seed

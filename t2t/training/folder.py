@@ -22,7 +22,7 @@ from t2t.engine.disk import whole_folder
 from t2t.engine.preflight import write_run_file
 from t2t.engine.trained_on import TrainedOn
 from t2t.model.peft import Method, adapted, save_adapter
-from t2t.model.sayable import said_of
+from t2t.model.sayable import unsayable_summary
 from t2t.model.seq2seq import Seq2Seq
 from t2t.runs.rejects import count_bad
 from t2t.runs.run_files import write_json
@@ -55,7 +55,7 @@ def data_lines(prepared: Prepared) -> Iterator[str]:
         counts = prepared.encoder.counts[task.name]
         cuts = [f"{counts.prompts_cut} prompts cut"] if counts.prompts_cut else []
         cuts += [f"{counts.targets_cut} targets cut"] if counts.targets_cut else []
-        cuts += [said_of(counts.targets, counts.characters)] if counts.targets_changed else []
+        cuts += [unsayable_summary(counts.targets, counts.characters)] if counts.targets_changed else []
         cuts += [f"{prepared.bad[task.name]} bad records set aside"] if prepared.bad.get(task.name) else []
         if _sees_one_target(prepared, index):
             cuts += [f"its first {prepared.limit(index):,} examples have one target: raise limit, or shuffle its file"]
@@ -86,7 +86,7 @@ def write_model(
     """Write model/ with its tasks, whole and on disk, or not at all: the last weights, or those of the ``best``
     validation.
 
-    What a PEFT ``method`` has trained is merged into a plain T5; where that cannot be, it stands in model/ beside the
+    What a PEFT ``method`` has trained is merged into a plain T5; where that cannot be, it is in model/ beside the
     T5 that it belongs to. adapter/ has it alone, and in the layout of peft where it has one. ``base``: the name of the
     model that it belongs to, and the hash of its weights. ``described``: what JSON files beside the weights say of the
     trained model, by their names; None is not written.
@@ -189,7 +189,7 @@ def task_facts(prepared: Prepared, plan: Plan, end: Position) -> dict[str, dict[
         bad = {"bad_records": prepared.bad.get(task.name, 0)}
         facts[task.name] = {"version": task.version, "fingerprint": task.fingerprint, **counts, **bad, **shares}
         if found.targets_changed:
-            facts[task.name]["unsayable"] = said_of(found.targets, found.characters)
+            facts[task.name]["unsayable"] = unsayable_summary(found.targets, found.characters)
         if task.name in prepared.drawn:
             drawn_counts = prepared.drawn[task.name].to_json()
             facts[task.name] |= {f"drawn_{name}": count for name, count in drawn_counts.items()}

@@ -126,7 +126,7 @@ def _train(
     on_first(lambda: start_directory(config, prepared, trained_on))
     config = replace(config, precision=precision, schedule=in_steps(config.schedule, config.batch, prepared))
     for line in warmup_lines(config.schedule):
-        _tell(line)
+        _print_line(line)
     data = _validated(config, prepared)
     parts = _Parts(settings, prepared, method, supported, terms, data, device)
     done = _stretch(config, parts)
@@ -136,7 +136,7 @@ def _train(
         done = _stretch(config, parts)
     if done.orthogonality is not None:
         penalty = done.orthogonality.penalty()  # every rank has a part of it
-        _tell(f"to the LoRAs of earlier stages: ||A_earlier A^T||^2 is {penalty:.4g} at the end")
+        _print_line(f"to the LoRAs of earlier stages: ||A_earlier A^T||^2 is {penalty:.4g} at the end")
     best = distributed.from_first(lambda: _kept(config.directory, done.validation))
     # model/ comes last: it says that the run is finished
     on_first(lambda: write_facts(config.directory, precision, prepared, done.plan, done.model, done.end, best))
@@ -185,7 +185,7 @@ def _stretch(config: RunConfig, parts: _Parts) -> _Stretch:
     model = build_model(config.model, prepared.tokenizer, config.seed, config.where, config.freeze)
     late, thawed_at = ([], None) if frozen else (thaw(model), until)
     if not frozen:
-        _tell(f"all weights are trained from step {until} on")
+        _print_line(f"all weights are trained from step {until} on")
     base = None if parts.method is None else weights_hash(model)
     adapt(model, parts.method, config.seed + supported.draw, config.where)
     with torch.no_grad():
@@ -248,7 +248,7 @@ def _trained_data(config: RunConfig, prepared: Prepared) -> Json:
                 now = trained_data(task, prepared.data[index], prepared.limit(index), prepared.new_encoder())
                 found[task.name] = found[task.name] + now if task.name in found else now
     except InputError as error:  # what was trained is worth keeping without it
-        _tell(f"what was trained on is not kept for t2t drift: {error}")
+        _print_line(f"what was trained on is not kept for t2t drift: {error}")
         return None
     return {"tasks": {name: one.to_json() for name, one in found.items()}}
 
@@ -271,11 +271,11 @@ def _calibrator(
             return partial(generator.generate, decoding=decoding)
 
         examples = [(task, data.examples(place), decode(task)) for place, task in enumerate(data.tasks)]
-        _tell(f"confidence is calibrated on {sum(map(len, data.rows)):,} examples")
+        _print_line(f"confidence is calibrated on {sum(map(len, data.rows)):,} examples")
         try:
             found = calibrate(examples, prepared.new_encoder(), config.generate.constrain)
         except InputError as error:  # what was trained is worth keeping without it
-            _tell(f"confidence is not calibrated: {error}")
+            _print_line(f"confidence is not calibrated: {error}")
             return None
         before = read_calibration(Path(config.model.source)) if config.model.source else UNCALIBRATED
         kept = {task.name for task in prepared.known_and_new} & before.tasks.keys() - found["tasks"].keys()
@@ -313,13 +313,13 @@ def _validation(
 
 
 def _kept(directory: Path, validation: Validation | None) -> dict[str, Json] | None:
-    """The best validation, if its weights are there; else the model has the last ones, and that is told."""
+    """The best validation, if its weights are there; else the model has the last ones, and that is reported."""
     if validation is None or validation.best is None:
         return None
     kept = kept_best(directory)
     if kept is None or kept["step"] != validation.best["step"]:
-        told = f"the weights of step {validation.best['step']}, the best, are not in {directory / BEST}"
-        print(f"{told}: model/ has the last ones", flush=True)
+        message = f"the weights of step {validation.best['step']}, the best, are not in {directory / BEST}"
+        print(f"{message}: model/ has the last ones", flush=True)
         return None
     return validation.best
 
@@ -377,7 +377,7 @@ def build_model(
         model = build_from_scratch(settings.shape, len(tokenizer), seed, SpecialIds.of(tokenizer))
     if freeze is not None:
         freeze_parts(model, freeze, where)
-        _tell_counts("freeze", model)
+        _print_counts("freeze", model)
     return model
 
 
@@ -387,14 +387,14 @@ def adapt(model: Seq2Seq, method: Method | None, seed: int, where: Callable[[str
     with told_at(where, "peft"):
         adapted(model, method)
     if method is not None:
-        _tell_counts(method.method, model)
+        _print_counts(method.method, model)
 
 
-def _tell_counts(name: str, model: Seq2Seq) -> None:
+def _print_counts(name: str, model: Seq2Seq) -> None:
     trained, whole = counts(model)
-    _tell(f"{name}: {trained:,} of {whole:,} parameters are trained ({trained / whole:.2%})")
+    _print_line(f"{name}: {trained:,} of {whole:,} parameters are trained ({trained / whole:.2%})")
 
 
-def _tell(line: str) -> None:
+def _print_line(line: str) -> None:
     if not distributed.rank():
         print(line, flush=True)

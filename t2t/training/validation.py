@@ -163,8 +163,8 @@ def validated(prepared: Prepared, most: int, where: Callable[[str], str]) -> Val
             rows.append(own)
             held_out.append(None if held is None else frozenset(example_id(task, row.id) for row in own))
             if held is not None and not distributed.rank():
-                told = f"{len(held):,} of its training examples are held out to validate on"
-                print(f"{task.name} has no split {VALID!r}: {told}", flush=True)
+                message = f"{len(held):,} of its training examples are held out to validate on"
+                print(f"{task.name} has no split {VALID!r}: {message}", flush=True)
         elif not distributed.rank():
             print(f"{task.name} has no example in a split {VALID!r}: it is not validated", flush=True)
     if not tasks:
@@ -175,7 +175,7 @@ def validated(prepared: Prepared, most: int, where: Callable[[str], str]) -> Val
 class Validation(Quiet):
     """The watcher that validates, keeps the best weights and stops early.
 
-    ``history``: what each validation found, in order: step, elapsed seconds, and numbers by name; it stands in
+    ``history``: what each validation found, in order: step, elapsed seconds, and numbers by name; it is in
     validation.jsonl too, and in every checkpoint, so that a run that goes on knows what it has seen.
     """
 
@@ -222,7 +222,7 @@ class Validation(Quiet):
             self._validate(start)
 
     def _kept_since(self) -> dict[str, Json] | None:
-        """What stands in best/, if it was kept after the checkpoint from which the run goes on: it is no worse than
+        """What is in best/, if it was kept after the checkpoint from which the run goes on: it is no worse than
         what the checkpoint knows of, whose weights it has replaced."""
         kept = kept_best(self.directory)
         known = None if self.best is None else self.best["step"]
@@ -267,7 +267,7 @@ class Validation(Quiet):
                 whole = self.engine.weights_for_use() if self.settings.by == "loss" else whole
                 on_first(lambda: self._keep(whole))
         if not distributed.rank():
-            self._tell(found)
+            self._print_scores(found)
         # The clock of the next one starts where this one ends: else one that takes long would be due at once.
         self.last = (position.step, position.epoch, position.elapsed + time.monotonic() - began)
 
@@ -335,7 +335,7 @@ class Validation(Quiet):
             save_file({name: weight.contiguous() for name, weight in whole.items()}, part / _WEIGHTS)
             (part / _STEP).write_text(json.dumps(self.best))
 
-    def _tell(self, found: Mapping[str, Json]) -> None:
+    def _print_scores(self, found: Mapping[str, Json]) -> None:
         """Write validation.jsonl, whole, and say how it stands."""
         path, best = self.directory / FILE, self.best or found
         write_text(path, "".join(map(json_line, self.history)))

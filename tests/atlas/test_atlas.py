@@ -286,7 +286,7 @@ def test_split_patterns_is_made_of_unseen_sentences() -> None:
 def test_gold_spans_stand_where_they_say_and_nowhere_else(family: str, language: str) -> None:
     for split in ("train", "test", "patterns"):
         for record in generated(family, language, split):
-            about = {"about": record.data.get("about")}  # stands in the question
+            about = {"about": record.data.get("about")}  # is in the question
             rest = {key: value for key, value in record.data.items() if key != "about"}
             for text, data in ((source_text(rest), rest), (record.data.get("question", ""), about)):
                 for span in spans(data):

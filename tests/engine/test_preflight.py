@@ -7,7 +7,7 @@ from t2t.config.template import read_template
 from t2t.data.counts import Counts
 from t2t.engine.preflight import check_directory, check_vocabulary, write_run_file
 from t2t.errors import RunDirectoryError, VocabularyError
-from t2t.model.sayable import Vocabulary, said_of
+from t2t.model.sayable import Vocabulary, unsayable_summary
 from t2t.model.tokenizer import load_tokenizer
 from t2t.tasks.sources import data_dir
 from t2t.tasks.task import Task
@@ -63,7 +63,7 @@ def test_rare_characters_are_counted_and_never_stop_a_run(tmp_path: Path, monkey
         assert counts.targets == (40, 2, 1)
         assert counts.characters == {"ñ": 2, "{": 1, "}": 1, "ł": 1}
     words = "2 of 40 targets changed, characters 'ñ' 2, '{' 1, '}' 1, 'ł' 1"
-    assert said_of(counts.targets, counts.characters) == words
+    assert unsayable_summary(counts.targets, counts.characters) == words
 
 
 @needs_t5

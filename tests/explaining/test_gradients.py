@@ -101,7 +101,7 @@ def test_the_word_that_the_label_hangs_on_comes_first(model: Path) -> None:
         explained = explainer.explain(found)
         (item,) = explained.items
         assert (item.name, item.text) == ("mood", MOODS[word])
-        if item.says_little:  # a text of padding gives the same label, so there is nothing to attribute
+        if item.is_unattributable:  # a text of padding gives the same label, so there is nothing to attribute
             continue
         best = max(range(len(item.pieces)), key=lambda place: item.weights[place])
         piece = item.pieces[best]

@@ -22,7 +22,7 @@ _WORKERS = 2  # as `make faults` runs them
 def rounds(name: str, fewest: int, share: float) -> Iterator[random.Random]:
     """A generator of random numbers for each round: ``fewest`` of them, and more until ``share`` of the time is gone.
 
-    A round depends on seed, ``name`` and its number alone, and is told, so that a failure names the one to look at.
+    A round depends on seed, ``name`` and its number alone, and is reported, so that a failure names the one to look at.
     """
     end = time.monotonic() + share * MINUTES * 60 * _WORKERS
     number = 0

@@ -36,7 +36,7 @@ def make_run(folder: Path) -> Path:
 
 
 def begin(folder: Path, command: Sequence[str]) -> subprocess.Popen[str]:
-    """Start a command in a run's folder; what it says stands in said.txt there."""
+    """Start a command in a run's folder; what it says is in said.txt there."""
     environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
     with (folder / "said.txt").open("w") as said:
         return subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=said, stderr=said)

@@ -1,4 +1,4 @@
-"""Odd files by chance: templates, run files, DeepSpeed files, records, --set. What is wrong is told in a sentence."""
+"""Odd files by chance: templates, run files, DeepSpeed files, records, --set. Each is one sentence."""
 
 from __future__ import annotations
 

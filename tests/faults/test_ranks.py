@@ -18,7 +18,7 @@ from tests.engine.test_lifetime import ENDLESS, of_run
 from tests.faults.rounds import only_long
 from tests.faults.runs import PATIENCE, all_gone, begin, make_run, wait_until
 
-# The third step does on the rank RANK alone, when the file `now` stands in the folder, what WHAT says.
+# The third step does on the rank RANK alone, when the file `now` is in the folder, what WHAT says.
 SCRIPT = """
 import os, signal, sys, time
 from pathlib import Path

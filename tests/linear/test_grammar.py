@@ -189,7 +189,7 @@ def test_spans_with_numbers(text: str, admitted: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "kept", "allowed", "refused"),
     [
-        # What is kept is what stands before the first item whose place is taken; no other is refused.
+        # What is kept is what is before the first item whose place is taken; no other is refused.
         ("Pari = person ; Pari = person ; Pari = location ; P = person", "Pari = person ; Pari = person",
          ["", " ; P = person", " ; Par = person ; P = person", " ; Paris |sP = person", " ; ari = person"],
          [" ; Pari = person", " ; Pari #1 = person", " ; Pari #2 = person", " ; "]),

@@ -103,7 +103,7 @@ def test_what_is_no_value_of_the_tree_is_refused(value: Json) -> None:
 
 @st.composite
 def texts_with_spans(draw: st.DrawFn) -> tuple[str, list[Json]]:
-    """A text that repeats itself and mentions that stand in it, at their offsets."""
+    """A text that repeats itself and mentions that are in it, at their offsets."""
     pieces = draw(
         st.lists(st.sampled_from(["Paris", "art", "Artland", " ", "；", "ab", "#2", "=", "\n", "İ", "野"]), min_size=1)
     )

@@ -1,4 +1,4 @@
-"""What in an output says one thing each, and where it stands there."""
+"""What in an output says one thing each, and where it is there."""
 
 from __future__ import annotations
 

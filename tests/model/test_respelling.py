@@ -124,7 +124,7 @@ def test_sentinels_fill_the_rows_that_there_are(rows: int | None, sentinels: int
 
 def test_what_is_lost_is_told_by_character() -> None:
     vocabulary = Vocabulary(tokenizer("t5"))
-    said = vocabulary.say(["El Niño ñ", "Łódź", "fine…", "北"])
+    said = vocabulary.round_trip(["El Niño ñ", "Łódź", "fine…", "北"])
     assert [one.lost for one in said] == [True, True, False, True]
     assert [one.beyond_accents for one in said] == [False, True, False, True]
     assert [dict(vocabulary.lost_in(one)) for one in said] == [{"ñ": 2}, {"Ł": 1, "ź": 1}, {}, {"北": 1}]

@@ -1,4 +1,4 @@
-"""``on_bad: skip``: what is left out stands in a file and is counted; by default the first bad record stops."""
+"""``on_bad: skip``: what is left out is in a file and is counted; by default the first bad record stops."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ TASKS = {"01-a": ("x", "y"), "02-b": ("z",), "03-c": ("y",)}
 
 
 class Saying(Generator):
-    """Says the same to each request, as sure as it is told."""
+    """Says the same to each request, as sure as it is reported."""
 
     def __init__(self, *said: tuple[str, float, bool]) -> None:
         super().__init__(cast(Any, None), cast(Any, None))

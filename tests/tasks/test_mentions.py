@@ -174,7 +174,7 @@ def test_arguments_of_relations_change_with_their_mention(tmp_path: Path) -> Non
         who, place = (slot["text"] for slot in one["slots"])
         one["links"] = [{"who": who, "place": place}]
     records.append(record("Al of Al", "go", Al="man"))
-    records[2]["slots"] *= 2  # the same place twice in the list stands there once
+    records[2]["slots"] *= 2  # the same place twice in the list is there once
     records[2]["links"] = []
     task = make(tmp_path, template, records)
     first, _, third = task.examples("train")

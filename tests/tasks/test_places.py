@@ -1,4 +1,4 @@
-"""Where the fields of a record stand in its prompt, however it was asked."""
+"""Where the fields of a record are in its prompt, however it was asked."""
 
 from __future__ import annotations
 

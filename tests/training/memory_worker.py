@@ -50,7 +50,7 @@ def lacking(most: int = MOST, updates: int = 1, backward: bool = True, killed: i
                 sizes.append(rows)
                 if not backward:
                     _run_out()
-                block = self.model.decoder.block[0]  # the gradients of what stands above it are there then
+                block = self.model.decoder.block[0]  # the gradients of what is above it are there then
                 handle = block.register_forward_hook(spoil)
         found = forward(self, batch, parts)
         if handle is not None:

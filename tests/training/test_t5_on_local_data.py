@@ -70,7 +70,7 @@ def test_gold_that_went_through_the_ids_keeps_its_offsets(name: str, t5: Path) -
     (metric,) = (one for one in task_metrics(task) if one.name == "span_f1")
     for split in task.splits():
         examples = list(task.examples(split))
-        said = vocabulary.say([task.target_text(example) for example in examples])
+        said = vocabulary.round_trip([task.target_text(example) for example in examples])
         pairs = [
             (task.references(example), task.parse(one.back, example))
             for example, one in zip(examples, said, strict=True)

@@ -50,8 +50,8 @@ early_stopping: {patience: 3}
 """
 KILLED = """\
 import os, t2t.training.validation as v
-tell = v.Validation._tell
-v.Validation._tell = lambda self, found: os.kill(os.getpid(), 9) if found["step"] == 80 else tell(self, found)
+tell = v.Validation._print_scores
+v.Validation._print_scores = lambda self, found: os.kill(os.getpid(), 9) if found["step"] == 80 else tell(self, found)
 from t2t.commands.launch import main
 main()
 """

@@ -33,7 +33,7 @@ _MANY = 8  # templates that are worth processes of their own
 def check(names: Sequence[str], tokenizer: Path | None = None, as_json: bool = False) -> tuple[str, int]:
     """Check templates over their data: the report, as a table each or as one JSON document, and how many errors."""
     reports = check_each(names, tokenizer)
-    return told(reports, as_json), sum(report.errors for report in reports)
+    return report_text(reports, as_json), sum(report.errors for report in reports)
 
 
 def check_each(names: Sequence[str], tokenizer: Path | None = None) -> list[Report]:
@@ -67,7 +67,7 @@ def _vocabulary(folder: Path) -> Vocabulary:
     return Vocabulary(load_tokenizer(folder))
 
 
-def told(reports: Sequence[Report], as_json: bool) -> str:
+def report_text(reports: Sequence[Report], as_json: bool) -> str:
     """Reports as a table each, or as one JSON document."""
     if as_json:
         errors = sum(report.errors for report in reports)

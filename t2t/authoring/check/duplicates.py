@@ -24,7 +24,7 @@ class Duplicates:
         self._hashes.setdefault(split, array("Q")).append(int.from_bytes(digest, "little"))
 
     def count(self, split: str) -> tuple[int, int]:
-        """How many prompts of ``split`` stood there before, and how many stand in ``train`` (0 for train itself).
+        """How many prompts of ``split`` stood there before, and how many are in ``train`` (0 for train itself).
 
         Nothing can be added to a split that was counted.
         """

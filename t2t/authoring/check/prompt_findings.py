@@ -58,17 +58,17 @@ class Answers:
     """How often equal prompts have other golds, by 16 bytes an example."""
 
     def __init__(self) -> None:
-        self._said: dict[bytes, Counter[bytes]] = {}
+        self._targets: dict[bytes, Counter[bytes]] = {}
 
     def add(self, prompt: str, target: str) -> None:
         key, said = (digest_of(text) for text in (prompt, target))
-        self._said.setdefault(key, Counter())[said] += 1
+        self._targets.setdefault(key, Counter())[said] += 1
 
     def conflicts(self) -> tuple[int, float]:
         """How many examples have a prompt that has another gold too, and the share that the best guess gets right."""
-        several = [counts for counts in self._said.values() if len(counts) > 1]
-        n = sum(sum(counts.values()) for counts in self._said.values())
-        best = sum(max(counts.values()) for counts in self._said.values())
+        several = [counts for counts in self._targets.values() if len(counts) > 1]
+        n = sum(sum(counts.values()) for counts in self._targets.values())
+        best = sum(max(counts.values()) for counts in self._targets.values())
         return sum(sum(counts.values()) for counts in several), best / n if n else 1.0
 
 

@@ -88,14 +88,14 @@ def _messages(report: Report) -> Iterator[str]:
     for findings in report.splits:
         yield from (f"note: {findings.split}: {note}" for note in _notes(findings))
         if skips:
-            yield from _told(f"note: {findings.split}: set aside", findings.bad)
+            yield from _lines(f"note: {findings.split}: set aside", findings.bad)
     for findings in report.splits:
         if not skips:
-            yield from _told("error", findings.bad)
-        yield from _told("error", findings.errors)
+            yield from _lines("error", findings.bad)
+        yield from _lines("error", findings.errors)
 
 
-def _told(kind: str, messages: Messages) -> Iterator[str]:
+def _lines(kind: str, messages: Messages) -> Iterator[str]:
     yield from (f"{kind}: {message}" for message in messages.first)
     if messages.count > len(messages.first):
         yield f"{kind}: and {messages.count - len(messages.first)} more"

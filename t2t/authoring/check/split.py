@@ -29,7 +29,7 @@ from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task
 
 if TYPE_CHECKING:
-    from t2t.model.sayable import Retold, Vocabulary
+    from t2t.model.sayable import RoundTrip, Vocabulary
 
 _BATCH = 512
 
@@ -116,7 +116,7 @@ def _examine_wholes(
         parsed = task.parse_gold(example)
         if vocabulary is not None:
             texts = [task.target_text(window) for window in task.windows(example)]
-            parsed = task.parse_windows([(said.back, 0.0) for said in vocabulary.say(texts)], example)
+            parsed = task.parse_windows([(said.back, 0.0) for said in vocabulary.round_trip(texts)], example)
         findings.lost_at_seams += sum(1 for _ in spans(parsed.value)) < sum(1 for _ in spans(example.gold))
         if not ceiling.full:
             ceiling.add(task.references(example), parsed)
@@ -163,8 +163,8 @@ def _examine_tokens(
     task: Task, batch: list[Example], rendered: list[Rendered], vocabulary: Vocabulary, found: Findings
 ) -> list[str]:
     """Measure and try prompts and targets; gives the targets as they come back."""
-    prompts = vocabulary.say([texts.prompt for texts in rendered])
-    targets = vocabulary.say([texts.target for texts in rendered])
+    prompts = vocabulary.round_trip([texts.prompt for texts in rendered])
+    targets = vocabulary.round_trip([texts.target for texts in rendered])
     _add_lengths(found, [(prompt.length, target.length) for prompt, target in zip(prompts, targets, strict=True)])
     for example, prompt, target in zip(batch, prompts, targets, strict=True):
         if prompt.text != prompt.back:
@@ -190,7 +190,7 @@ def _count(found: Findings, vocabulary: Vocabulary, place: str, text: str, chara
             counts.setdefault(place, Counter()).update(counted)
 
 
-def _examine_target(task: Task, example: Example, said: Retold, vocabulary: Vocabulary, found: Findings) -> None:
+def _examine_target(task: Task, example: Example, said: RoundTrip, vocabulary: Vocabulary, found: Findings) -> None:
     characters = vocabulary.culprits(said)
     _count(found, vocabulary, "target:", said.text, characters)
     found.targets_changed += said.lost
@@ -201,7 +201,7 @@ def _examine_target(task: Task, example: Example, said: Retold, vocabulary: Voca
 
 
 def _examine_cut(task: Task, example: Example, vocabulary: Vocabulary, found: Findings) -> None:
-    """Whether a prompt that is too long can be shortened, and whether its gold still stands there then."""
+    """Whether a prompt that is too long can be shortened, and whether its gold still is there then."""
     from t2t.data.encode import Encoder
 
     whole, shorten = task.shorten_length(example), task.template.shorten

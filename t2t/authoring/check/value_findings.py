@@ -1,4 +1,4 @@
-"""What stands in gold values and fields: spans, labels, kinds."""
+"""What is in gold values and fields: spans, labels, kinds."""
 
 from __future__ import annotations
 

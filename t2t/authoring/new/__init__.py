@@ -56,10 +56,10 @@ def new(names: Sequence[str], out: Path | None = None) -> tuple[str, int]:
     dropped, errors = left_out(table, proposal)
     write_text(path, write_yaml(content))
     run_file = write_run_file(path, table.chinese)
-    return _tell(path, run_file, proposal, [*renamed, *proposal.remarks, *found.remarks, *dropped, *remarks], errors)
+    return _report(path, run_file, proposal, [*renamed, *proposal.remarks, *found.remarks, *dropped, *remarks], errors)
 
 
-def _tell(path: Path, run_file: Path, proposal: Proposal, remarks: list[str], dropped: int) -> tuple[str, int]:
+def _report(path: Path, run_file: Path, proposal: Proposal, remarks: list[str], dropped: int) -> tuple[str, int]:
     lines = [f"{path}: {proposal.family.replace('_', ' ')}", *(f"  {remark}" for remark in remarks)]
     try:
         report, errors = check([str(path)])

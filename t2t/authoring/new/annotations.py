@@ -191,7 +191,7 @@ def _guess(rows: Sequence[tuple[str, int, int]]) -> Counting | None:
 
 
 def _cuts(text: str, start: int, end: int) -> int:
-    """How many of the two ends of a mention stand inside a word, or have a space or stop that belongs to none."""
+    """How many of the two ends of a mention are inside a word, or have a space or stop that belongs to none."""
     said = text[start:end]
     inside = _in_word(text, start) + _in_word(text, end)
     return inside + (said != said.strip()) + (said[-1] in _STOPS and not said[:-1].endswith(_STOPS))
@@ -224,7 +224,7 @@ def _last_in_tokens(
 
 
 def _surface(items: Items, keys: list[str], source: TextColumn) -> str | None:
-    """What gives the text of a mention: it stands in the text for nearly every item."""
+    """What gives the text of a mention: it is in the text for nearly every item."""
     texts = _texts_of(items, source.texts)
     for key in sorted(keys, key=lambda one: last_name(one) not in _SURFACE):
         said = items.read(key)

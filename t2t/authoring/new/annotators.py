@@ -11,7 +11,7 @@ from t2t.linear.scope import Expression
 
 def leave_out_unannotated(table: Table, proposal: Proposal, path: str) -> None:
     """Where gold is the first of several annotations: records that have none (that was not cancelled) are left out, and
-    that there are more is told."""
+    that there are more is reported."""
     found = re.match(r"(.+?)\[0\]\.", path)
     if found is None:
         return

@@ -1,4 +1,4 @@
-"""What stands beside the task that was found: a label of the whole text, and texts that the task cannot do without."""
+"""What is beside the task that was found: a label of the whole text, and texts that the task cannot do without."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from t2t.structures import Json
 _WHOLE = ("intent", "label", "category", "class", "topic", "sentiment", "domain", "意图", "标签", "类别", "情感")
 
 
-def with_what_stands_beside(table: Table, proposal: Proposal) -> Proposal:
+def with_fields_beside(table: Table, proposal: Proposal) -> Proposal:
     """``proposal``, with an unread label in its target and unread texts in its prompt."""
     columns = [table.columns[key] for key in unread(table, proposal) if key in table.columns]
     label = next((column for column in columns if _is_label(table, column)), None)

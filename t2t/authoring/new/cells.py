@@ -19,18 +19,20 @@ from t2t.tasks.json_text import parse_json
 
 def opened(found: Found, table: Table) -> tuple[Found, Table]:
     """The source with lists that its cells hold as text read as lists, and with the rows of one text as one record."""
-    fields = {column.path: read for column in table.columns.values() if (read := _list_in(found.told, table, column))}
+    fields = {
+        column.path: read for column in table.columns.values() if (read := _list_in(found.as_given, table, column))
+    }
     if fields:
         named: dict[str, Json] = {column.path.strip('"'): column.path for column in table.columns.values()}
         named |= {path.strip('"'): read for path, read in fields.items()}
         found = replace(found, spec=with_key(found.spec, "fields", named))
         table = look(found)
-    elif rows := _token_rows(found.told, table):
+    elif rows := _token_rows(found.as_given, table):
         found = replace(found, spec=with_key(with_key(found.spec, "group", rows[0]), "fields", rows[1]))
         table = look(found)
     elif text := _text_of_rows(table):
-        told = f"each row is a mention: the rows of one {text.name} make a record"
-        found = replace(found, spec=with_key(found.spec, "group", text.path), remarks=(*found.remarks, told))
+        remark = f"each row is a mention: the rows of one {text.name} make a record"
+        found = replace(found, spec=with_key(found.spec, "group", text.path), remarks=(*found.remarks, remark))
         table = look(found)
     return found, table
 

@@ -1,4 +1,4 @@
-"""Names of numbers that stand in a file beside the data: class labels as the hub has them."""
+"""Names of numbers that are in a file beside the data: class labels as the hub has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in the columns of a data set: read once, in bounded memory."""
+"""What is in the columns of a data set: read once, in bounded memory."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class Table:
     first_bad: str = ""
 
     @property
-    def told_bad(self) -> str:
+    def bad_summary(self) -> str:
         """How many records are bad, and what is wrong with the first; empty where none is."""
         what = "1 record is bad" if self.bad == 1 else f"{self.bad} records are bad"
         return f"{what}, the first is {self.first_bad}" if self.bad else ""
@@ -199,7 +199,7 @@ def look(found: Found, where: str | None = None) -> Table:
     """Read all files; ``where``: the records alone for which an expression holds. DataError if they hold no record."""
     kept = None if where is None else Expression(where, "new")
     table = Table()
-    source = build_source(found.named_from(Path.cwd()), Path.cwd(), found.told)
+    source = build_source(found.named_from(Path.cwd()), Path.cwd(), found.as_given)
     errors: list[DataError] = []
     bad = BadRecords("skip", lambda error: errors.append(error) if not errors else None)
     for split in found.splits:
@@ -210,10 +210,10 @@ def look(found: Found, where: str | None = None) -> Table:
             table.n += split == "train"
             table.total += 1
     table.bad, table.first_bad = bad.count, f"{errors[0].where}: {errors[0].found}" if errors else ""
-    table.names = names_beside(Path(found.told.partition("!")[0]).resolve())
+    table.names = names_beside(Path(found.as_given.partition("!")[0]).resolve())
     if not table.n and kept is None:
-        told = table.told_bad or "no record could be read"
-        raise DataError(found.told, told, "correct it" if table.bad else "is this the right file?")
+        message = table.bad_summary or "no record could be read"
+        raise DataError(found.as_given, message, "correct it" if table.bad else "is this the right file?")
     return table
 
 

@@ -133,7 +133,7 @@ def classes(names: Sequence[str]) -> dict[str, str] | None:
 
 
 def beside(name: str) -> dict[str, str]:
-    """The files of other splits that stand beside a training file."""
+    """The files of other splits that are beside a training file."""
     found: dict[str, str] = {}
     written = re.compile(r"(?<![A-Za-z])(?:train|training)(?![a-z])")
     for split, words in SPLITS.items():

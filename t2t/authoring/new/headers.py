@@ -15,8 +15,8 @@ def is_header(first: list[str], rest: list[list[str]]) -> bool:
 
     It does where no cell is filled, one stands twice, is a number above numbers, or one of the few values of its
     column. An empty cell says nothing: it is the name of an index, or of a column that is not used.
-    It does not where a word stands above numbers, or a new value above a closed set; else a name is a short phrase, a
-    single word or less than half as long as what stands below, and ends as no sentence does.
+    It does not where a word is above numbers, or a new value above a closed set; else a name is a short phrase, a
+    single word or less than half as long as what is below, and ends as no sentence does.
     """
     if not rest:
         return True
@@ -43,7 +43,7 @@ def stands_twice(first: list[str], rest: list[list[str]]) -> str | None:
 
 
 def _speaks_for(cell: str, column: list[str]) -> bool:
-    """True where the cell differs in kind from all that stands below it: a word above numbers or above a closed set."""
+    """True where the cell differs in kind from all that is below it: a word above numbers or above a closed set."""
     filled = [value for value in column if value.strip()]
     if len(filled) < 2:
         return False
@@ -54,7 +54,7 @@ def _speaks_for(cell: str, column: list[str]) -> bool:
 
 
 def _is_name(cell: str, column: list[str]) -> bool:
-    """A name: no sentence, one word, or less than half as long as the longest that stands below. Chinese and Japanese
+    """A name: no sentence, one word, or less than half as long as the longest that is below. Chinese and Japanese
     write sentences without spaces: a single word has at most six of their characters."""
     if _SENTENCE.fullmatch(cell):
         return False

@@ -67,7 +67,7 @@ def name_of(key: str) -> str:
 
 
 def find_items(records: Sequence[Record]) -> list[Items]:
-    """All lists whose elements are objects, or lists that begin with numbers, by where they stand in the records."""
+    """All lists whose elements are objects, or lists that begin with numbers, by where they are in the records."""
     paths = dict.fromkeys(path for record in records for path in _paths(record, "", 0))
     paths = dict.fromkeys(_passing_over_cancelled(path, records) for path in paths)
     found = [Items(path, tuple(_read(record, path) for record in records)) for path in paths]

@@ -28,7 +28,7 @@ def types_above(table: Table) -> Proposal | None:
             continue
         for source in sources(table):
             if str(source.read).partition(".")[0] == name_of(key):
-                continue  # the text itself stands there
+                continue  # the text itself is there
             if source.tokens is None and (found := _unfolded(key, values, source)):
                 return found
     return None
@@ -79,7 +79,7 @@ def surfaces(table: Table) -> Proposal | None:
         for items in find_items(table.raw) if source.tokens is None else ():
             keys = keys_of(items)
             texts = [text for text, own in zip(source.texts, items.of_records, strict=True) for _ in own]
-            inside = [key for key in keys if stands_in(items.read(key), texts)]
+            inside = [key for key in keys if occurs_in(items.read(key), texts)]
             said = by_name(inside, _SAID) or max(inside, key=lambda key: len({*items.read(key)}), default=None)
             kind = _kind(items, keys, said)
             if said is None or kind is None or _has_more(items, keys, (said, kind), texts):
@@ -92,7 +92,7 @@ def surfaces(table: Table) -> Proposal | None:
     return None
 
 
-def stands_in(said: Sequence[Json], texts: Sequence[str]) -> bool:
+def occurs_in(said: Sequence[Json], texts: Sequence[str]) -> bool:
     fits = [is_text(one) and one in text for one, text in zip(said, texts, strict=True)]
     return bool(fits) and sum(fits) * 10 >= len(fits) * 9
 
@@ -111,7 +111,7 @@ def _kind(items: Items, keys: Sequence[str], said: str | None) -> str | None:
 
 def _has_more(items: Items, keys: Sequence[str], taken: Sequence[str], texts: Sequence[str]) -> bool:
     """True where items hold a second piece of the text: they are triples."""
-    return any(stands_in(items.read(key), texts) for key in keys if key not in taken)
+    return any(occurs_in(items.read(key), texts) for key in keys if key not in taken)
 
 
 def wanted_type(table: Table) -> Proposal | None:
@@ -255,7 +255,7 @@ def _event(source: TextColumn, path: str, trigger: str, kind: str, args: Json, n
 
 
 def event_proposal(source: TextColumn, fields: dict[str, Json], numbered: bool = False) -> Proposal:
-    """Events with triggers, types and arguments by role; ``numbered``: a text that stands there again says which."""
+    """Events with triggers, types and arguments by role; ``numbered``: a text that is there again says which."""
     span: dict[str, Json] = {"span_of": source.field} | ({"repeat": "number"} if numbered else {})
     inner = {"role": {"label": FROM_DATA}, "text": span}
     args: Json = {

@@ -44,9 +44,9 @@ _TASKS = ("intent", "slots", "entities", "relations", "events", "spans", *LABEL_
 def left_out(table: Table, proposal: Proposal) -> tuple[list[str], int]:
     """A line for each key that the template does not read, and how many of them may carry the task."""
     keys, inside = unread(table, proposal), list(unread_inside(table, proposal))
-    told = [f"{key!r}: {_held(_values(table, key))}, not read" for key in keys]
-    told += [f"{path!r}: {_held(values)}, not read" for path, values, _ in inside]
-    return [*proposal.dropped, *told], len(proposal.dropped) + sum(_carries_a_task(table, key) for key in keys) + sum(
+    lines = [f"{key!r}: {_held(_values(table, key))}, not read" for key in keys]
+    lines += [f"{path!r}: {_held(values)}, not read" for path, values, _ in inside]
+    return [*proposal.dropped, *lines], len(proposal.dropped) + sum(_carries_a_task(table, key) for key in keys) + sum(
         task for *_, task in inside
     )
 
@@ -55,17 +55,17 @@ Inside = tuple[str, list[Json], bool]
 
 
 def unread_inside(table: Table, proposal: Proposal) -> Iterator[Inside]:
-    """What stands in the objects of a list that is read, and is not read itself: its path, its values, and whether it
+    """What is in the objects of a list that is read, and is not read itself: its path, its values, and whether it
     may carry the task: objects, a closed set of words, offsets."""
     left = {*unread(table, proposal), *proposal.reads}
     yield from _beside_texts(table, proposal)
     for items in find_items(table.raw):
         key = re.search(r'"(?:[^"]*)"|\w+', items.path)
         objects = [item for item in items.all if isinstance(item, dict)]
-        if key is None or key[0].strip('"') in left or not stands_in(key[0].strip('"'), proposal):
+        if key is None or key[0].strip('"') in left or not occurs_in(key[0].strip('"'), proposal):
             continue
         for name in dict.fromkeys(name for item in objects for name in item):
-            if stands_in(name, proposal) or name.lower() in (*_ABOUT_RECORDS, *_OF_TOOLS):
+            if occurs_in(name, proposal) or name.lower() in (*_ABOUT_RECORDS, *_OF_TOOLS):
                 continue
             values = [item[name] for item in objects if item.get(name) not in (None, [], {}, "")]
             task = _is_part_of_a_task(name, values, objects)
@@ -81,7 +81,7 @@ def _beside_texts(table: Table, proposal: Proposal) -> Iterator[Inside]:
     parts = [(place, part) for row in rows for place, part in enumerate(row) if isinstance(part, dict)]
     for place, name in dict.fromkeys((place, name) for place, part in parts for name in part):
         values = [part[name] for at, part in parts if at == place and part.get(name)]
-        if values and not stands_in(name, proposal):
+        if values and not occurs_in(name, proposal):
             yield f"item[{place}].{name}", values, True
 
 
@@ -99,14 +99,14 @@ def _is_part_of_a_task(name: str, values: list[Json], objects: list[dict[str, Js
 def unread(table: Table, proposal: Proposal) -> list[str]:
     """The keys of the records that the template does not read."""
     keys = dict.fromkeys(key for record in table.raw for key in record)
-    read = stands_in if "group" in keys and is_read("group", proposal) else is_read  # its items have all the keys
+    read = occurs_in if "group" in keys and is_read("group", proposal) else is_read  # its items have all the keys
     return [key for key in keys if not read(key, proposal) and key not in proposal.reads]
 
 
 def is_read(key: str, proposal: Proposal) -> bool:
     """True if a key of the records, or an expression, is read from them, not only from the items of a list."""
     read = [proposal.fields, proposal.source_fields, proposal.group_by, proposal.explode, proposal.where]
-    return _stands_in(key, " ".join(_texts([_of_records(value) for value in read])))
+    return _occurs_in(key, " ".join(_texts([_of_records(value) for value in read])))
 
 
 # What an adapter reads from the items of its list.
@@ -133,16 +133,16 @@ def _is_chain(value: list[Json]) -> bool:
     return any(isinstance(step, dict) for step in value[1:])
 
 
-def stands_in(key: str, proposal: Proposal) -> bool:
-    """True if a key, or an expression, stands in what the template reads."""
+def occurs_in(key: str, proposal: Proposal) -> bool:
+    """True if a key, or an expression, is in what the template reads."""
     said = " ".join(
         _texts([proposal.fields, proposal.source_fields, proposal.group_by, proposal.explode, proposal.where])
     )
-    started = key.lower() in END and any(_stands_in(start, said) for start in START)
-    return started or _stands_in(key, said)
+    started = key.lower() in END and any(_occurs_in(start, said) for start in START)
+    return started or _occurs_in(key, said)
 
 
-def _stands_in(key: str, said: str) -> bool:
+def _occurs_in(key: str, said: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(key)}(?!\w)", said) is not None
 
 

@@ -57,7 +57,7 @@ def template(path: Path, found: Found, table: Table, proposal: Proposal) -> tupl
     content = {
         "task": f"{place.parent.name}/{place.stem}",
         "version": 1,
-        "description": f"{proposal.family.replace('_', ' ').capitalize()} of {Path(found.told).name}.",
+        "description": f"{proposal.family.replace('_', ' ').capitalize()} of {Path(found.as_given).name}.",
         "language": table.languages(proposal.fields),
         "source": source,
         "fields": proposal.fields,
@@ -73,10 +73,10 @@ def template(path: Path, found: Found, table: Table, proposal: Proposal) -> tupl
 
 def _source(path: Path, found: Found, table: Table, proposal: Proposal) -> tuple[dict[str, Any], list[str]]:
     """The source with files named as seen from the template, and a test split if there is none."""
-    remarks = [f"{table.told_bad}; on_bad: skip leaves them out"] if table.bad else []
+    remarks = [f"{table.bad_summary}; on_bad: skip leaves them out"] if table.bad else []
     spec = found.named_from(path.resolve().parent)
-    keep, told = _kept(table, proposal)
-    remarks += told
+    keep, left_out = _kept(table, proposal)
+    remarks += left_out
     given = {"explode": proposal.explode, "where": keep, "fields": proposal.source_fields}
     for key, value in given.items():
         spec = with_key(spec, key, value) if value else spec
@@ -108,9 +108,9 @@ def _kept(table: Table, proposal: Proposal) -> tuple[str | None, list[str]]:
         return proposal.where, []
     proposal.reads.add(verdict.path)
     left = sum(count for value, count in (verdict.values or {}).items() if value != "accept")
-    told = [f"{left} records were not accepted: they are left out"] if left else []
+    remarks = [f"{left} records were not accepted: they are left out"] if left else []
     accepted = f"{name_of(verdict.path)} == 'accept'"
-    return f"({proposal.where}) && {accepted}" if proposal.where else accepted, told
+    return f"({proposal.where}) && {accepted}" if proposal.where else accepted, remarks
 
 
 def _texts(value: Json) -> Iterator[str]:
@@ -133,11 +133,11 @@ def _held_out(
         if proposal.group_by:
             spec.pop("group")
             return spec, [*remarks, f"{few}, too few for a test split; add test: FILE to the source"]
-        told = f"a tenth is held out, by the hash of the whole record ({few}, and the same ones stand in train)"
-        return {**spec, "split": {**shares, "by": "@"}}, [*remarks, f"the file has no test part beside it: {told}"]
+        remark = f"a tenth is held out, by the hash of the whole record ({few}, and the same ones stand in train)"
+        return {**spec, "split": {**shares, "by": "@"}}, [*remarks, f"the file has no test part beside it: {remark}"]
     made = spec.get("fields", {})
     if by in made and not (isinstance(made[by], str) and made[by] == by):  # a split is cut before fields are made
         by = spec["group"] if isinstance(spec.get("group"), str) else "@"
     of = "the whole record" if by == "@" else by
-    told = f"the file has no test part beside it: a tenth is held out, by the hash of {of}"
-    return {**spec, "split": {**shares, "by": by}}, [*remarks, told]
+    remark = f"the file has no test part beside it: a tenth is held out, by the hash of {of}"
+    return {**spec, "split": {**shares, "by": by}}, [*remarks, remark]

@@ -13,15 +13,15 @@ from t2t.errors import TemplateError
 def place_for(out: Path | None, family: str, stem: str) -> tuple[Path, list[str]]:
     """The file of the template, and a line where its name is another than that of the data.
 
-    One that is not asked for never takes the name of a template of the library, which it would stand before.
+    One that is not asked for never takes the name of a template of the library, which it would be before.
     """
     if out is not None:
         return out, _shadowed(out)
     name = slug(stem)
     taken = template_files(TEMPLATES)
     chosen = name if f"{family}/{name}" not in taken else f"my_{name}"
-    told = [f"{family}/{name} is a template of the library: this one is called {chosen}"] if chosen != name else []
-    return Path("task_templates") / family / f"{chosen}.yaml", told
+    remarks = [f"{family}/{name} is a template of the library: this one is called {chosen}"] if chosen != name else []
+    return Path("task_templates") / family / f"{chosen}.yaml", remarks
 
 
 def _shadowed(out: Path) -> list[str]:

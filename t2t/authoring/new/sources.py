@@ -39,7 +39,7 @@ class Found:
 
     spec: Spec
     splits: tuple[str, ...]
-    told: str
+    as_given: str
     remarks: tuple[str, ...] = ()
 
     def named_from(self, folder: Path) -> Spec:
@@ -50,10 +50,10 @@ class Found:
     @property
     def stem(self) -> str:
         """A name for the data: that of the file or folder without its ending and the words of splits."""
-        name = PurePosixPath(self.told.rstrip("/")).name
+        name = PurePosixPath(self.as_given.rstrip("/")).name
         stem = re.sub(r"(\.(jsonl|ndjson|json|csv|tsv|txt|conll|bio|iob2?|bioes|parquet|gz|zip|tar|tgz))+$", "", name)
         words = [word for word in re.split(r"[._\s-]+", stem) if word.lower() not in ("train", "all", "data", "")]
-        return "_".join(words) or Path(self.told).resolve().parent.name
+        return "_".join(words) or Path(self.as_given).resolve().parent.name
 
 
 def find_source(names: Sequence[str]) -> Found:
@@ -95,9 +95,9 @@ def _in_order(spec: dict[str, Any]) -> dict[str, Any]:
     return {split: spec[split] for split in ("train", "valid", "test") if split in spec}
 
 
-def _of_splits(splits: dict[str, list[str]], format_: Format, told: str) -> Found:
+def _of_splits(splits: dict[str, list[str]], format_: Format, as_given: str) -> Found:
     files = {split: one_or_list([_named(name, format_) for name in names]) for split, names in splits.items()}
-    return Found({**format_.spec, **_first_is_train(files)}, tuple(_first_is_train(files)), told, format_.remarks)
+    return Found({**format_.spec, **_first_is_train(files)}, tuple(_first_is_train(files)), as_given, format_.remarks)
 
 
 def _named(name: str, format_: Format) -> Any:
@@ -122,8 +122,8 @@ def _folder(root: str, inside: list[str]) -> Found:
     chosen = [name for name in data if path_in(name).suffix == ending]
     left = [path_in(name).name for name in data if name not in chosen]
     found = _texts(root, chosen) if ending == ".txt" and _is_a_text_a_file(root, chosen) else _several(chosen, root)
-    told = (f"files of the folder that were not read: {', '.join(left[:5])}",) if left else ()
-    return Found(found.spec, found.splits, root, (*found.remarks, *told))
+    unread = (f"files of the folder that were not read: {', '.join(left[:5])}",) if left else ()
+    return Found(found.spec, found.splits, root, (*found.remarks, *unread))
 
 
 def _brat(root: str, inside: list[str]) -> Found:
@@ -155,47 +155,47 @@ def _texts(root: str, names: list[str]) -> Found:
     return Found(spec, tuple(_first_is_train(splits)), root, ("each file is a text, its folder the label",))
 
 
-def _several(names: list[str], told: str) -> Found:
+def _several(names: list[str], as_given: str) -> Found:
     """Files of one format: splits, line-aligned files, a file a class, or parts of one split."""
     formats = {name: look_at(find_file(name, Path(), name)) for name in names}
     first = formats[names[0]]
     plain = [format_ for format_ in formats.values() if format_.is_lines]
-    if len(plain) == len(names) or (plain and _are_aligned(names, told)):
-        return _line_files(names, told, plain[0])
+    if len(plain) == len(names) or (plain and _are_aligned(names, as_given)):
+        return _line_files(names, as_given, plain[0])
     if all(format_.spec["format"] == "parallel" for format_ in formats.values()):  # of fastText: one label, or several
         first = max(formats.values(), key=lambda format_: "labels" in format_.spec["fields"])
-        return _of_splits(by_splits(names, _root(told)) or {"train": names}, first, told)
-    splits = by_splits(names, _root(told))
+        return _of_splits(by_splits(names, _root(as_given)) or {"train": names}, first, as_given)
+    splits = by_splits(names, _root(as_given))
     if len(names) == 1 or splits is None or any(format_.spec != first.spec for format_ in formats.values()):
         splits = splits or {"train": names}
     if odd := [name for name in names if formats[name].spec != first.spec]:
-        return _each_its_own(splits, formats, told, odd)
-    return _of_splits(splits, first, told)
+        return _each_its_own(splits, formats, as_given, odd)
+    return _of_splits(splits, first, as_given)
 
 
-def _root(told: str) -> str:
+def _root(as_given: str) -> str:
     """The folder or archive in whose names splits are looked for; none where files were given one by one."""
-    return told if is_container(told) else ""
+    return as_given if is_container(as_given) else ""
 
 
-def _are_aligned(names: list[str], told: str) -> bool:
+def _are_aligned(names: list[str], as_given: str) -> bool:
     """True for several files of each split with equally many lines, whatever a single one looks like."""
-    grouped = by_splits(names, _root(told)) or {"train": names}
+    grouped = by_splits(names, _root(as_given)) or {"train": names}
     return all(len(own) > 1 and len({_line_count(name) for name in own}) == 1 for own in grouped.values())
 
 
-def _each_its_own(splits: dict[str, list[str]], formats: dict[str, Format], told: str, odd: list[str]) -> Found:
+def _each_its_own(splits: dict[str, list[str]], formats: dict[str, Format], as_given: str, odd: list[str]) -> Found:
     """Splits of different formats, one file each."""
     if any(len(names) > 1 for names in splits.values()):
         todo = "give files of one format, or one of each split"
         raise DataError(odd[0], "the files are of different formats", todo)
     own = {split: {**formats[name].spec, "file": FileName(name)} for split, (name,) in splits.items()}
-    return Found(_first_is_train(own), tuple(_first_is_train(own)), told)
+    return Found(_first_is_train(own), tuple(_first_is_train(own)), as_given)
 
 
-def _line_files(names: list[str], told: str, format_: Format) -> Found:
+def _line_files(names: list[str], as_given: str, format_: Format) -> Found:
     options = {key: value for key, value in format_.spec.items() if key != "format"}
-    grouped = by_splits(names, _root(told)) or {"train": names}
+    grouped = by_splits(names, _root(as_given)) or {"train": names}
     kinds = {split: classes(own) for split, own in grouped.items()}
     if all(kinds.values()) and _are_classes(grouped.get("train", names)):
         files = {
@@ -215,7 +215,7 @@ def _line_files(names: list[str], told: str, format_: Format) -> Found:
             if all(split in other for other in others):
                 aligned[split] = _aligned([other[split] for other in others])
     spec = {"format": "parallel", **options, **_first_is_train(aligned)}
-    return Found(spec, tuple(_first_is_train(aligned)), told)
+    return Found(spec, tuple(_first_is_train(aligned)), as_given)
 
 
 _KNOWN_CLASSES = frozenset(

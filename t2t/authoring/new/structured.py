@@ -68,7 +68,7 @@ def _hub_answers(table: Table, context: Column) -> Answers | None:
 
 
 def _plain_answer(table: Table, context: Column) -> Answers | None:
-    """One text that stands in the context."""
+    """One text that is in the context."""
     column = next((table.columns[name] for name in ("answer", "answers", "answer_text") if name in table.columns), None)
     if column is None or not column.is_a("a text"):
         return None

@@ -1,4 +1,4 @@
-"""How a stranger's table is written: its separator, its header, and what stands above it."""
+"""How a stranger's table is written: its separator, its header, and what is above it."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def _table(name: str, lines: Sequence[str]) -> Table | None:
             f"{name}:1", f"the column name {twice!r} stands twice", "rename one of the columns, or take it out"
         )
     names = [f"column{number}" for number in range(1, len(rows[0]) + 1)]
-    told = f"line 1 ({' | '.join(rows[0])[:60]}) was taken as data, the columns are called {', '.join(names)}"
-    return {**spec, "header": names}, (told,)
+    remark = f"line 1 ({' | '.join(rows[0])[:60]}) was taken as data, the columns are called {', '.join(names)}"
+    return {**spec, "header": names}, (remark,)
 
 
 def _best_separator(lines: Sequence[str]) -> tuple[str, list[list[str]]] | None:

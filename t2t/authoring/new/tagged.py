@@ -17,7 +17,7 @@ _MARK = re.compile(rf"[{''.join(sorted({*''.join(SCHEMES.values())}))}][-_].+")
 
 
 def tagged(table: Table) -> Proposal | None:
-    """Mentions by tags with marks, by bare types in a file of tokens, or by numbers whose names stand in a file."""
+    """Mentions by tags with marks, by bare types in a file of tokens, or by numbers whose names are in a file."""
     for tags in sorted(table.columns.values(), key=lambda column: (column.path != "tags", _is_phrases(column))):
         others = sorted(table.columns.values(), key=lambda column: column.path != "tokens")
         tokens = next((c for c in others if c is not tags and _aligned(table, c, tags)), None)
@@ -28,7 +28,7 @@ def tagged(table: Table) -> Proposal | None:
 
 
 def _is_phrases(column: Column) -> bool:
-    """True for tags of phrases, behind which names may stand in a further column."""
+    """True for tags of phrases, behind which names may be in a further column."""
     return column.is_tags and {tag[2:] for tag in column.items or () if tag != "O"} <= PHRASES
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from t2t.authoring.new.annotations import places_apart
-from t2t.authoring.new.beside import with_what_stands_beside
+from t2t.authoring.new.beside import with_fields_beside
 from t2t.authoring.new.columns import Table
 from t2t.authoring.new.ends import events_with_places, linked_objects
 from t2t.authoring.new.exchanges import conversation, instruction, preference
@@ -75,7 +75,7 @@ def propose(table: Table) -> Proposal | None:
     """The task of a table, or None where no rule fits or options have no right answer."""
     for rule in RULES:
         if (found := rule(table)) is not None:
-            return with_what_stands_beside(table, found)
+            return with_fields_beside(table, found)
         if (rule is multiple_choice and bare_options(table)) or (rule is marked_spans and places_apart(table)):
             return None
     return None
@@ -93,7 +93,7 @@ def why_not(table: Table) -> tuple[str, str]:
         found = f"the places of mentions stand in {apart[0]!r} and their types in {apart[1]!r}"
         return found, "write them as one list, e.g. entities: [[start, end, type], ...]"
     found = f"no input and target were found among: {', '.join(table.columns) or 'no field at all'}"
-    found += f" ({table.told_bad})" if table.bad else ""
+    found += f" ({table.bad_summary})" if table.bad else ""
     template = _like(table)
     copy = f"copy the template {template}" if template else "copy one of the templates that `t2t list` shows"
     return found, f"name the columns text and label (or source and target), or {copy}"

@@ -9,7 +9,7 @@ from typing import Any
 from t2t.authoring.new.annotations import sources
 from t2t.authoring.new.columns import Table
 from t2t.authoring.new.items import Items, find_items, is_text, keys_of, last_name, name_of
-from t2t.authoring.new.keyed import stands_in
+from t2t.authoring.new.keyed import occurs_in
 from t2t.authoring.new.proposal import FROM_DATA, Proposal, label_column
 from t2t.authoring.new.related import relation_list
 from t2t.structures import Json
@@ -29,9 +29,9 @@ def triples(table: Table) -> Proposal | None:
             if not (head and kind and tail) or len({head, kind, tail}) < 3:
                 continue
             whole = [text for text, own in zip(source.texts, items.of_records, strict=True) for _ in own]
-            if not stands_in(items.read(head), whole):
+            if not occurs_in(items.read(head), whole):
                 continue
-            inside = stands_in(items.read(tail), whole)
+            inside = occurs_in(items.read(tail), whole)
             types = {name: _type(items, keys, end) for name, end in (("head_type", head), ("tail_type", tail))}
             read = {"head": head, "type": kind, "tail": tail} | {name: key for name, key in types.items() if key}
             fields: dict[str, Json] = {source.field: source.read, "relations": [items.path, {"map": read}]}
@@ -63,12 +63,12 @@ def given_ends(table: Table) -> Proposal | None:
 
 
 def _given(table: Table, texts: Sequence[str], names: Sequence[str]) -> str | None:
-    """The expression of an object's text that stands in each text, under one of the names."""
+    """The expression of an object's text that is in each text, under one of the names."""
     for key in dict.fromkeys(key for record in table.raw for key in record if key.lower() in names):
         values = [record.get(key) for record in table.raw]
         for inner in _SAID if all(isinstance(value, dict) for value in values) else ():
             said = [value.get(inner) if isinstance(value, dict) else None for value in values]
-            if stands_in(said, texts):
+            if occurs_in(said, texts):
                 return f"{name_of(key)}.{inner}"
     return None
 
@@ -93,7 +93,7 @@ def _metrics(read: dict[str, str], inside: bool) -> list[Json]:
 
 
 def _plain(items: Items, keys: Sequence[str], names: Sequence[str]) -> str | None:
-    """The key of a text that stands in the item itself."""
+    """The key of a text that is in the item itself."""
     own = [key for key in keys if "." not in key and items.has(key, is_text)]
     return next((key for key in own if last_name(key) in names or key in names), None)
 

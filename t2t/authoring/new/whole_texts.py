@@ -163,7 +163,7 @@ _PHRASES = ("keywords", "keyphrases", "key_phrases", "keyword", "phrases", "å…³é
 
 
 def named_keywords(table: Table) -> Proposal | None:
-    """A list under the name of key phrases, a third of which stand in the texts beside it: all of these are read."""
+    """A list under the name of key phrases, a third of which are in the texts beside it: all of these are read."""
     texts = [column for column in text_columns(table) if not column.labels]
     phrases = named([column for column in table.columns.values() if column.is_a("a list")], _PHRASES)
     if phrases is None or not texts or phrases.is_tags:
@@ -217,15 +217,15 @@ def acceptable_texts(table: Table) -> Proposal | None:
     if not all(several and all(isinstance(one, str) for one in several) for several in said):
         return None
     fields: dict[str, Json] = {source.name: source.path, "target": f"{output.path}[0]", "references": output.path}
-    told = f"the first of {output.path} is learned, each of them counts as right"
+    remark = f"the first of {output.path} is learned, each of them counts as right"
     return Proposal(
         "text_to_text", fields, [source.name], {"text": "target"}, ["chrf", "exact_match"], source.path,
-        remarks=[told], long=source.name, references="references",
+        remarks=[remark], long=source.name, references="references",
     )  # fmt: skip
 
 
 def _are_phrases(table: Table, phrases: Column, text: Column, by: str) -> bool:
-    """True if most values hold the separator, and most of what it parts stands in the text."""
+    """True if most values hold the separator, and most of what it parts is in the text."""
     said = [(str(a), str(b).casefold()) for a, b in pairs(table, phrases, text)]
     parts = [(part.strip(), whole) for value, whole in said for part in value.split(by) if part.strip()]
     inside = sum(part.casefold() in whole for part, whole in parts)
@@ -362,7 +362,7 @@ def _with_references(table: Table, proposal: Proposal, source: Column, output: C
         return proposal
     references: Json = f"group[].{output.path} || [{output.path}]"
     fields = {**proposal.fields, "references": references}
-    told = "inputs come again with other outputs: each of these counts as right"
+    remark = "inputs come again with other outputs: each of these counts as right"
     return replace(
-        proposal, fields=fields, references="references", group_by=source.path, remarks=[*proposal.remarks, told]
+        proposal, fields=fields, references="references", group_by=source.path, remarks=[*proposal.remarks, remark]
     )

@@ -14,7 +14,7 @@ _KEPT = "wandb.json"
 
 @LOGGERS.register("wandb")
 class WandbLogger:
-    """The id of their run and the last step that was told stand in wandb.json: a run that goes on goes on there too,
+    """The id of their run and the last step that was told are in wandb.json: a run that goes on goes on there too,
     and tells no step twice."""
 
     module = "wandb"
@@ -24,7 +24,7 @@ class WandbLogger:
 
         self.file = folder / _KEPT
         kept = json.loads(self.file.read_text(encoding="utf-8")) if start and self.file.is_file() else {}
-        self.told = int(kept.get("told", -1))
+        self.last_step = int(kept.get("told", -1))
         self.run = wandb.init(
             project="t2t", name=folder.name, dir=str(folder), id=kept.get("id"), resume="allow", reinit="create_new"
         )
@@ -32,12 +32,12 @@ class WandbLogger:
         self.now: set[str] = set(kept.get("names", ()))  # of what was told of the step ``told``
 
     def write(self, step: int, numbers: Mapping[str, float]) -> None:
-        if step < self.told or (step == self.told and not numbers.keys() - self.now):
+        if step < self.last_step or (step == self.last_step and not numbers.keys() - self.now):
             return
-        self.now = (self.now if step == self.told else set()) | numbers.keys()
-        self.told = step
+        self.now = (self.now if step == self.last_step else set()) | numbers.keys()
+        self.last_step = step
         self.run.log({"step": step, **numbers})
-        write_text(self.file, json.dumps({"id": self.run.id, "told": self.told, "names": sorted(self.now)}))
+        write_text(self.file, json.dumps({"id": self.run.id, "told": self.last_step, "names": sorted(self.now)}))
 
     def close(self) -> None:
         self.run.finish()

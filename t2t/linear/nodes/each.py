@@ -42,7 +42,7 @@ class Each(ItemList):
         self.says_places = any(self.fields.nodes[name].says_places for name in self.span_names)
         self.plain = self._plain_field()
         self.once = self._mention_field()
-        # The grammar knows of the items' own mentions alone, so it counts them where no other mention stands below.
+        # The grammar knows of the items' own mentions alone, so it counts them where no other mention is below.
         self.counts = self.once is not None and sum(node.span_field is not None for node in self.tree()) == 1
         if self.once is not None:
             self.fields.nodes[self.once].counted = self.counts

@@ -126,7 +126,7 @@ class Inline(ItemList):
         return items
 
     def _pieces(self, text: str, scope: Scope) -> Iterator[_Piece]:
-        """The copy in parts, mentions and what stands between them in turn."""
+        """The copy in parts, mentions and what is between them in turn."""
         before, *parts = text.split(self.opens)
         yield self._between(before, scope)
         for part in parts:

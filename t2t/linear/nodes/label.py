@@ -17,7 +17,7 @@ from t2t.text import fold, nfkc, scalar_text
 
 
 class SeenLabels(dict[Json, str]):
-    """The labels that training saw, and their words: others may stand in the gold, and cannot be said."""
+    """The labels that training saw, and their words: others may be in the gold, and cannot be said."""
 
 
 class ClosedSet:

@@ -28,7 +28,7 @@ def _numbered(text: str) -> tuple[str, int | None]:
 
 @NODES.register("span_of")
 class SpanOf(Node):
-    """Text that stands in a field; parsing gives its offsets there.
+    """Text that is in a field; parsing gives its offsets there.
 
     With ``repeat: number`` the how-manieth occurrence is written behind the surface (`` #2``) where grounding
     would choose another one, so that offsets round-trip always.

@@ -223,7 +223,7 @@ class T5(Seq2Seq):
 
 
 def _as_wide(mask_bs: Tensor, states_bsd: Tensor) -> Tensor:
-    """The mask of a prompt with what stands in front of it (a learned one), which is always seen."""
+    """The mask of a prompt with what is in front of it (a learned one), which is always seen."""
     more = states_bsd.shape[1] - mask_bs.shape[1]
     return functional.pad(mask_bs, (more, 0), value=1) if more else mask_bs
 

@@ -1,6 +1,6 @@
 """Parameter-efficient fine-tuning: most weights stay, a method says which do not and what is added.
 
-A method is one file: its settings, as they stand under ``peft:`` in a run file, with what they do to a T5. It changes
+A method is one file: its settings, as they are under ``peft:`` in a run file, with what they do to a T5. It changes
 the model in place, module by module, so that loss, generation and saving go on as they are.
 """
 
@@ -94,7 +94,7 @@ def check_no_adapter(source: str) -> None:
 
 
 def load_adapter(model: Seq2Seq, folder: Path) -> Seq2Seq:
-    """``model``, read from ``folder``, with the adapter that may stand there. InputError for a damaged one."""
+    """``model``, read from ``folder``, with the adapter that may be there. InputError for a damaged one."""
     path = folder / ADAPTER
     if not path.is_file():
         return model

@@ -21,7 +21,7 @@ LEARNED, HELD = f"{_NAME}.weight", f"{_NAME}.{HELD_NAME}"
 
 
 class SoftPrompt(nn.Module):
-    """``weight`` [p, d]: what stands in front of every prompt; ``held`` [h, d]: what stands behind it and is not
+    """``weight`` [p, d]: what is in front of every prompt; ``held`` [h, d]: what is behind it and is not
     trained, None without."""
 
     def __init__(self, weight: Tensor, held: Tensor | None) -> None:

@@ -33,7 +33,7 @@ class Routes:
 
 
 def adapter_of(folder: Path, name: str) -> Path:
-    """Where an adapter stands in a model folder."""
+    """Where an adapter is in a model folder."""
     return folder / ADAPTERS / name
 
 

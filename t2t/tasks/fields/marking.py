@@ -30,7 +30,7 @@ def tokens(arguments: AdapterArguments) -> Reader:
 def span(arguments: AdapterArguments) -> Reader:
     """``span: {of: EXPRESSION, in: EXPRESSION}``: {"text", "start"} objects (one, or a list) as Spans; null stays null.
 
-    ``in`` names the text that they stand in: where given, a span whose text does not stand at its start loses its
+    ``in`` names the text that they are in: where given, a span whose text is not at its start loses its
     offsets.
     """
     read, source = arguments.value(), arguments.expression("in")
@@ -65,7 +65,7 @@ def _span(item: Json, source: str | None) -> Span | None:
 def tagged(arguments: AdapterArguments) -> Reader:
     """``tagged: {of: EXPRESSION, tags: [e1, e2]}``: a text with ``<e1>...</e1>`` as {"text", "e1", "e2"}.
 
-    ``text`` is the text without the tags, each tag's name a Span in it. Every tag must stand there once.
+    ``text`` is the text without the tags, each tag's name a Span in it. Every tag must be there once.
     """
     read, names = arguments.value(), arguments.texts("tags", [])
     arguments.finish()
@@ -88,7 +88,7 @@ def tagged(arguments: AdapterArguments) -> Reader:
 
 
 def in_pieces(part: Json) -> None:
-    """Mismatch where the text or an offset of a mention is a list: it stands in several pieces."""
+    """Mismatch where the text or an offset of a mention is a list: it is in several pieces."""
     if isinstance(part, list | tuple):
         todo = f"{ONE_PIECE}; leave it out by an expression, or give each piece as a mention"
         raise Mismatch("a mention is a list of pieces (discontinuous)", todo)

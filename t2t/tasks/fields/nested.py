@@ -18,7 +18,7 @@ _MOST_CHOICES = 1024  # lists that one record's alternatives may make: ten items
 def mapped(arguments: AdapterArguments) -> Reader:
     """``map: {NAME: FIELD, ...}``: each item of a list as an object of fields that are read from the item.
 
-    A FIELD is what stands under a template's ``fields:``: an expression, an adapter, or a chain. Arguments of events
+    A FIELD is what is under a template's ``fields:``: an expression, an adapter, or a chain. Arguments of events
     that are an object inside a list: ``map: {type: type, args: {items: {of: arguments, key: role, value: text}}}``.
     In the form ``map: {of: EXPRESSION, fields: {NAME: FIELD, ...}}`` the list is named here, and items see their whole
     record as ``parent``; one that is no object is ``item``.
@@ -49,7 +49,7 @@ def mapped(arguments: AdapterArguments) -> Reader:
 def unfold(arguments: AdapterArguments) -> Reader:
     """``unfold: {of: EXPRESSION, names: [NAME, ...]}``: objects inside objects as one list of flat items.
 
-    Each level but the last gives its keys a NAME, the last NAME is for what stands inside; where that is a list, each
+    Each level but the last gives its keys a NAME, the last NAME is for what is inside; where that is a list, each
     of its elements makes an item. ``{person: {Ada: [[0, 3]]}}`` with ``names: [type, text, place]`` is
     ``[{type: person, text: Ada, place: [0, 3]}]``.
     """

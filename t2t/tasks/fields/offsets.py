@@ -19,11 +19,11 @@ def offsets(arguments: AdapterArguments) -> Reader:
     ``of`` gives a list; ``start``, ``end`` and ``type`` are expressions read from each item. Offsets count characters
     of the text that ``in`` gives, from 0, the end behind the last one. ``ends: inclusive``: the end is the last one.
     ``units: utf16``: they count UTF-16 units, as JavaScript does. With ``tokens: EXPRESSION`` in place of ``in`` they
-    count the tokens of a list, which stand in a text joined by ``join`` (default a space).
+    count the tokens of a list, which are in a text joined by ``join`` (default a space).
 
     ``surface: EXPRESSION`` is the text that an item itself holds: one that disagrees with the text at its offsets is a
     mistake. ``id: EXPRESSION`` gives each mention an ``id`` for ``refer``, and one that
-    stands there again is the same; ``id: place`` gives its place in the list.
+    is there again is the same; ``id: place`` gives its place in the list.
     ``types: EXPRESSION``, read from the record, in place of ``type`` where all mentions of a record are of one type.
 
     Mentions may nest and overlap; one in several pieces is refused. Gives ``[{"text": Span, "type": ...}, ...]``; null
@@ -51,7 +51,7 @@ def offsets(arguments: AdapterArguments) -> Reader:
             raise Mismatch(f"a list of mentions is needed, found {items!r:.40}", "correct of:")
         of_all = common(value) if common else None
         found = [mention(item, place, cut, of_all) for place, item in enumerate(items or [])]
-        if identify is not None:  # gathered from where they are used, one may stand there again
+        if identify is not None:  # gathered from where they are used, one may be there again
             found = [one for place, one in enumerate(found) if one not in found[:place]]
         return sorted(found, key=lambda one: (one["text"].start, one["text"].end))
 
@@ -97,9 +97,9 @@ def _units(text: str) -> list[Any]:
 
 
 def counting_of(rows: Iterable[tuple[str, int, int, str]]) -> Counting | None:
-    """How offsets count, told from surfaces that stand beside them: rows are (text, start, end, surface).
+    """How offsets count, told from surfaces that are beside them: rows are (text, start, end, surface).
 
-    The first way by which all surfaces stand at their offsets; None where there is none, or no row.
+    The first way by which all surfaces are at their offsets; None where there is none, or no row.
     """
     left = list(ALL_COUNTINGS)
     for row in rows:
@@ -143,7 +143,7 @@ def _cut_text(text: str, counting: Counting) -> Cut:
 
 
 def _with_hint(error: Mismatch, text: str, start: int, end: int, surface: Json) -> Mismatch:
-    """``error``, with the way of counting by which the surface would stand at its offsets."""
+    """``error``, with the way of counting by which the surface would be at its offsets."""
     if isinstance(surface, str) and (other := counting_of([(text, start, end, surface)])):
         return Mismatch(error.found, f"{error.todo}; it would fit with {other}")
     return error

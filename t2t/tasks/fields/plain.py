@@ -250,7 +250,7 @@ def replace(arguments: AdapterArguments) -> Reader:
 
 @ADAPTERS.register("one_of")
 def one_of(arguments: AdapterArguments) -> Reader:
-    """``one_of: {of: EXPRESSION, in: FILE.json or [...], at: EXPRESSION}``: true if a value stands in a list.
+    """``one_of: {of: EXPRESSION, in: FILE.json or [...], at: EXPRESSION}``: true if a value is in a list.
 
     ``at`` names the list inside the file. For ``where:`` of a source.
     """

@@ -28,7 +28,7 @@ def bio(arguments: AdapterArguments) -> Reader:
 
     Gives ``[{"text": Span, "type": str}, ...]``, from left to right.
     ``tokens`` and ``tags`` are lists, or raw lines split at spaces. Offsets count in ``text`` where that names the raw
-    line in which the tokens stand in order; else in the line that ``tokens`` is; else in the tokens joined by ``join``
+    line in which the tokens are in order; else in the line that ``tokens`` is; else in the tokens joined by ``join``
     (default a space).
 
     ``scheme: auto`` takes all marks before the type, or behind it (``PER-B``), parted by ``-`` or ``_``: B and I, E or
@@ -105,8 +105,8 @@ def chunks(tags: Sequence[str], scheme: str = "auto", strict: bool = False) -> l
         else:
             _check_closed(last, scheme, strict, index)
             if strict and mark not in _BEGINS and scheme not in ("iob1", "bare"):
-                told = f"tag {index + 1}, {tag!r}, continues no mention"
-                raise Mismatch(told, "correct the record, or say repair: conlleval")
+                message = f"tag {index + 1}, {tag!r}, continues no mention"
+                raise Mismatch(message, "correct the record, or say repair: conlleval")
             last = Chunk(index, index, kind)
             found.append(last)
         last.open = mark not in _ENDS

@@ -35,7 +35,7 @@ def state(arguments: AdapterArguments) -> Reader:
     """``state: {of: EXPRESSION, hide: [], ignore: [], drop: [""]}``: nested objects as [{"slot", "value"}, ...].
 
     The slot is the path of keys, joined by spaces ("hotel price range" is {hotel: {price range: ...}}), without the
-    keys of ``hide``; what stands under a key of ``ignore`` is left out, and so are values in ``drop``. A list of texts
+    keys of ``hide``; what is under a key of ``ignore`` is left out, and so are values in ``drop``. A list of texts
     gives one item for each. MultiWOZ: ``hide: [semi, book]``, ``ignore: [booked]``, ``drop: ["", not mentioned]``.
     """
     read = arguments.value()

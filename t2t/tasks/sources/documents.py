@@ -69,7 +69,7 @@ def squad(spec: Spec, base: Path, where: str) -> Source:
                 for question in paragraph["qas"]
             ]
         except (KeyError, TypeError, AttributeError) as error:
-            found = f"no SQuAD document ({_told(error)})"
+            found = f"no SQuAD document ({_message(error)})"
             raise DataError(file.name, found, "it must be {data: [{title, paragraphs: [{context, qas}]}]}") from None
         yield from bad.each(enumerate(questions, 1), lambda numbered: _question(file.name, *numbered))
 
@@ -92,9 +92,9 @@ def _question(name: str, number: int, found: tuple[Json, Json, Json]) -> tuple[s
         known = question.get("id") if isinstance(question, dict) else None
         where = f"{name}:question {number if known is None else known}"
         todo = "it must be {id, question, answers: [{text, answer_start}]}"
-        raise DataError(where, f"no SQuAD question ({_told(error)})", todo) from None
+        raise DataError(where, f"no SQuAD question ({_message(error)})", todo) from None
     return f"{name}:question {question['id']}", data
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return f"a part has no key {error}" if isinstance(error, KeyError) else f"a part is of another kind: {error}"

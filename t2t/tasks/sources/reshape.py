@@ -94,7 +94,7 @@ def grouped(source: Source, spec: str | dict[str, Any], where: str) -> Source:
 class Joined(Wrapper):
     """Records with the fields of the record of another file that has the same key; their own fields stay.
 
-    The other file is held in memory. DataError where a key has no partner, or stands there twice.
+    The other file is held in memory. DataError where a key has no partner, or is there twice.
     """
 
     other: Source

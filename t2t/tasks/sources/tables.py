@@ -105,8 +105,8 @@ def _csv_rows(form: CsvForm, file: DataFile, encoding: str, bad: BadRecords) -> 
         except StopIteration:
             return
         except csv.Error as error:
-            told = f", lines {start} to {rows.line_num}" if rows.line_num > start else ""
-            broken.append(DataError(f"{file.name}:{start}", f"bad csv ({error}{told})", "correct the quotes there"))
+            message = f", lines {start} to {rows.line_num}" if rows.line_num > start else ""
+            broken.append(DataError(f"{file.name}:{start}", f"bad csv ({error}{message})", "correct the quotes there"))
             cells = []
         if broken:
             bad.add(broken[0])

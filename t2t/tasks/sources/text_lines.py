@@ -81,7 +81,7 @@ def _sentences(
         if blank and start:
             yield f"{file.name}:{start}", rows, wrong
             rows, wrong, start = [], None, 0
-        if blank or (isinstance(line, str) and _says_nothing(line, comment)):
+        if blank or (isinstance(line, str) and _is_empty(line, comment)):
             continue
         start = start or number
         found = line if isinstance(line, DataError) else _cells(line, columns, separator, f"{file.name}:{number}")
@@ -93,7 +93,7 @@ def _sentences(
         yield f"{file.name}:{start}", rows, wrong
 
 
-def _says_nothing(line: str, comment: str | None) -> bool:
+def _is_empty(line: str, comment: str | None) -> bool:
     if comment and (line.rstrip() == comment or line.startswith((f"{comment} ", f"{comment}\t"))):
         return True
     return line.startswith("-DOCSTART-")
@@ -182,8 +182,8 @@ def _blocks(lines: Iterator[Line], size: int | None, name: str) -> Iterator[Bloc
 
 def _uneven(files: dict[str, DataFile], longer: list[bool], streams: list[Any], count: int, unit: str) -> DataError:
     counts = [count + (1 + sum(1 for _ in stream) if more else 0) for stream, more in zip(streams, longer, strict=True)]
-    told = ", ".join(f"{file.name} has {lines} {unit}" for file, lines in zip(files.values(), counts, strict=True))
-    return DataError(f"{next(iter(files.values())).name}:{count + 1}", told, _how_to_align(list(files), counts))
+    message = ", ".join(f"{file.name} has {lines} {unit}" for file, lines in zip(files.values(), counts, strict=True))
+    return DataError(f"{next(iter(files.values())).name}:{count + 1}", message, _how_to_align(list(files), counts))
 
 
 def _how_to_align(fields: list[str], counts: list[int]) -> str:

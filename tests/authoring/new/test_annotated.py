@@ -42,7 +42,7 @@ def test_relations_whose_ends_are_objects_with_offsets(tmp_path: Path, form: str
         said = kind.replace("_", " ")
         wanted.append(f"{person} = PER ; {firm} = ORG @ {person} > {said} > {firm}")
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert (found.family, found.errors, found.targets) == ("joint extraction", 0, wanted), found.told
+    assert (found.family, found.errors, found.targets) == ("joint extraction", 0, wanted), found.output
 
 
 PLACES: dict[str, Callable[[int, int], dict[str, Any]]] = {
@@ -65,7 +65,7 @@ def test_ends_by_places_of_any_form(tmp_path: Path, form: str) -> None:
         rows.append({"text": text, "relations": [{"from": ends[0], "label": kind, "to": ends[1]}]})
         wanted.append(f"{person} = PER ; {firm} = ORG @ {person} > {kind.replace('_', ' ')} > {firm}")
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert (found.family, found.errors, found.targets) == ("joint extraction", 0, wanted), found.told
+    assert (found.family, found.errors, found.targets) == ("joint extraction", 0, wanted), found.output
 
 
 def test_ends_by_places_of_tokens(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_ends_by_places_of_tokens(tmp_path: Path) -> None:
         for i in range(N)
     ]  # fmt: skip
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert (found.family, found.errors) == ("joint extraction", 0), found.told
+    assert (found.family, found.errors) == ("joint extraction", 0), found.output
     assert found.targets[0] == "Ada Moss = PER ; Orbis = ORG @ Ada Moss > left > Orbis"
 
 
@@ -88,7 +88,7 @@ def test_one_relation_between_two_given_ends(tmp_path: Path, tokens: bool) -> No
         rows.append({**({"token": text.split()} if tokens else {"text": text}), **ends, "relation": kind})
         wanted.append((f"head: {person} tail: {firm} text: {text}", kind.replace("_", " ")))
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert (found.family, found.errors, found.pairs) == ("classification", 0, dict(wanted)), found.told
+    assert (found.family, found.errors, found.pairs) == ("classification", 0, dict(wanted)), found.output
 
 
 def test_ends_without_types_and_a_mention_that_has_two_places(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_ends_without_types_and_a_mention_that_has_two_places(tmp_path: Path) ->
         for i in range(N)
     ]  # fmt: skip
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert (found.family, found.errors) == ("relation", 0), found.told
+    assert (found.family, found.errors) == ("relation", 0), found.output
     assert found.targets == [f"Oslo #2 > {['near', 'far'][i % 2]} > Oslo" for i in range(N)]
 
 
@@ -113,7 +113,7 @@ def test_entities_beside_relations_whose_ends_repeat_them(tmp_path: Path) -> Non
         said = kind.replace("_", " ")
         wanted.append(f"{person} = PER ; {firm} = ORG ; {year['text']} = YEAR @ {person} > {said} > {firm}")
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert (found.family, found.errors, found.targets) == ("joint extraction", 0, wanted), found.told
+    assert (found.family, found.errors, found.targets) == ("joint extraction", 0, wanted), found.output
 
 
 def test_triples_with_the_types_of_their_ends(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_triples_with_the_types_of_their_ends(tmp_path: Path) -> None:
         said = kind.replace("_", " ")
         wanted.append(f"{person} = PER > {said} > {firm} = {triple['object_type']}")
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert (found.family, found.errors, found.targets) == ("relation", 0, wanted), found.told
+    assert (found.family, found.errors, found.targets) == ("relation", 0, wanted), found.output
 
 
 def test_triples_whose_ends_are_objects_without_offsets(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_triples_whose_ends_are_objects_without_offsets(tmp_path: Path) -> None:
         rows.append({"text": text, "relations": [triple]})
         wanted.append(f"{person} = PER > {kind.replace('_', ' ')} > {firm} = ORG")
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert (found.family, found.errors, found.targets) == ("relation", 0, wanted), found.told
+    assert (found.family, found.errors, found.targets) == ("relation", 0, wanted), found.output
 
 
 def event(number: int, chinese: bool) -> tuple[dict[str, Any], str]:
@@ -154,7 +154,7 @@ def event(number: int, chinese: bool) -> tuple[dict[str, Any], str]:
 def test_events_with_places(tmp_path: Path, chinese: bool) -> None:
     rows = [event(i, chinese)[0] for i in range(N)]
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert (found.family, found.errors) == ("event", 0), found.told
+    assert (found.family, found.errors) == ("event", 0), found.output
     assert found.targets == ["attack #2 @ Raid @ Place = Oslo #3"] * N
 
 
@@ -165,7 +165,7 @@ def test_a_slot_with_its_place(tmp_path: Path) -> None:
         for i in range(N)
     ]  # fmt: skip
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert (found.family, found.errors) == ("slots", 0), found.told
+    assert (found.family, found.errors) == ("slots", 0), found.output
     assert found.targets == [f"{'ab'[i % 2]} @ Oslo #3 = to" for i in range(N)]
 
 
@@ -177,7 +177,7 @@ def test_slots_whose_names_are_words_of_the_text(tmp_path: Path) -> None:
         for i in range(N)
     ]  # fmt: skip
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert (found.family, found.errors) == ("slots", 0), found.told
+    assert (found.family, found.errors) == ("slots", 0), found.output
     assert found.targets[0] == "ask @ Lima = from ; Oslo = to"
 
 
@@ -189,9 +189,9 @@ def test_what_stands_unread_inside_a_list_is_told(tmp_path: Path) -> None:
         mentions[1] |= {"links": [], "sense": "c"}
         rows.append({"text": text, "entities": mentions, "kind": kind})
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert f"'entities.links': {N} lists of objects, not read" in found.told
-    assert f"'entities.sense': {2 * N} texts, 3 different, not read" in found.told
-    assert found.errors == 3, found.told  # the two of them, and kind
+    assert f"'entities.links': {N} lists of objects, not read" in found.output
+    assert f"'entities.sense': {2 * N} texts, 3 different, not read" in found.output
+    assert found.errors == 3, found.output  # the two of them, and kind
 
 
 def test_mentions_with_a_space_at_their_end_are_told(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_mentions_with_a_space_at_their_end_are_told(tmp_path: Path) -> None:
         mentions[0]["end"] += i % 8 == 0
         rows.append({"text": text, "entities": mentions})
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert "3 mentions begin or end with a space, e.g. 'Ada Moss '" in found.told
+    assert "3 mentions begin or end with a space, e.g. 'Ada Moss '" in found.output
     assert found.targets[1] == "Li Wei = PER ; Novi Lab = ORG"
 
 
@@ -215,8 +215,8 @@ def test_offsets_that_all_end_behind_a_space_are_not_inclusive(tmp_path: Path) -
         for i in range(N)
     ]  # fmt: skip
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert [target.partition(" ; ")[2] for target in found.targets] == ["Lumen = ORG"] * N, found.told
-    assert f"{N} mentions begin or end with a space" in found.told
+    assert [target.partition(" ; ")[2] for target in found.targets] == ["Lumen = ORG"] * N, found.output
+    assert f"{N} mentions begin or end with a space" in found.output
 
 
 def test_dygie_rows_of_sentences(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_dygie_rows_of_sentences(tmp_path: Path) -> None:
         for i in range(N)
     ]  # fmt: skip
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert (found.family, found.errors) == ("joint extraction", 0), found.told
+    assert (found.family, found.errors) == ("joint extraction", 0), found.output
     assert found.targets == ["Ada = PER ; Bob = PER ; Novi Lab = ORG @ Bob > saw > Novi Lab"] * N
 
 
@@ -242,7 +242,7 @@ def test_spacy_training_data(tmp_path: Path, form: str) -> None:
         "annotator.json": json.dumps({"classes": ["PER", "ORG"], "annotations": SPACY}),
     }
     found = proposed(tmp_path, {form: content[form]})
-    assert (found.family, found.errors) == ("ner", 0), found.told
+    assert (found.family, found.errors) == ("ner", 0), found.output
     assert found.pairs == {text: f"{PEOPLE[i % 3]} = PER ; {FIRMS[i % 2]} = ORG" for i, (text, _) in enumerate(SPACY)}
 
 
@@ -253,14 +253,14 @@ def test_a_label_beside_mentions_that_some_records_lack_is_told(tmp_path: Path) 
         for i in range(N)
     ]  # fmt: skip
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert (found.family, found.errors) == ("ner", 1), found.told
-    assert "'label': 16 texts, 2 different, not read" in found.told
+    assert (found.family, found.errors) == ("ner", 1), found.output
+    assert "'label': 16 texts, 2 different, not read" in found.output
 
 
 def test_categories_beside_spacys_mentions_are_told(tmp_path: Path) -> None:
     rows = [[text, {**marks, "cats": {"a": 1.0}}] for text, marks in SPACY]
     found = proposed(tmp_path, {"a.json": json.dumps(rows)})
-    assert f"'item[1].cats': {N} objects with a, not read" in found.told
+    assert f"'item[1].cats': {N} objects with a, not read" in found.output
     assert (found.family, found.errors) == ("ner", 1)
 
 
@@ -271,4 +271,4 @@ def test_relations_that_name_their_ends_by_text(tmp_path: Path) -> None:
         rows.append({"text": text, "entities": [end(text, person, "P"), end(text, firm, "F")], "relations": [relation]})
         wanted.append(f"{person} = P ; {firm} = F @ {person} > {kind.replace('_', ' ')} > {firm}")
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert (found.family, found.errors, found.targets) == ("joint extraction", 0, wanted), found.told
+    assert (found.family, found.errors, found.targets) == ("joint extraction", 0, wanted), found.output

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not EXPECTED, reason=f"no exports at {EXPORTS}; 
 
 
 def proposed(form: str, folder: Path) -> tuple[Task, str]:
-    """The task that is proposed for the files of a form, copied to ``folder`` with what stands beside them."""
+    """The task that is proposed for the files of a form, copied to ``folder`` with what is beside them."""
     for path in EXPORTS.glob(form.partition(".")[0].rstrip("*") + "*"):
         (shutil.copytree if path.is_dir() else shutil.copy)(path, folder / path.name)
     names = [str(folder / form)] if (folder / form).exists() else sorted(map(str, folder.glob(form)))

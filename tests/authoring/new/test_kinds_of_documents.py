@@ -1,4 +1,4 @@
-"""``t2t new``: documents, labels in cells, conversations, instructions; what is left out, and what stands beside."""
+"""``t2t new``: documents, labels in cells, conversations, instructions; what is left out, and what is beside."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ CANCELLED = {"was_cancelled": True, "result": []}
 
 def test_one_class_keeps_its_name(tmp_path: Path) -> None:
     found = proposed(tmp_path, {"a.json": json.dumps([task(i, [mention(0, "Ada", "PER")]) for i in range(N)])})
-    assert (found.family, found.errors, found.targets) == ("ner", 0, ["Ada = PER"] * N), found.told
+    assert (found.family, found.errors, found.targets) == ("ner", 0, ["Ada = PER"] * N), found.output
 
 
 def test_only_what_was_annotated_is_gold(tmp_path: Path) -> None:
@@ -55,10 +55,10 @@ def test_only_what_was_annotated_is_gold(tmp_path: Path) -> None:
         *(task(i, gold) for i in range(5, N)),
     ]
     found = proposed(tmp_path, {"a.json": json.dumps(rows)})
-    assert found.errors == 0, found.told
+    assert found.errors == 0, found.output
     assert found.pairs == {text: "none" if i == 4 else "Ada = PER" for i, text in enumerate(TEXTS) if i > 1}
-    assert "2 records have no annotations that were not cancelled: left out (where: of the source)" in found.told
-    assert "1 record has more than one of annotations: the first is read" in found.told
+    assert "2 records have no annotations that were not cancelled: left out (where: of the source)" in found.output
+    assert "1 record has more than one of annotations: the first is read" in found.output
 
 
 @pytest.mark.parametrize("more", [{}, {"source": "web"}, {"title": "Day"}], ids=["one", "constant", "two"])
@@ -69,7 +69,7 @@ def test_one_choice(tmp_path: Path, more: dict[str, str]) -> None:
         for i in range(N)
     ]  # fmt: skip
     found = proposed(tmp_path, {"a.json": json.dumps(rows)})
-    assert (found.family, found.errors) == ("classification", 0), found.told
+    assert (found.family, found.errors) == ("classification", 0), found.output
     assert found.targets == [["good", "bad"][i % 2] for i in range(N)]
     prompts = [found.task.prompt(one) for one in found.examples]
     assert all(text in prompt for text, prompt in zip(TEXTS, prompts, strict=True))
@@ -79,7 +79,7 @@ def test_one_choice(tmp_path: Path, more: dict[str, str]) -> None:
 def test_a_choice_that_some_records_lack_or_that_was_cancelled(tmp_path: Path) -> None:
     rows = [task(0, []), task(1, CANCELLED), task(2), *(task(i, [choice("c", "ab"[i % 2])]) for i in range(3, N))]
     found = proposed(tmp_path, {"a.json": json.dumps(rows)})
-    assert (found.family, found.errors) == ("classification", 0), found.told
+    assert (found.family, found.errors) == ("classification", 0), found.output
     assert found.pairs == {TEXTS[i]: "ab"[i % 2] for i in range(3, N)}
 
 
@@ -87,21 +87,21 @@ def test_several_choices_and_none(tmp_path: Path) -> None:
     topics = [["art", "law"], ["law"], []]
     rows = [task(i, [choice("topics", *topics[i % 3])] if topics[i % 3] else []) for i in range(N)]
     found = proposed(tmp_path, {"a.json": json.dumps(rows)})
-    assert (found.family, found.errors) == ("multi label", 0), found.told
+    assert (found.family, found.errors) == ("multi label", 0), found.output
     assert found.targets == [["art ; law", "law", "none"][i % 3] for i in range(N)]
 
 
 def test_two_questions(tmp_path: Path) -> None:
     rows = [task(i, [choice("mood", "ab"[i % 2]), answer("stars", "rating", "rating", i % 5 + 1)]) for i in range(N)]
     found = proposed(tmp_path, {"a.json": json.dumps(rows)})
-    assert (found.family, found.errors) == ("classification", 0), found.told
+    assert (found.family, found.errors) == ("classification", 0), found.output
     assert found.targets == [f"{'ab'[i % 2]} @ {i % 5 + 1}" for i in range(N)]
 
 
 def test_a_text(tmp_path: Path) -> None:
     rows = [task(i, [answer("answer", "textarea", "text", [f"to Oslo, {i}"])]) for i in range(N)]
     found = proposed(tmp_path, {"a.json": json.dumps(rows)})
-    assert (found.family, found.errors) == ("text to text", 0), found.told
+    assert (found.family, found.errors) == ("text to text", 0), found.output
     assert found.targets == [f"to Oslo, {i}" for i in range(N)]
 
 
@@ -111,8 +111,8 @@ def test_a_choice_and_a_text_beside_mentions(tmp_path: Path) -> None:
         for i in range(N)
     ]
     found = proposed(tmp_path, {"a.json": json.dumps(rows)})
-    assert found.targets == [f"{'ab'[i % 2]} @ Ada = PER" for i in range(N)], found.told
-    assert f"'note': {N} records have textarea there, not read" in found.told
+    assert found.targets == [f"{'ab'[i % 2]} @ Ada = PER" for i in range(N)], found.output
+    assert f"'note': {N} records have textarea there, not read" in found.output
     assert found.errors == 1
 
 
@@ -122,8 +122,8 @@ def test_a_choice_of_each_mention_is_told(tmp_path: Path) -> None:
         one["value"] |= {"start": 0, "end": 3, "text": "Ada"}
     rows = [task(i, [mention(0, "Ada", "PER"), known[i]]) for i in range(N)]
     found = proposed(tmp_path, {"a.json": json.dumps(rows)})
-    assert (found.family, found.targets, found.errors) == ("ner", ["Ada = PER"] * N, 1), found.told
-    assert f"'known': {N} records have choices there, not read" in found.told
+    assert (found.family, found.targets, found.errors) == ("ner", ["Ada = PER"] * N, 1), found.output
+    assert f"'known': {N} records have choices there, not read" in found.output
 
 
 def test_nothing_but_cancelled_annotations_is_no_task(tmp_path: Path) -> None:
@@ -137,5 +137,5 @@ def test_the_small_form_takes_no_time_for_a_score(tmp_path: Path) -> None:
         for i, text in enumerate(TEXTS)
     ]
     found = proposed(tmp_path, {"a.json": json.dumps(rows)})
-    assert (found.family, found.errors) == ("classification", 0), found.told
+    assert (found.family, found.errors) == ("classification", 0), found.output
     assert found.pairs == {text: ["Good", "Bad"][i % 2] for i, text in enumerate(TEXTS)}

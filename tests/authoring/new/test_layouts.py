@@ -30,7 +30,7 @@ def test_lines_of_fast_text_with_several_labels_and_a_test_part(tmp_path: Path) 
     )
     files = {"topics.train": marked, "topics.test": "__label__neg a new text\n"}
     found = proposed(tmp_path, files)
-    assert (found.family, found.errors) == ("multi label", 0), found.told
+    assert (found.family, found.errors) == ("multi label", 0), found.output
     assert found.task.splits() == ["train", "test"]
     assert found.targets == [*("tea" if i % 3 == 0 else f"{label} ; tea" for i, label in enumerate(LABELS)), "neg"]
 
@@ -38,7 +38,7 @@ def test_lines_of_fast_text_with_several_labels_and_a_test_part(tmp_path: Path) 
 def test_many_lines_of_fast_text_are_split(tmp_path: Path) -> None:
     marked = "".join(f"__label__{'ab'[i % 2]} text {i}\n" for i in range(90))
     found = proposed(tmp_path, {"a.txt": marked})
-    assert found.errors == 0, found.told
+    assert found.errors == 0, found.output
     assert found.task.splits() == ["train", "test"]
     assert found.pairs == {f"text {i}": "ab"[i % 2] for i in range(90)}
 
@@ -47,7 +47,7 @@ def test_a_folder_of_line_aligned_files(tmp_path: Path) -> None:
     files = {f"data/{split}.{end}": "".join(f"{word} {split} {i}\n" for i in range(N))
              for split in ("train", "test") for end, word in (("en", "to"), ("de", "nach"))}  # fmt: skip
     found = proposed(tmp_path, files, ["data"])
-    assert (found.family, found.errors) == ("translation", 0), found.told
+    assert (found.family, found.errors) == ("translation", 0), found.output
     assert found.task.splits() == ["train", "test"]
     assert found.pairs["nach test 3"] == "to test 3"
 
@@ -59,7 +59,7 @@ def test_the_layout_of_snips(tmp_path: Path) -> None:
     for split in ("train", "test"):
         files[f"snips/{split}/label"] = "".join(["fly\n", "go\n"][i % 2] for i in range(N))
     found = proposed(tmp_path, files, ["snips"])
-    assert (found.family, found.errors) == ("slots", 0), found.told
+    assert (found.family, found.errors) == ("slots", 0), found.output
     assert found.task.splits() == ["train", "test"]
     assert found.targets[:2] == ["fly @ Oslo = city", "go @ Oslo = city"]
 
@@ -81,7 +81,7 @@ def test_a_conversation_in_parts(tmp_path: Path) -> None:
         for i in range(N)
     ]  # fmt: skip
     found = proposed(tmp_path, {"a.jsonl": jsonl(rows)})
-    assert (found.family, found.errors) == ("response", 0), found.told
+    assert (found.family, found.errors) == ("response", 0), found.output
     assert found.pairs == {f"user: How much is {i} and 1?": f"It is {i + 1}." for i in range(N)}
 
 

@@ -1,4 +1,4 @@
-"""``t2t new`` on tables as programs and people write them: what stands above, around and between the cells."""
+"""``t2t new`` on tables as programs and people write them: what is above, around and between the cells."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TABLES = {
 @pytest.mark.parametrize("form", TABLES)
 def test_a_table_as_it_is_written(tmp_path: Path, form: str) -> None:
     found = proposed(tmp_path, {"a.csv": TABLES[form]})
-    assert (found.family, found.errors, found.pairs) == ("classification", 0, PAIRS), found.told
+    assert (found.family, found.errors, found.pairs) == ("classification", 0, PAIRS), found.output
 
 
 def test_hashes_inside_a_table_are_data(tmp_path: Path) -> None:
