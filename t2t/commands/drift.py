@@ -11,7 +11,7 @@ from pathlib import Path
 
 from t2t.errors import DataError, RunFileError
 from t2t.runs.run_files import write_json
-from t2t.serving.drift import Drift, drift
+from t2t.serving.data_drift import Drift, drift
 from t2t.serving.inputs import as_examples, files_of, read_files, renaming
 from t2t.serving.model import load
 from t2t.serving.outputs import Rejects

@@ -11,7 +11,7 @@ from t2t.explaining.gradients import check_installed, integrated_gradients
 from t2t.explaining.scoring import Scorer
 from t2t.explaining.source_pieces import Piece, source_pieces
 from t2t.generation.torch_engine import TorchEngine
-from t2t.linear.parsed import Part, to_json
+from t2t.linear.parsed import TargetPart, to_json
 from t2t.serving.answers import Answered
 from t2t.serving.model import Model
 from t2t.serving.routing import BestOf
@@ -22,7 +22,7 @@ _LITTLE = 1.0  # nats
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Attributed:
     """The ``text`` of a field as the prompt had it, from the character ``start`` of the field on."""
 
     field: str
@@ -47,7 +47,7 @@ class Item:
     pieces: tuple[Piece, ...]
     weights: tuple[float, ...]
     falls: tuple[Fall, ...]
-    shown: tuple[Shown, ...]
+    shown: tuple[Attributed, ...]
 
     @property
     def is_unattributable(self) -> bool:
@@ -112,7 +112,8 @@ class Explainer:
         begins = {} if settings is None else {settings.field: begin}
         places = self._task.places(window, prompt)
         shown = tuple(
-            Shown(one.field, one.left_out + begins.get(one.field, 0), prompt[one.start : one.end]) for one in places
+            Attributed(one.field, one.left_out + begins.get(one.field, 0), prompt[one.start : one.end])
+            for one in places
         )
         ids, offsets = self._spelled(prompt)
         labels, said = self._spelled(output)
@@ -132,9 +133,14 @@ class Explainer:
 
 
 def _item(
-    scorer: Scorer, ids: Sequence[int], pieces: Sequence[Piece], part: Part, output: str, shown: tuple[Shown, ...],
+    scorer: Scorer,
+    ids: Sequence[int],
+    pieces: Sequence[Piece],
+    part: TargetPart,
+    output: str,
+    shown: tuple[Attributed, ...],
     key: str,
-) -> Item:  # fmt: skip
+) -> Item:
     found = integrated_gradients(scorer, ids, [token for piece in pieces for token in piece.tokens])
     weights = tuple(sum(found.tokens[token] for token in piece.tokens) for piece in pieces)
     falls = falls_without(scorer, ids, pieces, weights, key, part.start)

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from t2t.explaining.deletion import DRAWS, Falls, holds
-from t2t.explaining.explainer import Explained, Item, Shown
+from t2t.explaining.explainer import Attributed, Explained, Item
 from t2t.explaining.gradients import adds_up
 from t2t.explaining.source_pieces import Piece
 from t2t.report.style import CSS
@@ -40,7 +40,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ShadedLine:
     """An item, and the fields of its record, shaded. ``missed``: the gap of weights that do not add up."""
 
     item: Item
@@ -49,7 +49,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class DeletionCheck:
     """The deletion check, row by row as the page and the command print it."""
 
     holds: bool
@@ -59,10 +59,10 @@ class Check:
 HEADINGS = ("deleted", "items", "top", "random", "top falls more")
 
 
-def check_of(falls: Sequence[Falls]) -> Check:
+def check_of(falls: Sequence[Falls]) -> DeletionCheck:
     """Mean falls in nats, and in how many of the items the top tokens matter more."""
     rows = [(str(one.size), str(one.items), f"{one.top:.2f}", f"{one.random:.2f}", f"{one.ahead:.0%}") for one in falls]
-    return Check(holds(falls), tuple(rows))
+    return DeletionCheck(holds(falls), tuple(rows))
 
 
 def page(task: str, model: str, explained: Sequence[Explained], falls: Sequence[Falls]) -> str:
@@ -72,16 +72,16 @@ def page(task: str, model: str, explained: Sequence[Explained], falls: Sequence[
     return _template().render(**view, draws=DRAWS, css=CSS + _SHADES) + "\n"
 
 
-def line_of(item: Item) -> Line:
+def line_of(item: Item) -> ShadedLine:
     """An item with its fields in stretches."""
     strongest = max(map(abs, item.weights), default=0.0) or 1.0
     weighed = list(zip(item.pieces, (weight / strongest for weight in item.weights), item.weights, strict=True))
     fields = tuple((shown.field, tuple(_stretches(shown, weighed))) for shown in item.shown)
     right = adds_up(item.gap, item.score - item.without)
-    return Line(item, "" if right else f"{item.gap:+.2f}", fields)
+    return ShadedLine(item, "" if right else f"{item.gap:+.2f}", fields)
 
 
-def _stretches(shown: Shown, weighed: Sequence[tuple[Piece, float, float]]) -> Iterator[Stretch]:
+def _stretches(shown: Attributed, weighed: Sequence[tuple[Piece, float, float]]) -> Iterator[Stretch]:
     """A field's text in order: pieces, and what is between them."""
     at = 0
     for piece, share, weight in weighed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from t2t.tasks.wording import Place
+from t2t.tasks.wording import PromptPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class _Run:
 
 
 def source_pieces(
-    prompt: str, offsets: Sequence[tuple[int, int]], places: Sequence[Place], begins: Mapping[str, int]
+    prompt: str, offsets: Sequence[tuple[int, int]], places: Sequence[PromptPlace], begins: Mapping[str, int]
 ) -> list[Piece]:
     """The pieces of all fields of a prompt, in its order.
 

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from t2t.errors import DataError, TemplateError
 from t2t.linear.alphabet import Alphabet
 from t2t.linear.grammar import Grammar, Literal, OneOf
-from t2t.linear.parsed import Part, stripped
+from t2t.linear.parsed import TargetPart, stripped
 from t2t.linear.scope import Expression, Scope, Where, kind_of
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Span, Value
@@ -136,7 +136,7 @@ class Node(ABC):
             return self.absent
         return self.write(value, scope)
 
-    def parts(self, text: str, start: int = 0) -> Iterator[Part]:
+    def parts(self, text: str, start: int = 0) -> Iterator[TargetPart]:
         """What in an output says one thing each: an item of a list, a field beside others, the whole of a leaf.
 
         ``text`` is at ``start`` of the output. Total, as ``parse`` is; what is white space alone has no part.

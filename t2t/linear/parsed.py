@@ -55,7 +55,7 @@ class Parsed:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TargetPart:
     """A part of an output that says one thing: the ``name`` of what it is, and where it stands (``end`` exclusive)."""
 
     name: str
@@ -63,12 +63,12 @@ class Part:
     end: int
 
 
-def stripped(name: str, text: str, start: int) -> Iterator[Part]:
+def stripped(name: str, text: str, start: int) -> Iterator[TargetPart]:
     """``text``, which is at ``start``, without the white space around it, as a part; none where that is all."""
     body = text.strip()
     if body:
         first = start + len(text) - len(text.lstrip())
-        yield Part(name, first, first + len(body))
+        yield TargetPart(name, first, first + len(body))
 
 
 def to_json(value: Value) -> Json:

@@ -9,7 +9,7 @@ from t2t.linear.alphabet import Alphabet
 from t2t.linear.grammar import Grammar
 from t2t.linear.node import INVALID, Place
 from t2t.linear.node_kinds import build
-from t2t.linear.parsed import Parsed, Part
+from t2t.linear.parsed import Parsed, TargetPart
 from t2t.linear.scope import Scope, Where
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Value
@@ -61,7 +61,7 @@ class Target:
         value = self.root.parse(text, scope)
         return Parsed(None if value is INVALID else value, tuple(scope.issues))
 
-    def parts(self, text: str) -> list[Part]:
+    def parts(self, text: str) -> list[TargetPart]:
         """What in an output says one thing each (an item, a field, the answer), in order; see ``Node.parts``."""
         return list(self.root.parts(text))
 

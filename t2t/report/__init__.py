@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from t2t.report import sections
-from t2t.report.certainty_part import Certainty, certainty
+from t2t.report.certainty_part import CertaintyChart, certainty
 from t2t.report.continual_part import Stages, stages
 from t2t.report.files import RunFiles, read_run
 from t2t.report.style import CSS
@@ -27,7 +27,7 @@ class View:
     scores: sections.Scores
     stages: Stages | None
     validation: ValidationTable | None
-    certainty: Certainty | None
+    certainty: CertaintyChart | None
     training: list[sections.Drawn]
     worst: list[sections.WorstOfTask]
     data: sections.Data | None

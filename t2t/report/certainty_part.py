@@ -15,7 +15,7 @@ _KEPT = (0.5, 0.9)  # coverages that the table has a column for
 
 
 @dataclass(frozen=True, slots=True)
-class Certainty:
+class CertaintyChart:
     """A row for each task, and the curves of risk over coverage."""
 
     titles: list[str]
@@ -23,7 +23,7 @@ class Certainty:
     charts: list[Drawn]
 
 
-def certainty(run: RunFiles) -> Certainty | None:
+def certainty(run: RunFiles) -> CertaintyChart | None:
     """None where no prediction says how sure it is."""
     if not run.certainty:
         return None
@@ -35,7 +35,7 @@ def certainty(run: RunFiles) -> Certainty | None:
     # A curve says something where some outputs are right and others are not.
     known = [(name, found) for name, found in run.certainty.items() if 0.02 <= found["right"] <= 0.999]
     charts = [_curve(name, found) for name, found in known if len(found["coverage"]) > 1]
-    return Certainty(titles, rows, charts[:_MOST])
+    return CertaintyChart(titles, rows, charts[:_MOST])
 
 
 def _cells(found: Mapping[str, Json], calibrated: Mapping[str, Json]) -> list[str]:

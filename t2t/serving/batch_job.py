@@ -33,7 +33,7 @@ _HEAD = "job.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class JoinedOutput:
     """How many answers, bad records and unsure answers a job ended with."""
 
     answers: int
@@ -79,7 +79,7 @@ class Job:
         with whole_file(self._part(number)) as file:
             file.writelines(json_line(row, default=repr) for row in rows)
 
-    def join(self, count: int) -> Joined | None:
+    def join(self, count: int) -> JoinedOutput | None:
         """Write the output if all of the ``count`` chunks are finished, and remove the folder; what is in it.
 
         None while another worker has chunks to do, or has joined them.
@@ -93,7 +93,7 @@ class Job:
             answers = self._joined(range(count))
             shutil.rmtree(self.folder)
             lock.unlink(missing_ok=True)  # who waits for it finds the folder gone
-        return Joined(answers, bad, unsure)
+        return JoinedOutput(answers, bad, unsure)
 
     def _joined(self, chunks: range) -> int:
         if self.out.suffix.lower() != ".parquet":

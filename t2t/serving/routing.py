@@ -8,7 +8,7 @@ from pathlib import Path
 
 from t2t.generation.generator import Decoding, Generator, Output, Request
 from t2t.model.peft.routes import Routes, adapter_of, read_routes
-from t2t.serving.calibration import Calibration, read_calibration
+from t2t.serving.confidence import Calibration, read_calibration
 from t2t.serving.loading import load_generator, load_with_adapters, model_folder
 from t2t.tasks.kept import target_tokens
 
@@ -57,7 +57,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Answering:
+class Routed:
     """The generators of a model folder with what is known: of the base, and of the adapters that are in it."""
 
     base: tuple[Generator, Known]
@@ -75,14 +75,14 @@ class Answering:
 
 def load_answering(
     directory: Path, device: str | None = None, precision: str = "fp32", engine: str = "torch"
-) -> Answering:
+) -> Routed:
     """What ``load_generator`` loads, with the adapters that are in the folder. InputError as it and
     ``load_with_adapters`` do."""
     folder = model_folder(directory)
     routes = read_routes(folder)
     if routes is None or engine == "ctranslate2":
-        return Answering((load_generator(directory, device, precision, engine), Known.of(folder)), {}, None)
+        return Routed((load_generator(directory, device, precision, engine), Known.of(folder)), {}, None)
     places = {name: adapter_of(folder, name) for name in routes.tasks}
     base, others = load_with_adapters(directory, places, device, precision)
     adapters = {name: (others[name], Known.of(place)) for name, place in places.items()}
-    return Answering((base, Known.of(folder)), adapters, routes)
+    return Routed((base, Known.of(folder)), adapters, routes)

@@ -21,7 +21,7 @@ from t2t.config.template import Template, read_template, read_templates
 from t2t.config.token_task import TokenTask
 from t2t.errors import InputError, RunFileError, UnreachableGold
 from t2t.linear.grammar import Grammar
-from t2t.linear.parsed import Parsed, Part
+from t2t.linear.parsed import Parsed, TargetPart
 from t2t.linear.prompt import Prompt
 from t2t.linear.target import Target
 from t2t.registry import did_you_mean
@@ -31,7 +31,7 @@ from t2t.tasks.bad_records import BadRecords, OnBad
 from t2t.tasks.reading import Reading
 from t2t.tasks.sources import RawRecord, Source
 from t2t.tasks.wanted_types import WantedTypes, with_set
-from t2t.tasks.wording import Place, Wording
+from t2t.tasks.wording import PromptPlace, Wording
 
 
 class Task:
@@ -224,11 +224,11 @@ class Task:
         """At which character of its field each of the windows begins; 0 for an example that is read whole."""
         return self._answering.window_starts(example)
 
-    def places(self, window: Example, prompt: str) -> list[Place]:
+    def places(self, window: Example, prompt: str) -> list[PromptPlace]:
         """Where in the ``prompt`` of an example, or of a window of one, its fields stand; see ``Wording.places``."""
         return self._wording.places(window, prompt)
 
-    def parts(self, text: str) -> list[Part]:
+    def parts(self, text: str) -> list[TargetPart]:
         """What in an output says one thing each: an item of a list, a field, the whole answer."""
         return self.target.parts(text)
 

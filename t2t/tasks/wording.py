@@ -20,7 +20,7 @@ from t2t.tasks.wanted_types import WantedTypes
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PromptPlace:
     """Where in a prompt the text of a ``field`` stands (``end`` exclusive), of which the first ``left_out`` characters
     are not shown."""
 
@@ -184,7 +184,7 @@ class Wording:
         for wording in range(len(self.prompts)):
             self._worded(example, example.fields, wording, 0, None)
 
-    def places(self, example: Example, prompt: str) -> list[Place]:
+    def places(self, example: Example, prompt: str) -> list[PromptPlace]:
         """Where the fields of an example are in its ``prompt`` as evaluation asks it, which may have been shortened.
 
         A list is under the name of its placeholder; the types that a prompt asks for have no place.
@@ -195,7 +195,7 @@ class Wording:
         at = prompt.rindex(shown.render(fields, example.where)) + len(shown.literals[0])  # behind the exemplars
         for (name, text), literal in zip(shown.values(fields, example.where), shown.literals[1:], strict=True):
             if self.types is None or name != self.types.placeholder:
-                places.append(Place(name, at, at + len(text), self._left_out(name, example, keep)))
+                places.append(PromptPlace(name, at, at + len(text), self._left_out(name, example, keep)))
             at += len(text) + len(literal)
         return places
 

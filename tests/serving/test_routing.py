@@ -11,8 +11,8 @@ import pytest
 from t2t.errors import InputError
 from t2t.generation.generator import Decoding, Generator, Output, Request
 from t2t.model.peft.routes import Routes, read_routes, write_routes
-from t2t.serving.calibration import Calibration
-from t2t.serving.routing import Answering, BestOf, together
+from t2t.serving.confidence import Calibration
+from t2t.serving.routing import BestOf, Routed, together
 
 TASKS = {"01-a": ("x", "y"), "02-b": ("z",), "03-c": ("y",)}
 
@@ -58,9 +58,9 @@ def test_the_newest_adapter_that_knows_a_task_says_how_sure_it_may_be() -> None:
         name: (Saying(), Calibration(temperature)) for name, temperature in zip(TASKS, (2.0, 3.0, 4.0), strict=True)
     }
     for by, of_x in (("task", 2.0), ("score", 2.0)):
-        answering = Answering(base, adapters, Routes(cast(Any, by), TASKS))
+        answering = Routed(base, adapters, Routes(cast(Any, by), TASKS))
         assert [answering.of(task)[1].temperature for task in "xyzw"] == [of_x, 4.0, 3.0, 1.0]
-    assert Answering(base, {}, None).of("x") == base
+    assert Routed(base, {}, None).of("x") == base
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"by": "task", "tasks": {}}', '{"by": "task", "tasks": {"../../x": []}}'])

@@ -11,7 +11,7 @@ from t2t.linear.grounding import Cursor
 from t2t.linear.node import INVALID, Invalid, Place, mark_between, one_of
 from t2t.linear.node_kinds import NODES
 from t2t.linear.nodes.record_node import Fields, ItemList
-from t2t.linear.parsed import Part, stripped
+from t2t.linear.parsed import TargetPart, stripped
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Json, Span, Value
 from t2t.text import fold, folds_to
@@ -104,7 +104,7 @@ class Each(ItemList):
             raise self.data_error(scope, f"holds {kind_of(item)}", "its items are mappings")
         return item
 
-    def parts(self, text: str, start: int = 0) -> Iterator[Part]:
+    def parts(self, text: str, start: int = 0) -> Iterator[TargetPart]:
         for chunk in text.split(self.between):
             yield from stripped(self.title, chunk, start)
             start += len(chunk) + len(self.between)

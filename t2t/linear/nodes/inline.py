@@ -12,7 +12,7 @@ from t2t.linear.grounding import Cursor, ground
 from t2t.linear.node import INVALID, Invalid, Place
 from t2t.linear.node_kinds import NODES
 from t2t.linear.nodes.record_node import Fields, ItemList
-from t2t.linear.parsed import Part, stripped
+from t2t.linear.parsed import TargetPart, stripped
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Json, Span, Value
 from t2t.text import EMPTY
@@ -101,7 +101,7 @@ class Inline(ItemList):
         words = " ".join(text.split())
         return self.alphabet.escaper.write(words) if words else ""
 
-    def parts(self, text: str, start: int = 0) -> Iterator[Part]:
+    def parts(self, text: str, start: int = 0) -> Iterator[TargetPart]:
         before, *mentions = text.split(self.opens)
         start += len(before)
         for mention in mentions:

@@ -9,7 +9,7 @@ from t2t.linear.alphabet import Alphabet
 from t2t.linear.grammar import Grammar, Literal, OneOf, Subset, any_of
 from t2t.linear.node import INVALID, Invalid, Node, Place, mark_between
 from t2t.linear.node_kinds import NODES
-from t2t.linear.parsed import Part, stripped
+from t2t.linear.parsed import TargetPart, stripped
 from t2t.linear.scope import Scope, kind_of
 from t2t.registry import did_you_mean
 from t2t.structures import Json, Value
@@ -180,7 +180,7 @@ class Labels(Label):
             raise self._unreachable(values[0], scope)
         return f" {self.between} ".join(sayable)
 
-    def parts(self, text: str, start: int = 0) -> Iterator[Part]:
+    def parts(self, text: str, start: int = 0) -> Iterator[TargetPart]:
         for chunk in text.split(self.between):
             yield from stripped(self.title, chunk, start)
             start += len(chunk) + len(self.between)

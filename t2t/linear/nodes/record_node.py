@@ -10,7 +10,7 @@ from t2t.linear.alphabet import Alphabet
 from t2t.linear.grammar import Grammar, Literal, Sequence
 from t2t.linear.node import INVALID, Change, Invalid, Node, Place
 from t2t.linear.node_kinds import NODES, build
-from t2t.linear.parsed import Part
+from t2t.linear.parsed import TargetPart
 from t2t.linear.pattern import compile_pattern
 from t2t.linear.scope import Scope, kind_of
 from t2t.structures import Json, Value
@@ -101,7 +101,7 @@ class Record(Branch):
         super().__init__({"gold": "@", **spec}, place, alphabet)
         self.fields = Fields(spec, place, place.level, alphabet)
 
-    def parts(self, text: str, start: int = 0) -> Iterator[Part]:
+    def parts(self, text: str, start: int = 0) -> Iterator[TargetPart]:
         places = self.fields.pattern.places(text)
         if not places:
             yield from super().parts(text, start)

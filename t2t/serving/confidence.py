@@ -20,7 +20,7 @@ from t2t.metrics.calibration import Outputs
 from t2t.metrics.values import unordered
 from t2t.runs.run_files import read_json
 from t2t.serving.answers import Decode, answer
-from t2t.serving.items import ItemTotals, item_totals
+from t2t.serving.item_scores import ItemTotals, item_totals
 from t2t.structures import Example, Json, Value
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.task import Task

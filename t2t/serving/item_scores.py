@@ -8,7 +8,7 @@ from itertools import accumulate
 from transformers import PreTrainedTokenizerFast
 
 from t2t.generation.generator import Output
-from t2t.linear.parsed import Part
+from t2t.linear.parsed import TargetPart
 from t2t.metrics.values import Key, unordered
 from t2t.model.tokenizer import decode_texts
 from t2t.serving.answers import Answered
@@ -43,7 +43,7 @@ def item_totals(task: Task, found: Answered, value: Value, tokenizer: PreTrained
     return fields if isinstance(value, dict) and fields else None
 
 
-def _part_totals(output: Output, parts: Sequence[Part], tokenizer: PreTrainedTokenizerFast) -> Iterator[float]:
+def _part_totals(output: Output, parts: Sequence[TargetPart], tokenizer: PreTrainedTokenizerFast) -> Iterator[float]:
     """Of each part; nothing where there are no log-probabilities of tokens."""
     if len(output.logs) != len(output.ids):
         return
