@@ -23,7 +23,7 @@ from t2t.runs.rejects import set_aside
 from t2t.runs.run_files import prediction_file, prediction_name
 from t2t.runs.run_tasks import answering_tasks
 from t2t.serving.answers import Answered, answer
-from t2t.serving.confidence import Calibration
+from t2t.serving.model_calibration import Calibration
 from t2t.serving.routing import load_answering
 from t2t.structures import Json
 from t2t.tasks.task import Task

@@ -22,7 +22,7 @@ _LITTLE = 1.0  # nats
 
 
 @dataclass(frozen=True, slots=True)
-class Attributed:
+class AttributedText:
     """The ``text`` of a field as the prompt had it, from the character ``start`` of the field on."""
 
     field: str
@@ -47,7 +47,7 @@ class Item:
     pieces: tuple[Piece, ...]
     weights: tuple[float, ...]
     falls: tuple[Fall, ...]
-    shown: tuple[Attributed, ...]
+    shown: tuple[AttributedText, ...]
 
     @property
     def is_unattributable(self) -> bool:
@@ -112,7 +112,7 @@ class Explainer:
         begins = {} if settings is None else {settings.field: begin}
         places = self._task.places(window, prompt)
         shown = tuple(
-            Attributed(one.field, one.left_out + begins.get(one.field, 0), prompt[one.start : one.end])
+            AttributedText(one.field, one.left_out + begins.get(one.field, 0), prompt[one.start : one.end])
             for one in places
         )
         ids, offsets = self._spelled(prompt)
@@ -138,7 +138,7 @@ def _item(
     pieces: Sequence[Piece],
     part: TargetPart,
     output: str,
-    shown: tuple[Attributed, ...],
+    shown: tuple[AttributedText, ...],
     key: str,
 ) -> Item:
     found = integrated_gradients(scorer, ids, [token for piece in pieces for token in piece.tokens])

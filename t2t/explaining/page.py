@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from t2t.explaining.deletion import DRAWS, Falls, holds
-from t2t.explaining.explainer import Attributed, Explained, Item
+from t2t.explaining.explainer import AttributedText, Explained, Item
 from t2t.explaining.gradients import adds_up
 from t2t.explaining.source_pieces import Piece
 from t2t.report.style import CSS
@@ -81,7 +81,7 @@ def line_of(item: Item) -> ShadedLine:
     return ShadedLine(item, "" if right else f"{item.gap:+.2f}", fields)
 
 
-def _stretches(shown: Attributed, weighed: Sequence[tuple[Piece, float, float]]) -> Iterator[Stretch]:
+def _stretches(shown: AttributedText, weighed: Sequence[tuple[Piece, float, float]]) -> Iterator[Stretch]:
     """A field's text in order: pieces, and what is between them."""
     at = 0
     for piece, share, weight in weighed:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from t2t.errors import InputError
 from t2t.metrics.distance import Counts, bound_by_chance, distance, mean
 from t2t.model.sayable import Vocabulary
-from t2t.serving.confidence import histogram
 from t2t.serving.model import Model
+from t2t.serving.model_calibration import histogram
 from t2t.serving.trained_data import TRAINED_DATA, Prompts, TrainedData, prompts_of, read_trained_data
 from t2t.structures import Example, Json
 from t2t.tasks.bad_records import BadRecords

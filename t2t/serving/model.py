@@ -19,10 +19,10 @@ from t2t.linear.parsed import Issue, to_json
 from t2t.model.peft.routes import Routes, adapter_of, read_routes
 from t2t.registry import did_you_mean
 from t2t.serving.answers import WINDOW, Answered, answer
-from t2t.serving.confidence import UNCALIBRATED, Calibration, read_calibration
 from t2t.serving.inputs import MixedReader, Reader, as_examples, given_records
 from t2t.serving.item_scores import item_totals
 from t2t.serving.loading import adapter_folder, load_generator, load_with_adapters, model_folder
+from t2t.serving.model_calibration import UNCALIBRATED, Calibration, read_calibration
 from t2t.serving.routing import together
 from t2t.structures import Example, Json, Value
 from t2t.tasks.bad_records import BadRecords

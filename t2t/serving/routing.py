@@ -8,8 +8,8 @@ from pathlib import Path
 
 from t2t.generation.generator import Decoding, Generator, Output, Request
 from t2t.model.peft.routes import Routes, adapter_of, read_routes
-from t2t.serving.confidence import Calibration, read_calibration
 from t2t.serving.loading import load_generator, load_with_adapters, model_folder
+from t2t.serving.model_calibration import Calibration, read_calibration
 from t2t.tasks.kept import target_tokens
 
 

@@ -14,7 +14,7 @@ from t2t.engine.checkpoint import any_there
 from t2t.engine.distributed import has_gpu
 from t2t.errors import RunDirectoryError
 from t2t.model.backbone import load_pretrained
-from t2t.serving.confidence import CALIBRATION
+from t2t.serving.model_calibration import CALIBRATION
 from t2t.serving.trained_data import TRAINED_DATA
 from t2t.tasks.kept import FILE as TASKS
 from t2t.tasks.task import Task

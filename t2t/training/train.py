@@ -50,7 +50,7 @@ from t2t.model.peft.routes import check_one_model
 from t2t.model.seq2seq import Seq2Seq, SpecialIds
 from t2t.runs.run_tasks import load_tasks
 from t2t.serving.answers import Decode
-from t2t.serving.confidence import CALIBRATION, UNCALIBRATED, calibrate, read_calibration
+from t2t.serving.model_calibration import CALIBRATION, UNCALIBRATED, calibrate, read_calibration
 from t2t.serving.trained_data import TRAINED_DATA, read_trained_data, trained_data
 from t2t.structures import Json
 from t2t.tasks.kept import target_tokens

@@ -16,7 +16,7 @@ from t2t.config.run import Lengths
 from t2t.config.template import read_template
 from t2t.errors import InputError
 from t2t.explaining.deletion import Fall, holds, summed_up
-from t2t.explaining.explainer import Attributed, Explained, Explainer, Item
+from t2t.explaining.explainer import AttributedText, Explained, Explainer, Item
 from t2t.explaining.page import page
 from t2t.explaining.source_pieces import Piece
 from t2t.model.backbone import build_from_scratch, load_pretrained
@@ -183,7 +183,7 @@ def item(weights: tuple[float, ...], gap: float = 0.0) -> Item:
         Piece("text", 15, 16, "在", (1,)),
         Piece("text", 20, 22, "罗马", (2, 3)),
     )
-    return Item("mentions", "罗马 = city", -0.5, -9.0, gap, pieces, weights, (), (Attributed("text", 10, text),))
+    return Item("mentions", "罗马 = city", -0.5, -9.0, gap, pieces, weights, (), (AttributedText("text", 10, text),))
 
 
 def test_shades_are_relative_and_all_text_is_kept_and_escaped() -> None:

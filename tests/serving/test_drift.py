@@ -19,7 +19,7 @@ from t2t.data.cache import encode_split
 from t2t.data.encode import Encoder
 from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
-from t2t.serving.confidence import histogram
+from t2t.serving.model_calibration import histogram
 from t2t.serving.trained_data import Prompts, TrainedData, read_trained_data, trained_data
 from t2t.tasks.kept import FILE, keep
 from t2t.tasks.task import Task

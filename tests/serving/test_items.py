@@ -16,8 +16,8 @@ from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import encode_texts, train_tokenizer
 from t2t.serving.answers import Answered
-from t2t.serving.confidence import Calibration, calibrate
 from t2t.serving.item_scores import item_totals
+from t2t.serving.model_calibration import Calibration, calibrate
 from t2t.structures import Example, Span, Value
 from t2t.tasks.task import Task, load_task
 

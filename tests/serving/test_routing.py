@@ -11,7 +11,7 @@ import pytest
 from t2t.errors import InputError
 from t2t.generation.generator import Decoding, Generator, Output, Request
 from t2t.model.peft.routes import Routes, read_routes, write_routes
-from t2t.serving.confidence import Calibration
+from t2t.serving.model_calibration import Calibration
 from t2t.serving.routing import BestOf, Routed, together
 
 TASKS = {"01-a": ("x", "y"), "02-b": ("z",), "03-c": ("y",)}
