@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-CLINC, SENTENCES = "clinc", "clinc/sentences"
+CLINC, SENTENCES, BANKING = "clinc", "clinc/sentences", "clinc/banking77"
 
 
 def write_clinc(data: Path, out: Path) -> list[str]:
@@ -41,6 +41,26 @@ def write_clinc(data: Path, out: Path) -> list[str]:
         }  # fmt: skip
         _write(folder / f"{name}.yaml", yaml.safe_dump(template, sort_keys=False))
     return names
+
+
+def write_banking(data: Path, out: Path) -> None:
+    """BANKING77 with its lines shuffled, for the same reason, and a template."""
+    folder = out / "task_templates" / CLINC
+    folder.mkdir(parents=True, exist_ok=True)
+    for split in ("train", "test"):
+        with (data / f"banking77/{split}.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        random.Random(0).shuffle(rows)
+        _write(folder / f"banking77.{split}.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    names = json.loads((data / "banking77/categories.json").read_text(encoding="utf-8"))
+    template = {
+        "task": BANKING, "version": 1, "description": "What a customer of a bank asks for.", "language": "en",
+        "source": {"format": "jsonl", "train": "banking77.train.jsonl", "test": "banking77.test.jsonl"},
+        "fields": {"text": "text", "category": "category"}, "prompt": "banking intent of: {text}",
+        "target": {"label": {name: name.replace("_", " ") for name in names}, "gold": "category"},
+        "metrics": ["accuracy"],
+    }  # fmt: skip
+    _write(folder / "banking77.yaml", yaml.safe_dump(template, sort_keys=False))
 
 
 def _write(file: Path, text: str) -> None:

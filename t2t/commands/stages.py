@@ -82,7 +82,8 @@ def train_stages(config: RunConfig, device: torch.device) -> Path:
 def _end(strategy: Strategy, stage: Stage, run: RunConfig) -> None:
     done = stage.kept / "done"
     if not done.is_file():
-        strategy.end(stage, trained(run, prepare(run, load_tasks(run))))
+        if type(strategy).end is not Strategy.end:  # else nothing is kept, and no data need be read again
+            strategy.end(stage, trained(run, prepare(run, load_tasks(run))))
         stage.kept.mkdir(parents=True, exist_ok=True)
         done.touch()
 
@@ -136,15 +137,18 @@ def _scores(config: RunConfig, model: Path, folder: Path, tasks: Sequence[Task])
     made_by = json.loads(json.dumps(asdict(settings)))
     kept = read_json(file) if file.is_file() else {}
     known: dict[str, float] = kept["scores"] if kept.get("generate") == made_by else {}
-    wanted = [task for task in tasks if task.name not in known]
-    if wanted:
-        generate(model, wanted, settings, config.lengths, out=folder / "after")
-        rows = evaluate(folder / "after", wanted, settings.splits, limit=settings.limit, decoding=settings.decoding)
-        values = {(row.task, row.split, row.metric): row.value for row in rows}
-        for task in wanted:
+    wanted: dict[str, list[Task]] = {}
+    for task in tasks:
+        if task.name not in known:
+            wanted.setdefault(next(split for split in settings.splits if split in task.splits()), []).append(task)
+    for split, some in wanted.items():
+        generate(model, some, replace(settings, splits=(split,)), config.lengths, out=folder / "after")
+        rows = evaluate(folder / "after", some, [split], limit=settings.limit, decoding=settings.decoding)
+        values = {(row.task, row.metric): row.value for row in rows}
+        for task in some:
             metric = quality_metrics(task)[0]
-            split = next(split for split in settings.splits if split in task.splits())
-            known[task.name] = share_of_best(metric, values[task.name, split, metric.name])
+            known[task.name] = share_of_best(metric, values[task.name, metric.name])
+    if wanted:
         write_json(file, {"generate": made_by, "scores": known})
     return known
 

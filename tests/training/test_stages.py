@@ -36,7 +36,7 @@ lengths: {prompt: 48, target: 16}
 schedule: {steps: 20, warmup: 5}
 batch: {tokens: 400, micro_batches: 2}
 checkpoint: {every: 8}
-generate: {limit: 12}
+generate: {limit: 12, splits: [test, train]}
 """
 ADDED = RUN.replace("continual:", "  - {name: third, tasks: [demo/age, demo/heat]}\ncontinual:")
 # In one process, since each would import torch: runs one after the other, and what came of them.
@@ -83,6 +83,7 @@ found["tasks"] = load("runs/toy").tasks
 found["target tokens"] = sorted(json.loads(Path("runs/toy/model/tasks.json").read_text())["target_tokens"])
 found["trained data"] = json.loads(Path("runs/toy/model/trained_data.json").read_text())["tasks"]
 found["matrix"] = json.loads(Path("runs/toy/continual.json").read_text())
+found["generated for"] = sorted(str(path.name) for path in Path("runs/toy/stages/03-third/after").rglob("*.jsonl"))
 found["taken out"] = go()
 found["changed"] = go("stages.0.tasks.0.limit=3", file="added.yaml")
 found["seed"] = go("seed=9", file="added.yaml")
@@ -168,6 +169,7 @@ def test_stages_that_have_ended_stay_and_another_is_added(found: dict[str, Any])
     assert found["first after"][1] == found["stage"]
     assert found["tasks"] == ["demo/colour", "demo/age", "demo/heat"]
     assert found["target tokens"] == sorted(found["tasks"])  # of those of earlier stages too
+    assert found["generated for"] == ["age.jsonl", "colour.jsonl", "heat.jsonl"]  # the first of the splits alone
     kept = {name: (one["examples"], one["labels"]) for name, one in found["trained data"].items()}
     of_both = {name: dict.fromkeys(words, 20) for name, words in WORDS.items()} | {"heat": {"cold": 40, "hot": 40}}
     assert kept == {f"demo/{name}": (sum(words.values()), words) for name, words in of_both.items()}
