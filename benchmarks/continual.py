@@ -20,6 +20,7 @@ import json
 import os
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from continual_data import BANKING, SENTENCES, write_banking, write_clinc, write
 from continual_runs import (
     LORA,
     PROMPT,
+    Cost,
     Way,
     as_table,
     common,
@@ -89,8 +91,10 @@ def start(out: Path, given: argparse.Namespace) -> Path:
     return made
 
 
-def domain(out: Path, given: argparse.Namespace, names: list[str], model: Path, name: str, order: int, few: int) -> str:
-    """Train one strategy on ``few`` domains in one order; gives the name of the run."""
+def domain(
+    out: Path, given: argparse.Namespace, names: list[str], model: Path, name: str, order: int, few: int
+) -> tuple[str, Cost]:
+    """Train one strategy on ``few`` domains in one order; gives the name of the run and what it took."""
     chosen = random.Random(order).sample(names, len(names))[:few]
     stages = [(one, [{"task": f"clinc/{one}"}]) for one in chosen]
     settings = {
@@ -102,19 +106,16 @@ def domain(out: Path, given: argparse.Namespace, names: list[str], model: Path, 
         "batch": {"tokens": 1200, "micro_batches": 1},
     }
     label = f"{name.replace(' ', '-')}-{order}-{few}"
-    cost = run(out, label, settings)
-    (out / "runs" / label / "cost.json").write_text(json.dumps([cost.seconds, cost.megabytes]))
-    return label
+    return label, run(out, label, settings)
 
 
 def domains(out: Path, given: argparse.Namespace, name: str, order: int) -> Line:
     """A line of the table of CLINC150 by domain."""
     names, model = write_clinc(SHARED / "data", out), start(out, given)
-    label = domain(out, given, names, model, name, order, 3 if given.toy else len(names))
+    label, cost = domain(out, given, names, model, name, order, 3 if given.toy else len(names))
     matrix = matrix_of(out, label)
-    seconds, _ = json.loads((out / "runs" / label / "cost.json").read_text())
     whole = {} if STRATEGIES[name].gathers else {"learned": learned(matrix)}
-    return {"seconds": seconds, **matrix["summary"], **whole, "matrix": matrix}
+    return {**asdict(cost), **matrix["summary"], **whole, "matrix": matrix}
 
 
 def families(out: Path, given: argparse.Namespace, name: str, order: int) -> Line:
@@ -137,22 +138,18 @@ def families(out: Path, given: argparse.Namespace, name: str, order: int) -> Lin
     label = f"families-{name.replace(' ', '-')}-{order}"
     cost = run(out, label, settings)
     matrix = matrix_of(out, label)
-    return {
-        "seconds": cost.seconds,
-        **matrix["summary"],
-        "last": dict(zip(matrix["tasks"], matrix["scores"][-1], strict=True)),
-    }
+    last = dict(zip(matrix["tasks"], matrix["scores"][-1], strict=True))
+    return {**asdict(cost), **matrix["summary"], "last": last}
 
 
 def overhead(out: Path, given: argparse.Namespace, name: str, order: int) -> Line:
     """A line of the table of costs: of the second of two stages, for which there is something to remember."""
     names, model = write_clinc(SHARED / "data", out), start(out, given)
-    label = domain(out, given, names, model, name, order, 2)
-    seconds, megabytes = json.loads((out / "runs" / label / "cost.json").read_text())
+    label, cost = domain(out, given, names, model, name, order, 2)
     last = sorted((out / "runs" / label / "stages").iterdir())[-1]
     kept = sum(file.stat().st_size for file in (last / "continual").rglob("*") if file.is_file())
     step = seconds_a_step(out, label, last.name)
-    return {"seconds": seconds, "step": step, "megabytes": megabytes, "kept": kept / 1e6}
+    return {**asdict(cost), "step": step, "kept": kept / 1e6}
 
 
 def table_of_domains(lines: list[Line]) -> str:
@@ -184,7 +181,7 @@ def table_of_costs(lines: list[Line]) -> str:
         more = [_mean(own, key) - (_mean(base, key) if base else 0.0) for key in ("step", "megabytes")]
         step = f"{more[0] / _mean(base, 'step'):+.0%}" if base else ""
         times = [f"{1000 * _mean(own, 'step'):.0f}", step, f"{_mean(own, 'megabytes'):.0f}", f"{more[1]:+.0f}"]
-        rows.append([name, *times, f"{_mean(own, 'kept'):.1f}", f"{_mean(own, 'seconds'):.0f}"])
+        rows.append([name, *times, f"{_mean(own, 'kept'):.1f}", f"{_mean(own, 'processor'):.0f}"])
     heading = [
         "strategy",
         "ms a step",

@@ -39,9 +39,10 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a run took: seconds in all, and the most memory of its process (MB)."""
+    """What a run took: seconds by the clock and of a processor, and the most memory of its process (MB)."""
 
     seconds: float
+    processor: float
     megabytes: float
 
 
@@ -69,7 +70,7 @@ def run(out: Path, name: str, settings: Mapping[str, Any]) -> Cost:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit((out / f"{name}.log").read_text()[-2000:])
-    return Cost(time.perf_counter() - began, used.ru_maxrss / 1024)
+    return Cost(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
 def staged(
@@ -103,14 +104,15 @@ def learned(matrix: Mapping[str, Any]) -> float:
 
 
 def seconds_a_step(out: Path, name: str, stage: str) -> float:
-    """The median over the lines of metrics.csv of a stage, but for the first, whose kernels are new."""
+    """The least of the lines of metrics.csv of a stage, but for the first, whose kernels are new: what else runs on
+    the machine only adds to it."""
     with (out / "runs" / name / "stages" / stage / "metrics.csv").open(newline="") as file:
         rows = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
     spans = [
         (now["tokens"] - before["tokens"]) / now["tokens_per_second"] / (now["step"] - before["step"])
         for before, now in pairwise(rows)
     ]
-    return statistics.median(spans)
+    return min(spans)
 
 
 def spread(values: Sequence[float | None]) -> str:

@@ -31,8 +31,8 @@ def test_tables() -> None:
         "| sequential | 0.150 ± 0.071 | 19% | 0.900 ± 0.000 | 0.800 ± 0.000 | -0.800 ± 0.000 | 2 | 9 |",
         "| joint | 0.800 | 100% |  |  |  | 1 | 20 |",
     ]
-    costs = {"step": 0.1, "megabytes": 500.0, "kept": 0.0, "seconds": 9.0}
-    slower = {"step": 0.11, "megabytes": 512.0, "kept": 1.25, "seconds": 10.0}
+    costs = {"step": 0.1, "megabytes": 500.0, "kept": 0.0, "processor": 9.0}
+    slower = {"step": 0.11, "megabytes": 512.0, "kept": 1.25, "processor": 10.0}
     found = [{"strategy": "sequential", **costs}, {"strategy": "replay", **slower}]
     assert table_of_costs(found).splitlines()[3] == "| replay | 110 | +10% | 512 | +12 | 1.2 | 10 |"
     family = {"strategy": "l2", "last": {"a": 0.5, "b": 0.25}, "accuracy": 0.375, "forgetting": 0.1, "seconds": 3.0}
