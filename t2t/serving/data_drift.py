@@ -20,7 +20,7 @@ from t2t.text import scalar_text
 MORE_UNSAYABLE = 0.01  # of all characters, beyond the share that training had
 UNSEEN = 0.01  # of the gold labels
 FAR = 0.2  # between two distributions, from 0 to 1; more where records are few
-_SHOWN = 5
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
