@@ -25,7 +25,7 @@ def test_without_a_terminal_lines_are_plain_and_few(
     for step in range(1, 25):
         now[0] = float(step)
         told.at(step)
-        told.tell(Position(step=step, elapsed=float(step)), 2.5, 5464.4, last=step == 24)
+        told.show(Position(step=step, elapsed=float(step)), 2.5, 5464.4, last=step == 24)
     told.close()
     said = capsys.readouterr().err
     assert "\r" not in said

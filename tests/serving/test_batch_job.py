@@ -209,7 +209,8 @@ def test_workers_end_with_the_command_that_started_them() -> None:
 def test_what_goes_with_records_alone_is_told(capsys: Any) -> None:
     for more in (("--workers", "2"), ("--shard", "1/2"), ("--adapters", "a=b")):
         assert main(["generate", "--config", "run.yaml", *more]) == 2
-        assert "--adapters, --top, --min-score, --workers and --shard go with --model" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "--adapters, --top, --min-score, --unique-ids, --workers and --shard go with --model" in said
     for more in (("--workers", "0"), ("--workers", "-1"), ("--shard", "3/2"), ("--shard", "0/2")):
         with pytest.raises(SystemExit):
             main(["generate", "--model", "m", "--input", "x", *more])

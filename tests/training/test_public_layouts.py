@@ -46,6 +46,7 @@ lengths: {prompt: 128, target: 70}
 schedule: {epochs: 2}
 batch: {tokens: 256, micro_batches: 1}
 deepspeed: ds_configs/zero0.json
+generate: {max_tokens: 70}
 """
 TRIED = """\
 import json, sys
