@@ -86,13 +86,16 @@ class Job:
         """
         lock = self.out.with_name(f"{self.out.name}.parts.lock")
         with FileLock(lock):
-            if not self.folder.is_dir() or not all(map(self.is_finished, range(count))):
+            if not self.folder.is_dir():  # another has joined them while this one waited, which made the lock anew
+                lock.unlink(missing_ok=True)
+                return None
+            if not all(map(self.is_finished, range(count))):
                 return None
             bad = _lines_of(map(self._bad, range(count)), self.rejected)
             unsure = _lines_of(map(self._unsure, range(count)), self.unsure)
             answers = self._joined(range(count))
             shutil.rmtree(self.folder)
-            lock.unlink(missing_ok=True)  # who waits for it finds the folder gone
+            lock.unlink(missing_ok=True)
         return JoinedOutput(answers, bad, unsure)
 
     def _joined(self, chunks: range) -> int:

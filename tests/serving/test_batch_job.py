@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -140,7 +141,15 @@ def test_shards_write_one_output_and_the_last_joins(model: Path, tmp_path: Path,
         assert not out.exists()
     assert generate(model, tmp_path / "in.jsonl", out, "--shard", "2/3") == 0
     assert (out.read_bytes(), out.with_name("out.jsonl.bad.jsonl").read_bytes()) == whole
-    assert not out.with_name("out.jsonl.parts").exists()
+    assert not list(tmp_path.glob("*.parts*"))
+
+
+def test_who_joins_last_finds_nothing_and_leaves_no_lock(tmp_path: Path) -> None:
+    """As a worker does that waited for the lock while another joined the chunks and removed them."""
+    job = batch_job.Job(tmp_path / "out.jsonl", {"model": "m"})
+    shutil.rmtree(job.folder)
+    assert job.join(3) is None
+    assert not list(tmp_path.iterdir())
 
 
 def test_several_files_and_patterns_are_one_input(model: Path, tmp_path: Path, capsys: Any) -> None:
