@@ -39,7 +39,7 @@ def push(folder: Path, repo: str, public: bool) -> str:
     from huggingface_hub import HfApi
 
     api = HfApi()
-    with _told(repo, folder):
+    with _one_sentence(repo, folder):
         made = api.create_repo(repo, private=not public, exist_ok=True)
         if not public and not api.repo_info(made.repo_id).private:
             found = "it is there already, and everybody may read it"
@@ -49,14 +49,17 @@ def push(folder: Path, repo: str, public: bool) -> str:
 
 
 @contextmanager
-def _told(repo: str, folder: Path) -> Iterator[None]:
+def _one_sentence(repo: str, folder: Path) -> Iterator[None]:
+    """PushError for what the hub or the network answers inside."""
     from huggingface_hub.errors import HfHubHTTPError, HTTPError  # type: ignore[attr-defined]
 
     try:
         yield
     except HfHubHTTPError as error:
         code = error.response.status_code
-        found = "the token may not write there" if code in (401, 403) else f"the hub says {code}: {_said(error)}"
+        found = (
+            "the token may not write there" if code in (401, 403) else f"the hub says {code}: {_server_message(error)}"
+        )
         todo = "take a token that may write, or another name" if code in (401, 403) else "try again later"
     except (HTTPError, OSError) as error:
         found, todo = f"the network failed ({_first_sentence(error)})", "try again"
@@ -65,9 +68,9 @@ def _told(repo: str, folder: Path) -> Iterator[None]:
     raise PushError(f"--push {repo}: {found}; {todo} ({folder} is written)")
 
 
-def _said(error: Exception) -> str:
+def _server_message(error: Exception) -> str:
     return _first_sentence(getattr(error, "server_message", None) or error)
 
 
-def _first_sentence(said: object) -> str:
-    return str(said).strip().partition("\n")[0].rstrip(".") or type(said).__name__
+def _first_sentence(message: object) -> str:
+    return str(message).strip().partition("\n")[0].rstrip(".") or type(message).__name__

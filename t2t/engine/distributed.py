@@ -7,6 +7,7 @@ import os
 import socket
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import cache
 from types import ModuleType
@@ -91,14 +92,16 @@ def _import_muon() -> None:
     """Import DeepSpeed's Muon without the compiler of its kernels.
 
     DeepSpeed looks at it whatever the optimiser is, and torch's compiler takes seconds of each process to import. Muon
-    itself, which nobody here asks for by default, computes the same without.
+    itself, which nobody here asks for by default, computes the same without. A DeepSpeed that has it elsewhere starts
+    as slowly as it does.
     """
     from deepspeed.runtime import compiler
 
     compiled = compiler.compile
     compiler.compile = lambda *_, **__: lambda function: function
     try:
-        import deepspeed.runtime.zero.muon.original_muon  # noqa: F401
+        with suppress(ImportError):
+            import deepspeed.runtime.zero.muon.original_muon  # noqa: F401
     finally:
         compiler.compile = compiled
 

@@ -71,8 +71,10 @@ class Prepared:
 
     def knowing(self, tasks: Sequence[Task], before: Mapping[str, int]) -> Prepared:
         """The same for a model that knows ``tasks`` already, of which the one that it starts from keeps ``before``."""
-        kept = {task.name: before[task.name] for task in tasks if task.name in before}
-        return replace(self, known=tasks, target_tokens=kept | dict(self.target_tokens))
+        longest = {task.name: before[task.name] for task in tasks if task.name in before}
+        for name, tokens in self.target_tokens.items():  # answers as long as before are still asked for
+            longest[name] = max(tokens, longest.get(name, 0))
+        return replace(self, known=tasks, target_tokens=longest)
 
     @property
     def known_and_new(self) -> list[Task]:

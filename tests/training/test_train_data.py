@@ -101,3 +101,12 @@ def test_a_wording_that_does_not_fit_gives_place_to_the_first() -> None:
 
     first, other = rows(("a", 1), ("b", 2), ("a", 3), ("c", 4)), rows(("a", 11), ("a", 13), ("d", 15), ("c", 14))
     assert [row.input_ids.tolist() for row in in_place(first, other)] == [[11], [2], [13], [14]]
+
+
+def test_the_longest_answers_that_a_task_had_stay_allowed_when_its_new_data_are_short() -> None:
+    tasks = [SimpleNamespace(name=name) for name in ("again", "earlier", "unmeasured")]
+    new = Prepared([], None, None, [], None, target_tokens={"again": 3, "new": 5})
+    assert new.knowing(tasks, {"again": 40, "earlier": 7, "gone": 9}).target_tokens == {
+        "again": 40, "earlier": 7, "new": 5
+    }  # fmt: skip
+    assert new.knowing(tasks, {"again": 2}).target_tokens == {"again": 3, "new": 5}
