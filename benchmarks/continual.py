@@ -2,6 +2,7 @@
 
     python benchmarks/continual.py domains --out DIR                 # CLINC150 in ten stages, three orders
     python benchmarks/continual.py domains --out DIR --strategies sequential replay --orders 1
+    python benchmarks/continual.py trials --out DIR                  # three settings of each, by validation
     python benchmarks/continual.py tasks --out DIR                   # five families of tasks, one after the other
     python benchmarks/continual.py overhead --out DIR                # time a step and memory against sequential
     python benchmarks/continual.py domains --out DIR --toy           # each at toy size, in a minute or two
@@ -20,16 +21,13 @@ import json
 import os
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from continual_data import BANKING, SENTENCES, write_banking, write_clinc, write_sentences
 from continual_runs import (
-    LORA,
-    PROMPT,
     Cost,
-    Way,
     as_table,
     common,
     learned,
@@ -39,26 +37,11 @@ from continual_runs import (
     spread,
     staged,
 )
+from continual_ways import TRIALS, Way
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("T2T_SHARED", ROOT.parent / "shared"))
-# Replay and joint were tried with two rates on order 0; the settings of the others were chosen, see RESULTS.md.
-STRATEGIES: dict[str, Way] = {
-    "sequential": Way(),
-    "joint": Way({"strategy": "joint"}),
-    "replay": Way({"strategy": "replay", "keep": 0.05, "share": 0.5}),
-    "ewc": Way({"strategy": "ewc", "strength": 0.03}),
-    "olora": Way({"strategy": "olora"}, LORA, 1.0e-2),
-    "lora": Way({"strategy": "sequential"}, LORA, 1.0e-2),
-    "adapters": Way({"strategy": "adapters"}, LORA, 1.0e-2),
-    "adapters by score": Way({"strategy": "adapters", "route": "score"}, LORA, 1.0e-2),
-    "online ewc": Way({"strategy": "ewc", "online": True}),
-    "l2": Way({"strategy": "l2"}),
-    "lwf": Way({"strategy": "lwf"}),
-    "averaging": Way({"strategy": "averaging"}),
-    "generative": Way({"strategy": "generative"}),
-    "progressive": Way({"strategy": "progressive"}, PROMPT, 0.3),
-}
+STRATEGIES: dict[str, Way] = {name: ways[0] for name, ways in TRIALS.items()}
 SHAPE = {"d_model": 128, "d_kv": 32, "d_ff": 384, "num_layers": 2, "num_decoder_layers": 1, "num_heads": 4}
 LENGTHS = {"prompt": 64, "target": 16}
 FAMILIES: list[tuple[str, dict[str, Any]]] = [
@@ -68,6 +51,7 @@ FAMILIES: list[tuple[str, dict[str, Any]]] = [
     ("descriptions", {"task": "e2e_nlg/text", "limit": 4000}),
     ("translation", {"task": "tatoeba/en-zh", "limit": 4000}),
 ]
+TRIED = 9  # the order of the domains that settings are tried on
 Line = dict[str, Any]
 
 
@@ -92,20 +76,23 @@ def start(out: Path, given: argparse.Namespace) -> Path:
 
 
 def domain(
-    out: Path, given: argparse.Namespace, names: list[str], model: Path, name: str, order: int, few: int
-) -> tuple[str, Cost]:
+    out: Path, given: argparse.Namespace, names: list[str], model: Path, name: str, order: int, few: int,
+    trial: int = 0,
+) -> tuple[str, Cost]:  # fmt: skip
     """Train one strategy on ``few`` domains in one order; gives the name of the run and what it took."""
     chosen = random.Random(order).sample(names, len(names))[:few]
     stages = [(one, [{"task": f"clinc/{one}"}]) for one in chosen]
     settings = {
         **common(given.toy),
-        **staged(STRATEGIES[name], stages, given.steps, given.rate),
+        **staged(TRIALS[name][trial], stages, given.steps),
         "seed": order,
         "model": {"from": str(model), "dropout": 0.1},
         "lengths": LENGTHS,
         "batch": {"tokens": 1200, "micro_batches": 1},
     }
-    label = f"{name.replace(' ', '-')}-{order}-{few}"
+    if given.table == "trials":
+        settings["generate"] = {**settings["generate"], "splits": ["valid"]}
+    label = f"{name.replace(' ', '-')}-{order}-{few}-{trial}"
     return label, run(out, label, settings)
 
 
@@ -118,6 +105,15 @@ def domains(out: Path, given: argparse.Namespace, name: str, order: int) -> Line
     return {**asdict(cost), **matrix["summary"], **whole, "matrix": matrix}
 
 
+def trials(out: Path, given: argparse.Namespace, name: str, order: int) -> Line:
+    """A line of the table of settings: ``order`` is the number of the trial, all are of the same domains."""
+    names, model = write_clinc(SHARED / "data", out), start(out, given)
+    label, cost = domain(out, given, names, model, name, TRIED, 2 if given.toy else 5, order)
+    matrix = matrix_of(out, label)
+    whole = {} if STRATEGIES[name].gathers else {"learned": learned(matrix)}
+    return {**asdict(cost), **matrix["summary"], **whole, "way": asdict(TRIALS[name][order])}
+
+
 def families(out: Path, given: argparse.Namespace, name: str, order: int) -> Line:
     """A line of the table of five families of tasks."""
     write_banking(SHARED / "data", out)
@@ -128,7 +124,7 @@ def families(out: Path, given: argparse.Namespace, name: str, order: int) -> Lin
     stages = stages[: 2 if given.toy else None]
     settings = {
         **common(given.toy),
-        **staged(STRATEGIES[name], stages, given.steps, 2.0e-2),
+        **staged(replace(STRATEGIES[name], rate=2.0e-2), stages, given.steps),
         "seed": order,
         "tokenizer": {"vocab_size": 8000, "sample": 100 if given.toy else 4000},
         "model": {"from_scratch": {**SHAPE, "init": "copy", "dropout": 0.1}},
@@ -162,6 +158,19 @@ def table_of_domains(lines: list[Line]) -> str:
         share = f"{_mean(own, 'accuracy') / (sum(upper) / len(upper)):.0%}" if upper else ""
         rows.append([name, accuracy, share, *others, str(len(own)), f"{_mean(own, 'seconds'):.0f}"])
     return as_table(heading, rows)
+
+
+def table_of_trials(lines: list[Line]) -> str:
+    rows = []
+    for name, own in _by_strategy(lines):
+        for line in own:
+            way = line["way"]
+            said = ", ".join(f"{key}: {value}" for key, value in way["continual"].items() if key != "strategy")
+            figures = [
+                f"{line[key]:.3f}" if line.get(key) is not None else "" for key in ("accuracy", "learned", "forgetting")
+            ]
+            rows.append([name, said, f"{way['rate']:g}", *figures])
+    return as_table(["strategy", "settings", "rate", "accuracy", "learned", "forgetting"], rows)
 
 
 def table_of_families(lines: list[Line]) -> str:
@@ -205,6 +214,7 @@ def _mean(lines: list[Line], key: str) -> float:
 
 Measure = Callable[[Path, argparse.Namespace, str, int], Line]
 TABLES: Mapping[str, tuple[Measure, Callable[[list[Line]], str]]] = {
+    "trials": (trials, table_of_trials),
     "domains": (domains, table_of_domains),
     "tasks": (families, table_of_families),
     "overhead": (overhead, table_of_costs),
@@ -217,13 +227,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("table", choices=TABLES)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, help="by default all that go with the table")
-    parser.add_argument("--orders", type=int, help="by default 3 of domains, else 1")
+    parser.add_argument("--orders", type=int, help="by default 3 of domains (and of trials: settings), else 1")
     parser.add_argument("--steps", type=int, help="of a stage; by default 100, of tasks 150")
-    parser.add_argument("--rate", type=float, default=1.0e-2, help="where a strategy has none of its own")
     parser.add_argument("--toy", action="store_true")
     given = parser.parse_args()
     given.strategies = given.strategies or list(FROM_RANDOM if given.table == "tasks" else STRATEGIES)
-    given.orders = given.orders or (3 if given.table == "domains" and not given.toy else 1)
+    given.orders = given.orders or (3 if given.table in ("trials", "domains") and not given.toy else 1)
     given.steps = given.steps or (10 if given.toy else 150 if given.table == "tasks" else 100)
     return given
 

@@ -10,31 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import yaml
+from continual_ways import Way
 
 Stage = tuple[str, Sequence[Mapping[str, Any]]]  # its name and its tasks
-LORA = {"method": "lora", "r": 8, "targets": ["q", "k", "v", "o", "wi_0", "wi_1", "wo"]}
-PROMPT = {"method": "prompt", "length": 20}
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A strategy with its settings: what is under ``continual:`` and ``peft:``, and the rate that it trains at
-    (None: that of all)."""
-
-    continual: Mapping[str, Any] = field(default_factory=dict)
-    peft: Mapping[str, Any] | None = None
-    rate: float | None = None
-
-    @property
-    def gathers(self) -> bool:
-        """Whether all data are there at once."""
-        return self.continual.get("strategy") == "joint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +57,7 @@ def run(out: Path, name: str, settings: Mapping[str, Any]) -> Cost:
     return Cost(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
-def staged(
-    way: Way, stages: Sequence[tuple[str, Sequence[Mapping[str, Any]]]], steps: int, rate: float
-) -> dict[str, Any]:
+def staged(way: Way, stages: Sequence[Stage], steps: int) -> dict[str, Any]:
     """What a run of ``stages``, each a name and its tasks, has for a strategy. Joint trains one stage of all of them,
     with the updates of all."""
     if way.gathers:
@@ -83,7 +65,7 @@ def staged(
     found: dict[str, Any] = {
         "schedule": {"steps": steps, "warmup": max(1, steps // 10), "name": "linear"},
         "stages": [{"name": name, "tasks": [dict(task) for task in tasks]} for name, tasks in stages],
-        "optimizer": {"betas": [0.9, 0.99], "learning_rate": way.rate or rate},
+        "optimizer": {"betas": [0.9, 0.99], "learning_rate": way.rate},
     }
     if way.continual and not way.gathers:
         found["continual"] = dict(way.continual)

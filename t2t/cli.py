@@ -101,10 +101,14 @@ def _generate_for_file(arguments: argparse.Namespace) -> int:
         adapters=_adapters(arguments.adapters),
         settings=read_generation(arguments.set, arguments.top),
         min_score=arguments.min_score,
-        shard=arguments.shard,
         unique_ids=arguments.unique_ids,
     )
-    if arguments.workers > 1:
+    if arguments.distributed == "ray":
+        from t2t.commands.ray_job import answer_with_ray
+
+        answer_with_ray(asked, arguments.output, arguments.workers or 0)
+        return 0
+    if arguments.workers is not None and arguments.workers > 1:
         from t2t.commands.workers import answer_with_workers
 
         return answer_with_workers(arguments.argv, asked, arguments.output, arguments.workers)
@@ -128,13 +132,6 @@ def _share(given: str) -> float:
     return found
 
 
-def _shard(given: str) -> tuple[int, int]:
-    number, _, of = given.partition("/")
-    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-        raise argparse.ArgumentTypeError(f"{given!r} is no share, write 1/4, 2/4, ..")
-    return int(number) - 1, int(of)
-
-
 def _adapters(pairs: Sequence[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for pair in pairs:
@@ -151,8 +148,8 @@ def _generate_for_run(arguments: argparse.Namespace) -> int:
     from t2t.config.run import load_run
 
     of_records = arguments.adapters or arguments.top or arguments.min_score or arguments.unique_ids
-    if of_records or arguments.workers != 1 or arguments.shard != (0, 1):
-        found = "--adapters, --top, --min-score, --unique-ids, --workers and --shard go with --model"
+    if of_records or arguments.workers is not None or arguments.distributed is not None:
+        found = "--adapters, --top, --min-score, --unique-ids, --workers and --distributed go with --model"
         raise RunFileError("t2t generate --config", found, "leave them out, or write --model DIR --input FILE")
     generate_run(load_run(arguments.config, arguments.set), arguments.types)
     return 0
@@ -340,9 +337,10 @@ def _generation(add: Add) -> None:
     _run_arguments(generate, config=False, such_as=such_as)
     generate.add_argument("--model", type=Path, metavar="DIR", help="a model folder, for records that have no gold")
     _records_arguments(generate, required=False)
-    generate.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes on this machine")
-    shard_help = "the I-th of N machines with one disk, each started so: together they write one output"
-    generate.add_argument("--shard", type=_shard, default=(0, 1), metavar="I/N", help=shard_help)
+    workers_help = "processes on this machine; on several with one disk start the same command on each: they share it"
+    generate.add_argument("--workers", type=_positive, metavar="N", help=workers_help)
+    distributed_help = "on a Ray cluster (RAY_ADDRESS, else this machine) by --workers models, else one a GPU"
+    generate.add_argument("--distributed", choices=("ray",), help=distributed_help)
     output_help = "jsonl, or parquet by its ending; default: standard output"
     generate.add_argument("--output", type=Path, metavar="FILE", help=output_help)
     generate.add_argument("--keep", metavar="A,B", help="columns of the input that the output has too")

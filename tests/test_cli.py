@@ -19,6 +19,7 @@ FLAGS = {
     "generate": [
         "--adapters",
         "--config",
+        "--distributed",
         "--field",
         "--format",
         "--input",
@@ -27,7 +28,6 @@ FLAGS = {
         "--model",
         "--output",
         "--set",
-        "--shard",
         "--task",
         "--top",
         "--trust-python",

@@ -20,9 +20,9 @@ from t2t.config.settings import as_data
 from t2t.engine.disk import content_hash
 from t2t.engine.lifetime import end_with_starters
 from t2t.errors import DataError, InputError, RunFileError
-from t2t.serving.batch_job import CHUNK, Job, by_place, chunks_of, identity
+from t2t.serving.batch_job import CHUNK, Chunk, Job, by_place, chunks_of, identity, parts_of, work
 from t2t.serving.doubled_ids import SeenIds
-from t2t.serving.inputs import files_of, read_files, read_spooled, renaming, spooled
+from t2t.serving.inputs import Reader, files_of, read_files, read_spooled, renaming, spooled
 from t2t.serving.loading import adapter_folder, model_folder
 from t2t.serving.model import AdaptedModel, Model, load
 from t2t.serving.outputs import COLUMNS, Rejects, writing
@@ -42,9 +42,9 @@ class Asked:
 
     ``inputs``: files, patterns, or ``-``. ``form``: of the files, one of inputs.FORMATS; None: by their endings.
     ``fields``: FIELD=COLUMN pairs. ``keep``: columns of the input that are in the output too, as ``input_NAME`` where
-    the output has a NAME of its own. ``shard``: which chunks are done here, of how many; from 0. ``min_score``: answers
-    with less confidence are set aside, in OUT.unsure.jsonl. ``unique_ids``: an input with an id that stands twice is
-    refused, before anything is answered; else it is told at the end.
+    the output has a NAME of its own. ``min_score``: answers with less confidence are set aside, in OUT.unsure.jsonl.
+    ``unique_ids``: an input with an id that stands twice is refused, before anything is answered; else it is told at
+    the end.
     """
 
     model: Path
@@ -55,7 +55,6 @@ class Asked:
     keep: Sequence[str] = ()
     adapters: Mapping[str, Path] | None = None
     settings: GenerateSettings = GenerateSettings()  # noqa: RUF009 (frozen)
-    shard: tuple[int, int] = (0, 1)
     min_score: float = 0.0
     unique_ids: bool = False
 
@@ -83,7 +82,8 @@ def answer_file(asked: Asked, out: Path | None) -> int:
         return _batch(asked, [whole], out, partial(read_spooled, whole))
 
 
-def _loaded(asked: Asked) -> Model | AdaptedModel:
+def loaded_for(asked: Asked) -> Model | AdaptedModel:
+    """The model that answers."""
     settings = asked.settings
     return load(
         asked.model,
@@ -107,7 +107,7 @@ def _stream(asked: Asked, names: Sequence[str]) -> int:
     rejects = Rejects(None)
     answered = unsure = 0
     with writing(None) as write, closing(rejects):
-        loaded, bad = _loaded(asked), BadRecords("skip", rejects)
+        loaded, bad = loaded_for(asked), BadRecords("skip", rejects)
         records = islice(read_files(names, loaded.reader(asked.task), bad, asked.form), asked.settings.limit)
         for row in _rows(asked, loaded, records, bad):
             answered += 1
@@ -123,39 +123,66 @@ def _stream(asked: Asked, names: Sequence[str]) -> int:
 
 
 def _batch(asked: Asked, files: Sequence[Path], out: Path, read: Callable[..., Iterator[RawRecord]]) -> int:
-    loaded = _loaded(asked) if asked.unique_ids else None
+    loaded = loaded_for(asked) if asked.unique_ids else None
     if loaded is not None:
-        _refuse_doubled(asked, read(loaded.reader(asked.task), BadRecords("skip"), asked.form))
-    job = Job(out, _head(asked, files))
-    rejects, unread = Rejects(None), list[DataError]()
-    mine, shards = asked.shard
-    seen = SeenIds() if mine == 0 and loaded is None else None  # one of the workers tells
-    if "T2T_WORKER" in os.environ:
+        refuse_doubled(asked, loaded.reader(asked.task), read)
+    worker = os.environ.get("T2T_WORKER")
+    if worker is not None:
         end_with_starters()
+        if not asked.unique_ids and not parts_of(out).is_dir():
+            return 0  # the others were through before this one had started
+    job = Job(out, _head(asked, files))
+    seen = SeenIds() if worker in (None, "0") and loaded is None else None  # one of the workers tells
+    loaded = loaded or loaded_for(asked)
     with tqdm(desc="generate", unit=" records") as bar:
-        loaded = loaded or _loaded(asked)
-        records = read(loaded.reader(asked.task), BadRecords("skip", unread.append), asked.form)
-        number = 0
-        for number, chunk, met in chunks_of(islice(records, asked.settings.limit), unread):
+
+        def see(records: Sequence[RawRecord]) -> None:
+            bar.update(len(records))
             if seen is not None:
-                seen.add(chunk)
-            if number % shards == mine and not job.is_finished(number):
-                bad = list(met)
-                rows = list(_rows(asked, loaded, chunk, BadRecords("skip", bad.append), number == 0))
-                bad = by_place(bad, chunk)
-                sure = [row for row in rows if row["confidence"] >= asked.min_score]
-                job.finish(number, sure, bad, (row for row in rows if row["confidence"] < asked.min_score))
-                for error in bad:
-                    rejects(error)
-            bar.update(len(chunk))
+                seen.add(records)
+
+        chunks = partial(input_chunks, asked, loaded.reader(asked.task), read)
+        count = work(job, chunks, ChunkAnswerer(asked, loaded, job, Rejects(None)), see)
     if seen is not None:
         _print_doubled(seen)
-    joined = job.join(number + 1)
+    return end_job(asked, job, count)
+
+
+def input_chunks(asked: Asked, reader: Reader, read: Callable[..., Iterator[RawRecord]]) -> Iterator[Chunk]:
+    """The input cut into chunks. ``read``: gives the records for a reader, where the bad ones go to, and a form."""
+    unread: list[DataError] = []
+    records = read(reader, BadRecords("skip", unread.append), asked.form)
+    return chunks_of(islice(records, asked.settings.limit), unread)
+
+
+class ChunkAnswerer:
+    """Answers a chunk and writes what came of it; bad records go to ``rejects`` too."""
+
+    def __init__(
+        self, asked: Asked, loaded: Model | AdaptedModel, job: Job, rejects: Callable[[DataError], object]
+    ) -> None:
+        self._asked, self._loaded, self._job, self._rejects = asked, loaded, job, rejects
+
+    def __call__(self, chunk: Chunk) -> None:
+        number, records, met = chunk
+        bad, least = list(met), self._asked.min_score
+        rows = list(_rows(self._asked, self._loaded, records, BadRecords("skip", bad.append), number == 0))
+        bad = by_place(bad, records)
+        sure = [row for row in rows if row["confidence"] >= least]
+        self._job.finish(number, sure, bad, (row for row in rows if row["confidence"] < least))
+        for error in bad:
+            self._rejects(error)
+
+
+def end_job(asked: Asked, job: Job, count: int) -> int:
+    """Join the ``count`` chunks and print what is to be known of them; gives how many answers there are, 0 where
+    another process has joined them. DataError where no record could be answered."""
+    joined = job.join(count)
     if joined is None:
-        return 0  # others are still at it; the last of them joins
+        return 0
     first = job.first_bad()
     if first is not None and not joined.answers + joined.unsure:
-        out.unlink(missing_ok=True)
+        job.out.unlink(missing_ok=True)
         raise _all_bad(DataError(first["where"], first["found"], first["todo"]), joined.bad)
     if joined.bad:
         print(f"t2t: {joined.bad} records were set aside, see {job.rejected}", file=sys.stderr)
@@ -164,10 +191,17 @@ def _batch(asked: Asked, files: Sequence[Path], out: Path, read: Callable[..., I
     return joined.answers
 
 
-def _refuse_doubled(asked: Asked, records: Iterator[RawRecord]) -> None:
-    """DataError where an id stands twice. ``records``: all of the input, as far as they can be read."""
+def begin_job(asked: Asked, out: Path, stdin: Path) -> Job:
+    """The job of a command, before those who work at it are started. ``stdin``: what was read of it."""
+    names = list(asked.inputs)
+    files = [stdin] if names == ["-"] else [find_file(name, Path.cwd(), name).path for name in files_of(names)]
+    return Job(out, _head(asked, files))
+
+
+def refuse_doubled(asked: Asked, reader: Reader, read: Callable[..., Iterator[RawRecord]]) -> None:
+    """DataError where an id stands twice in the input, as far as it can be read."""
     seen = SeenIds()
-    for _, chunk, _ in chunks_of(islice(records, asked.settings.limit), []):
+    for _, chunk, _ in input_chunks(asked, reader, read):
         seen.add(chunk)
     if (found := seen.doubled()).ids:
         todo = "give each record an id of its own, or leave --unique-ids out: each then has its line, in their order"

@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from t2t.commands.answer import Asked
+from t2t.commands.answer import Asked, begin_job
 from t2t.engine.distributed import has_gpu
 from t2t.errors import RunFileError
+from t2t.serving.batch_job import parts_of
 from t2t.serving.inputs import spooled
 
 _STARTS = 4  # of one worker: what kills it again and again will not stop
@@ -24,20 +25,21 @@ def answer_with_workers(arguments: Sequence[str], asked: Asked, out: Path | None
 
     The cores are shared out among them, and the GPUs one after the other. RunFileError without an output.
     """
-    if out is None or asked.shard != (0, 1):
-        found = "--workers needs --output" if out is None else "--workers and --shard do not go together"
-        raise RunFileError("--workers", found, "name a file, or start one worker for each share")
+    if out is None:
+        raise RunFileError("--workers", "--workers needs --output", "name a file")
     with tempfile.TemporaryDirectory() as folder:
         stdin = spooled(Path(folder)) if list(asked.inputs) == ["-"] else Path(os.devnull)
-        commands = [_command(arguments, number, workers) for number in range(workers)]
-        return _watch(commands, stdin, lambda: out.is_file() and not out.with_name(f"{out.name}.parts").is_dir())
+        if not asked.unique_ids:  # else nothing is written before each has seen that they are
+            begin_job(asked, out, stdin)
+        commands = [_command(arguments)] * workers
+        return _watch(commands, stdin, lambda: out.is_file() and not parts_of(out).is_dir())
 
 
-def _command(arguments: Sequence[str], number: int, workers: int) -> list[str]:
+def _command(arguments: Sequence[str]) -> list[str]:
     own = list(arguments)
     place = next(place for place, word in enumerate(own) if word.partition("=")[0] == "--workers")
     del own[place : place + (1 if "=" in own[place] else 2)]
-    return [sys.executable, "-m", "t2t", *own, "--shard", f"{number + 1}/{workers}"]
+    return [sys.executable, "-m", "t2t", *own]
 
 
 def _watch(commands: Sequence[list[str]], stdin: Path, is_joined: Callable[[], bool] = lambda: False) -> int:

@@ -4,13 +4,21 @@ What is done is in OUT.parts/: ``job.json`` says what the job is, and each chunk
 and its bad records there. The chunks are a function of the input, and a chunk is decoded by itself, so the same bytes
 come of a job that was killed, of several workers, and of one that went through. When all chunks are there they are
 joined in their order, and the folder is removed.
+
+Who works on a chunk has claimed it, by a lock that goes with the process: of any number of workers each takes the next
+chunk that is free, and what a dead one has left is taken over.
 """
 
 from __future__ import annotations
 
+import fcntl
+import itertools
 import json
+import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -30,6 +38,8 @@ from t2t.whole_files import whole_bytes, whole_file
 CHUNK = 2048  # records
 _ENDS = 1 << 20  # bytes at both ends of a file by which it is known, beside its size and date
 _HEAD = "job.json"
+_LOOK = 0.2  # seconds
+Chunk = tuple[int, list[RawRecord], list[DataError]]  # its number, its records, the bad ones met on the way to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +56,11 @@ class Job:
 
     def __init__(self, out: Path, head: Mapping[str, Json]) -> None:
         """RunDirectoryError where OUT.parts holds another job."""
-        self.out, self.folder = out, out.with_name(f"{out.name}.parts")
+        self.out, self.folder = out, parts_of(out)
         self.rejected = out.with_name(f"{out.name}.bad.jsonl")
         self.unsure = out.with_name(f"{out.name}.unsure.jsonl")
+        self._old = out.with_name(f"{out.name}.parts.joined")
+        shutil.rmtree(self._old, ignore_errors=True)  # of a process that was killed while it removed it
         file = self.folder / _HEAD
         new: dict[str, Json] = json.loads(json.dumps(head))
         if file.is_file():
@@ -61,7 +73,40 @@ class Job:
             write_json(file, new)
 
     def is_finished(self, number: int) -> bool:
-        return self._part(number).is_file()
+        return self._part(number).is_file() or self.is_joined()
+
+    def is_joined(self) -> bool:
+        """Whether the output is there and the folder gone."""
+        return not (self.folder / _HEAD).is_file()
+
+    @contextmanager
+    def claimed(self, number: int) -> Iterator[bool]:
+        """Whether this process has the chunk to do, for as long as the context lasts: nobody else has it, and it is
+        not finished. The claim ends with the process too."""
+        path = self.folder / f"{number:09d}.claim"
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:  # joined, and the folder removed
+            yield False
+            return
+        try:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            # A claim that another has just given up may be of a file that is no longer there: then the chunk is done.
+            yield not self.is_finished(number)
+            path.unlink(missing_ok=True)
+        finally:
+            os.close(file)
+
+    def is_free(self, number: int) -> bool:
+        """Whether a chunk is nobody's and not finished."""
+        if self.is_finished(number):
+            return False
+        with self.claimed(number) as mine:
+            return mine
 
     def finish(
         self,
@@ -94,7 +139,8 @@ class Job:
             bad = _lines_of(map(self._bad, range(count)), self.rejected)
             unsure = _lines_of(map(self._unsure, range(count)), self.unsure)
             answers = self._joined(range(count))
-            shutil.rmtree(self.folder)
+            self.folder.rename(self._old)  # so that nobody claims in it while it is removed
+            shutil.rmtree(self._old)
             lock.unlink(missing_ok=True)
         return JoinedOutput(answers, bad, unsure)
 
@@ -129,9 +175,43 @@ class Job:
         return self.folder / f"{number:09d}.unsure.jsonl"
 
 
-def chunks_of(
-    records: Iterable[RawRecord], unread: list[DataError], size: int | None = None
-) -> Iterator[tuple[int, list[RawRecord], list[DataError]]]:
+def parts_of(out: Path) -> Path:
+    """The folder of a job's chunks."""
+    return out.with_name(f"{out.name}.parts")
+
+
+def work(
+    job: Job,
+    read: Callable[[], Iterator[Chunk]],
+    answer: Callable[[Chunk], None],
+    see: Callable[[Sequence[RawRecord]], None] = lambda records: None,
+) -> int:
+    """Have ``answer`` finish each chunk that is free, and wait for those that others have, to take over what they leave
+    if they die.
+
+    ``read``: the chunks from the first, once more for each round. ``see`` is told of the records of each chunk once.
+    Gives how many chunks there are.
+    """
+    count = 0
+    for turn in itertools.count():
+        for chunk in read():
+            count = max(count, chunk[0] + 1)
+            if not job.is_finished(chunk[0]):
+                with job.claimed(chunk[0]) as mine:
+                    if mine:
+                        answer(chunk)
+            if not turn:
+                see(chunk[1])
+        left = [number for number in range(count) if not job.is_finished(number)]
+        while left and not any(map(job.is_free, left)):
+            time.sleep(_LOOK)
+            left = [number for number in left if not job.is_finished(number)]
+        if not left:
+            break
+    return count
+
+
+def chunks_of(records: Iterable[RawRecord], unread: list[DataError], size: int | None = None) -> Iterator[Chunk]:
     """The chunks of an input by number, each with the bad records that were met on the way to its end.
 
     ``unread`` is filled while ``records`` are read. There is at least one chunk.

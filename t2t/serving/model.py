@@ -131,7 +131,7 @@ class Model:
 
     def reader(self, task: str | None) -> Reader:
         """How records are read. ``task``: None where there is only one, or where each record says its own."""
-        return MixedReader(tuple(self.tasks)) if task is None and len(self.tasks) > 1 else self._kept.get(task)
+        return _reader(self._kept, task)
 
     def answer_records(
         self, task: str | None, records: Iterable[RawRecord], fields: Mapping[str, str], bad: BadRecords
@@ -263,6 +263,18 @@ def _task_of(raw: RawRecord, tasks: Sequence[str]) -> tuple[str, RawRecord]:
         found = "it has no field 'task'" if task is None else f"its task is {task!r}, which is not known"
         raise DataError(raw.where, found, f"{did_you_mean(str(task), tasks)}, or give --task NAME for all records")
     return task, raw
+
+
+def _reader(kept: KeptTasks, task: str | None) -> Reader:
+    return MixedReader(tuple(kept.names)) if task is None and len(kept.names) > 1 else kept.get(task)
+
+
+def reader_of(folder: Path, task: str | None, adapters: Mapping[str, Path] | None = None) -> Reader:
+    """How records are read for what ``load`` gives, by the tasks that are kept, without the weights where there are no
+    adapters. InputError as ``load``, and for a task that is not known."""
+    if adapters or read_routes(model_folder(folder)) is not None:
+        return load(folder, adapters=adapters, device="cpu").reader(task)
+    return _reader(KeptTasks(model_folder(folder)), task)
 
 
 def load(

@@ -41,14 +41,15 @@ def test_tables() -> None:
 
 
 def test_joint_has_one_stage_with_the_updates_of_all_and_what_a_strategy_learned() -> None:
-    from continual_runs import Way, learned, staged
+    from continual_runs import learned, staged
+    from continual_ways import Way
 
     stages = [("a", [{"task": "x/a"}]), ("b", [{"task": "x/b", "limit": 3}])]
-    joint = staged(Way({"strategy": "joint"}), stages, 50, 0.01)
+    joint = staged(Way({"strategy": "joint"}), stages, 50)
     assert joint["stages"] == [{"name": "all", "tasks": [{"task": "x/a"}, {"task": "x/b", "limit": 3}]}]
     assert joint["schedule"]["steps"] == 100
     assert "continual" not in joint
-    lora = staged(Way({"strategy": "olora"}, {"method": "lora"}, 0.5), stages, 50, 0.01)
+    lora = staged(Way({"strategy": "olora"}, {"method": "lora"}, 0.5), stages, 50)
     assert (lora["schedule"]["steps"], len(lora["stages"]), lora["optimizer"]["learning_rate"]) == (50, 2, 0.5)
     assert (lora["continual"], lora["peft"]) == ({"strategy": "olora"}, {"method": "lora"})
     assert learned({"came": [0, 1], "scores": [[0.9, 0.0], [0.4, 0.7]]}) == pytest.approx(0.8)

@@ -1,4 +1,4 @@
-"""A batch job through kills, with workers and shards: every input once, and the same bytes as in one go."""
+"""A batch job through kills, with workers, on several machines: every input once, and the same bytes as in one go."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -134,12 +135,30 @@ def test_another_job_for_the_same_output_is_refused(
     assert out.read_bytes() == whole[0]
 
 
-def test_shards_write_one_output_and_the_last_joins(model: Path, tmp_path: Path, whole: tuple[bytes, bytes]) -> None:
-    out = tmp_path / "out.jsonl"
-    for number in (3, 1):
-        assert generate(model, tmp_path / "in.jsonl", out, "--shard", f"{number}/3") == 0
-        assert not out.exists()
-    assert generate(model, tmp_path / "in.jsonl", out, "--shard", "2/3") == 0
+def test_who_comes_later_takes_the_chunks_that_nobody_has(
+    model: Path, tmp_path: Path, whole: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same command twice, as on two machines: while one has a chunk the other does all the rest, waits for it, and
+    takes it over when the first is gone."""
+    out, finish, done = tmp_path / "out.jsonl", batch_job.Job.finish, list[int]()
+    first = begin(tmp_path, "if number == 1: time.sleep(100)", "--model", str(model), "--input", tmp_path / "in.jsonl")
+    try:
+        while not (tmp_path / "out.jsonl.parts/000000001.claim").is_file():
+            time.sleep(0.05)
+
+        def seen(self: batch_job.Job, number: int, *more: Any) -> None:
+            done.append(number)
+            finish(self, number, *more)
+            if number == 5:
+                assert not self.is_free(1)
+                threading.Timer(1.0, first.kill).start()
+
+        monkeypatch.setattr(batch_job.Job, "finish", seen)
+        assert generate(model, tmp_path / "in.jsonl", out) == 0
+    finally:
+        first.kill()
+        first.wait()
+    assert done == [2, 3, 4, 5, 1]
     assert (out.read_bytes(), out.with_name("out.jsonl.bad.jsonl").read_bytes()) == whole
     assert not list(tmp_path.glob("*.parts*"))
 
@@ -170,34 +189,53 @@ def test_several_files_and_patterns_are_one_input(model: Path, tmp_path: Path, c
         assert told in capsys.readouterr().err
 
 
-def test_two_workers_of_whom_one_is_killed(model: Path, tmp_path: Path, whole: tuple[bytes, bytes]) -> None:
-    """The real command. The worker kills itself at its second chunk, the first time."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import os, signal\n"
-        "if os.environ.get('T2T_WORKER') is not None:\n"
+def begin(folder: Path, before: str, *words: str | Path) -> subprocess.Popen[bytes]:
+    """Start the real command in a folder, with small chunks; ``before`` runs before a chunk ``number`` is finished."""
+    (folder / "sitecustomize.py").write_text(
+        "import os, sys, time\n"
+        "if 'SMALL_CHUNKS' in os.environ:\n"
         "    from t2t.serving import batch_job\n"
         "    batch_job.CHUNK = 7\n"
-        "    import t2t.commands.answer as a\n"
-        "    a.CHUNK = 7\n"
         "    finish = batch_job.Job.finish\n"
-        "    def once(self, number, *rest):\n"
-        "        if number == 3 and not os.path.exists('killed'):\n"
-        "            open('killed', 'w').close()\n"
-        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    def changed(self, number, *rest):\n"
+        f"        {before}\n"
         "        finish(self, number, *rest)\n"
-        "    batch_job.Job.finish = once\n"
+        "    batch_job.Job.finish = changed\n"
     )
-    command = [sys.executable, "-m", "t2t", "generate", "--model", str(model), "--input", "-", "--format", "jsonl"]
-    done = subprocess.run(
-        [*command, "--output", "out.jsonl", "--workers", "2"], cwd=tmp_path, capture_output=True, timeout=200,
-        input=(tmp_path / "in.jsonl").read_bytes(), check=False,
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{PYTHONPATH}"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr.decode()[-3000:]
-    assert b"worker 2 was killed (signal 9); it is started again" in done.stderr
+    command = [sys.executable, "-m", "t2t", "generate", "--output", "out.jsonl", *map(str, words)]
+    environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{PYTHONPATH}", "SMALL_CHUNKS": "1"}
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def test_two_workers_of_whom_one_is_killed(model: Path, tmp_path: Path, whole: tuple[bytes, bytes]) -> None:
+    """The real command. The worker kills itself at its second chunk, the first time."""
+    once = "if number == 3 and not os.path.exists('killed'): open('killed', 'w'), os.kill(os.getpid(), 9)"
+    process = begin(tmp_path, once, "--model", str(model), "--input", "-", "--format", "jsonl", "--workers", "2")
+    _, said = process.communicate((tmp_path / "in.jsonl").read_bytes(), timeout=200)
+    assert process.returncode == 0, said.decode()[-3000:]
+    assert b"was killed (signal 9); it is started again" in said
     assert (tmp_path / "out.jsonl").read_bytes() == whole[0]
     bad = [json.loads(line)["where"] for line in (tmp_path / "out.jsonl.bad.jsonl").read_text().splitlines()]
     assert bad == ["standard input:14", "standard input:28"]
+
+
+def test_two_replicas_on_a_local_ray_of_whom_one_is_killed(
+    model: Path, tmp_path: Path, whole: tuple[bytes, bytes]
+) -> None:
+    pytest.importorskip("ray")
+    once = f"if number == 3 and not os.path.exists({str(tmp_path / 'killed')!r}): " + (
+        f"open({str(tmp_path / 'killed')!r}, 'w'), os.kill(os.getpid(), 9)"
+    )
+    source = tmp_path / "in.jsonl"
+    process = begin(tmp_path, once, "--model", model, "--input", source, "--distributed", "ray", "--workers", "2")
+    _, said = process.communicate(timeout=200)
+    assert process.returncode == 0, said.decode()[-3000:]
+    assert (tmp_path / "killed").exists()
+    assert ((tmp_path / "out.jsonl").read_bytes(), (tmp_path / "out.jsonl.bad.jsonl").read_bytes()) == whole
+    assert b"t2t: 2 records were set aside" in said
+    assert not list(tmp_path.glob("*.parts*"))
     assert not list(tmp_path.glob("out.jsonl.parts*"))
 
 
@@ -216,11 +254,11 @@ def test_workers_end_with_the_command_that_started_them() -> None:
 
 
 def test_what_goes_with_records_alone_is_told(capsys: Any) -> None:
-    for more in (("--workers", "2"), ("--shard", "1/2"), ("--adapters", "a=b")):
+    for more in (("--workers", "2"), ("--distributed", "ray"), ("--adapters", "a=b")):
         assert main(["generate", "--config", "run.yaml", *more]) == 2
         said = capsys.readouterr().err
-        assert "--adapters, --top, --min-score, --unique-ids, --workers and --shard go with --model" in said
-    for more in (("--workers", "0"), ("--workers", "-1"), ("--shard", "3/2"), ("--shard", "0/2")):
+        assert "--adapters, --top, --min-score, --unique-ids, --workers and --distributed go with --model" in said
+    for more in (("--workers", "0"), ("--workers", "-1")):
         with pytest.raises(SystemExit):
             main(["generate", "--model", "m", "--input", "x", *more])
         assert "write 1" in capsys.readouterr().err
