@@ -132,7 +132,8 @@ def _batch(asked: Asked, files: Sequence[Path], out: Path, read: Callable[..., I
         if not asked.unique_ids and not parts_of(out).is_dir():
             return 0  # the others were through before this one had started
     job = Job(out, _head(asked, files))
-    seen = SeenIds() if worker in (None, "0") and loaded is None else None  # one of the workers tells
+    first = os.environ.get("RANK", "0") == "0" if worker is None else worker == "0"  # one of the workers tells
+    seen = SeenIds() if first and loaded is None else None
     loaded = loaded or loaded_for(asked)
     with tqdm(desc="generate", unit=" records") as bar:
 

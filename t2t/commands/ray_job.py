@@ -7,6 +7,7 @@ replica that died once more and gives it what it had; what is on disk by then is
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 from collections.abc import Iterator
@@ -24,8 +25,6 @@ from t2t.serving.inputs import Reader, files_of, read_files
 from t2t.serving.model import reader_of
 from t2t.serving.outputs import Rejects
 from t2t.tasks.data_files import find_file
-
-_DEATHS = 10  # of one replica: what kills it again and again will not stop
 
 
 def answer_with_ray(asked: Asked, out: Path | None, replicas: int) -> int:
@@ -48,10 +47,10 @@ def answer_with_ray(asked: Asked, out: Path | None, replicas: int) -> int:
     gpus = int(resources.get("GPU", 0))
     replicas = replicas or max(1, gpus)
     share = {"num_gpus": 1} if gpus else {"num_cpus": max(1, int(resources.get("CPU", 1)) // replicas)}
-    chunks = data.read_datasource(_input(asked, job), override_num_blocks=1)
-    answered = chunks.map(
-        _Replica, fn_constructor_args=(asked, job), concurrency=replicas, max_restarts=_DEATHS, **share
-    )  # fmt: skip
+    # Reading takes no core of the account: replicas that take all would wait for it for ever.
+    chunks = data.read_datasource(_input(asked, job), override_num_blocks=1, num_cpus=0)
+    pool = data.ActorPoolStrategy(size=replicas)
+    answered = chunks.map(_Replica, fn_constructor_args=(asked, job), compute=pool, **share)
     rejects, count = Rejects(None), 0
     with tqdm(desc="generate", unit=" records") as bar:
         try:
@@ -72,7 +71,9 @@ def _ray_data() -> Any:
         import ray.data
     except ImportError:
         raise InputError("--distributed ray", "Ray is not installed", "pip install 't2t[ray]'") from None
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+    os.environ.update({name: value for name, value in quiet.items() if name not in os.environ})
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     if not ray.is_initialized():
         ray.init(include_dashboard=False, logging_level="error", log_to_driver=False)
     context = ray.data.DataContext.get_current()
@@ -98,7 +99,7 @@ def _input(asked: Asked, job: Job) -> Any:
             chunk = b"" if job.is_finished(number) else pickle.dumps((records, met))
             yield pyarrow.table({"number": [number], "records": [len(records)], "chunk": [chunk]})
 
-    class Input(Datasource):
+    class Input(Datasource):  # type: ignore[misc]
         """One task, since where a record begins only who has read the ones before it knows."""
 
         def get_read_tasks(self, parallelism: int, *given: Any, **named: Any) -> list[ReadTask]:
@@ -130,8 +131,8 @@ class _Replica:
 
 
 def _ours(error: BaseException) -> BaseException:
-    """What was raised in a replica, if it is a mistake that is told in one sentence."""
+    """What was raised in a replica, if it is something that is told in one sentence."""
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, T2TError):
+    while cause is not None and not isinstance(cause, T2TError | OSError):
         cause = getattr(cause, "cause", None) or cause.__cause__
     return cause or error

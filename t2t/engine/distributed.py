@@ -55,6 +55,11 @@ def has_gpu() -> bool:
     return torch.cuda.is_available() and os.environ.get("DS_ACCELERATOR") != "cpu"
 
 
+def own_device() -> torch.device:
+    """What a process without a group computes on: the GPU of its rank, where a launcher gives it one, or the CPU."""
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if has_gpu() else torch.device("cpu")
+
+
 def device_name() -> str:
     """What this process computes on: the GPU by name, or the CPU by its number of cores."""
     return torch.cuda.get_device_name() if has_gpu() else f"CPU, {os.cpu_count()} cores"

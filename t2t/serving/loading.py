@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from t2t.config.generation_engines import ENGINES
-from t2t.engine.distributed import has_gpu, multiplies_bf16
+from t2t.engine.distributed import multiplies_bf16, own_device
 from t2t.errors import InputError, RunDirectoryError
 from t2t.generation.ctranslate2_engine import CTranslate2Engine
 from t2t.generation.engine import Engine
@@ -52,7 +52,7 @@ def load_generator(
     another package brings. InputError for another.
     """
     logging.disable_progress_bar()  # transformers' own, for what takes a moment
-    place = torch.device(device or ("cuda" if has_gpu() else "cpu"))
+    place = torch.device(device) if device else own_device()
     model = model_folder(directory)
     check_one_model(str(model))
     load = ENGINES.get(engine, "engine")
@@ -102,7 +102,7 @@ def load_with_adapters(
     ``on_shared_base`` and ``load_generator`` do.
     """
     logging.disable_progress_bar()
-    place = torch.device(device or ("cuda" if has_gpu() else "cpu"))
+    place = torch.device(device) if device else own_device()
     exact = _in_hardware(_known("precision", precision, PRECISIONS), place)
     if exact == "int8":
         raise InputError("precision", "adapters are put on by the engine torch, which has no int8", "use fp32 or bf16")

@@ -171,6 +171,19 @@ def test_who_joins_last_finds_nothing_and_leaves_no_lock(tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
+def test_what_ray_cannot_do_is_told_before_it_is_started(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_ray = ["generate", "--model", str(model), "--distributed", "ray", "--input"]
+    assert main([*on_ray, "-", "--output", str(tmp_path / "out.jsonl")]) == 2
+    assert "standard input is of one machine alone" in capsys.readouterr().err
+    assert main([*on_ray, str(write_input(tmp_path / "in.jsonl"))]) == 2
+    assert "there is no --output" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert generate(model, tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--distributed", "ray") == 2
+    assert "Ray is not installed; pip install 't2t[ray]'" in capsys.readouterr().err
+
+
 def test_several_files_and_patterns_are_one_input(model: Path, tmp_path: Path, capsys: Any) -> None:
     for name, texts in (("b", WORDS[:2]), ("a", WORDS[2:])):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
