@@ -289,7 +289,8 @@ def _records_arguments(parser: argparse.ArgumentParser, required: bool) -> None:
     parser.add_argument(
         "--task",
         metavar="NAME",
-        help="one of the model's tasks; not needed where it has one, or where each record says its own under task"
+        help="one of the model's tasks, or several (A,B) for each record; not needed where it has one, or where each "
+        "record says its own under task"
         if not required
         else "one of the model's tasks; not needed where it has one",
     )

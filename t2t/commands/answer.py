@@ -20,9 +20,9 @@ from t2t.config.settings import as_data
 from t2t.engine.disk import content_hash
 from t2t.engine.lifetime import end_with_starters
 from t2t.errors import DataError, InputError, RunFileError
-from t2t.serving.batch_job import CHUNK, Chunk, Job, by_place, chunks_of, identity, parts_of, work
+from t2t.serving.batch_job import Chunk, Job, by_place, chunks_of, identity, parts_of, work
 from t2t.serving.doubled_ids import SeenIds
-from t2t.serving.inputs import Reader, files_of, read_files, read_spooled, renaming, spooled
+from t2t.serving.inputs import Reader, files_of, names_of, read_files, read_spooled, renaming, spooled
 from t2t.serving.loading import adapter_folder, model_folder
 from t2t.serving.model import AdaptedModel, Model, load
 from t2t.serving.outputs import COLUMNS, Rejects, writing
@@ -40,11 +40,11 @@ _READ = ("*.safetensors", "*.bin", "config.json", "tokenizer*.json", "*.model", 
 class Asked:
     """What records are answered, by what, and what is in the output.
 
-    ``inputs``: files, patterns, or ``-``. ``form``: of the files, one of inputs.FORMATS; None: by their endings.
-    ``fields``: FIELD=COLUMN pairs. ``keep``: columns of the input that are in the output too, as ``input_NAME`` where
-    the output has a NAME of its own. ``min_score``: answers with less confidence are set aside, in OUT.unsure.jsonl.
-    ``unique_ids``: an input with an id that stands twice is refused, before anything is answered; else it is told at
-    the end.
+    ``task``: several, between commas, are asked of each record. ``inputs``: files, patterns, or ``-``. ``form``: of
+    the files, one of inputs.FORMATS; None: by their endings. ``fields``: FIELD=COLUMN pairs. ``keep``: columns of the
+    input that are in the output too, as ``input_NAME`` where the output has a NAME of its own. ``min_score``: answers
+    with less confidence are set aside, in OUT.unsure.jsonl. ``unique_ids``: an input with an id that stands twice is
+    refused, before anything is answered; else it is told at the end.
     """
 
     model: Path
@@ -235,7 +235,6 @@ def _head(asked: Asked, files: Sequence[Path]) -> dict[str, Json]:
         "min_score": asked.min_score,
         "format": asked.form,
         "input": [[one[1], one[3]] for one in known] if stdin else known,
-        "chunk": CHUNK,
     }
 
 
@@ -243,7 +242,8 @@ def _rows(
     asked: Asked, loaded: Model | AdaptedModel, records: Iterable[RawRecord], bad: BadRecords, tell: bool = True
 ) -> Iterator[dict[str, Json]]:
     """The lines of the output. ``tell``: columns that the first record lacks."""
-    kept_as = {key: f"input_{key}" if key in COLUMNS else key for key in asked.keep}
+    own = (*COLUMNS, "task") if len(names_of(asked.task)) > 1 else COLUMNS
+    kept_as = {key: f"input_{key}" if key in own else key for key in asked.keep}
     for found, data in loaded.answer_records(asked.task, records, renaming(asked.fields), bad):
         if tell:
             _print_missing(asked.keep, data)

@@ -55,15 +55,15 @@ class Job:
     """The chunks of one job for the output ``out``."""
 
     def __init__(self, out: Path, head: Mapping[str, Json]) -> None:
-        """RunDirectoryError where OUT.parts holds another job."""
+        """RunDirectoryError where OUT.parts holds another job, of which something is there or being done."""
         self.out, self.folder = out, parts_of(out)
         self.rejected = out.with_name(f"{out.name}.bad.jsonl")
         self.unsure = out.with_name(f"{out.name}.unsure.jsonl")
         self._old = out.with_name(f"{out.name}.parts.joined")
         shutil.rmtree(self._old, ignore_errors=True)  # of a process that was killed while it removed it
         file = self.folder / _HEAD
-        new: dict[str, Json] = json.loads(json.dumps(head))
-        if file.is_file():
+        new: dict[str, Json] = json.loads(json.dumps({**head, "chunk": CHUNK}))
+        if file.is_file() and any(path.name != _HEAD for path in self.folder.iterdir()):
             old = read_json(file)
             if differs := sorted(key for key in {*old, *new} if old.get(key) != new.get(key)):
                 found = f"it holds another job for this output (it differs in {', '.join(differs)})"

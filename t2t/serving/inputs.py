@@ -58,14 +58,45 @@ class MixedReader:
         return "a mixture of tasks"
 
 
+@dataclass(frozen=True, slots=True)
+class SharedReader:
+    """Records of which each is for several tasks."""
+
+    readers: tuple[Reader, ...]
+
+    @property
+    def name(self) -> str:
+        return " and ".join(one.name for one in self.readers)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(field for one in self.readers for field in one.needed))
+
+    @property
+    def text_field(self) -> str | None:
+        """That of all of them, if it is one."""
+        fields = {one.text_field for one in self.readers}
+        return fields.pop() if len(fields) == 1 else None
+
+
+def names_of(tasks: str | None) -> tuple[str, ...]:
+    """The tasks that are named, separated by commas. RunFileError where one is named twice."""
+    found = tuple(name.strip() for name in (tasks or "").split(",") if name.strip())
+    if twice := next((name for number, name in enumerate(found) if name in found[:number]), None):
+        raise RunFileError("--task", f"{twice} is named twice", "name it once")
+    return found
+
+
 def renaming(pairs: Iterable[str]) -> dict[str, str]:
-    """``field=column`` pairs as a mapping from columns to fields. RunFileError for what is none."""
-    found = {}
+    """``field=column`` pairs as a mapping. RunFileError for what is none, and for a field that is there twice."""
+    found: dict[str, str] = {}
     for pair in pairs:
         field, sign, column = pair.partition("=")
         if not (field and sign and column):
             raise RunFileError(f"--field {pair}", "it is no FIELD=COLUMN", "write e.g. --field text=content")
-        found[column] = field
+        if field in found:
+            raise RunFileError(f"--field {pair}", f"the field {field} is a column already", "name each field once")
+        found[field] = column
     return found
 
 
@@ -204,11 +235,11 @@ def given_records(inputs: Iterable[str | Mapping[str, Json]], answerer: Answerer
 def as_examples(
     records: Iterable[RawRecord], answerer: Answerer, fields: Mapping[str, str], bad: BadRecords
 ) -> Iterator[tuple[Example, dict[str, Json]]]:
-    """Each record as an example without gold, and its data; ``fields`` names columns as the task does."""
+    """Each record as an example without gold, and its data; ``fields``: of the task, and the columns that they are."""
 
     def use(raw: RawRecord) -> tuple[Example, dict[str, Json]]:
-        renamed = {fields[key]: raw.data[key] for key in fields if key in raw.data}
-        if missing := [key for key, field in fields.items() if field in answerer.needed and key not in raw.data]:
+        renamed = {field: raw.data[key] for field, key in fields.items() if key in raw.data}
+        if missing := [key for field, key in fields.items() if field in answerer.needed and key not in raw.data]:
             found = f"it has no {missing[0]!r} (it has {', '.join(map(str, raw.data))})"
             raise DataError(raw.where, found, "correct --field FIELD=COLUMN, or say --format")
         data: dict[str, Any] = {**raw.data, **renamed}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from t2t.linear.parsed import Issue, to_json
 from t2t.model.peft.routes import Routes, adapter_of, read_routes
 from t2t.registry import did_you_mean
 from t2t.serving.answers import WINDOW, Answered, answer
-from t2t.serving.inputs import MixedReader, Reader, as_examples, given_records
+from t2t.serving.inputs import MixedReader, Reader, SharedReader, as_examples, given_records, names_of
 from t2t.serving.item_scores import item_totals
 from t2t.serving.loading import adapter_folder, load_generator, load_with_adapters, model_folder
 from t2t.serving.model_calibration import UNCALIBRATED, Calibration, read_calibration
@@ -42,7 +42,8 @@ class Answer:
     output as it was generated. ``constrained``: it was decoded again inside the target language. ``top``: of a closed
     set the likeliest values with their probabilities, as many as were asked for. ``samples``: where several outputs
     were drawn, what each says; the first is this answer. ``confidences``: of each item of a list, in its order (None
-    where the output does not tell it apart), or by field; None where they were not asked for.
+    where the output does not tell it apart), or by field; None where they were not asked for. ``task``: where several
+    were asked of each record.
     """
 
     id: str
@@ -55,15 +56,17 @@ class Answer:
     top: tuple[tuple[Value, float], ...] = ()
     samples: tuple[Answer, ...] = ()
     confidences: Json = None
+    task: str | None = None
 
     def to_json(self) -> dict[str, Json]:
-        """As a line of the command's output: id, value with offsets, issues, score, confidence, at need top or samples,
-        each of which has what a line has but for the id."""
+        """As a line of the command's output: id, value with offsets, issues, score, confidence, at need task, top or
+        samples, each of which has what a line has but for the id."""
         issues = [{"kind": one.kind, "path": one.path, "text": one.text} for one in self.issues]
         top = [{"value": to_json(value), "probability": share} for value, share in self.top]
         samples = [{key: own for key, own in one.to_json().items() if key != "id"} for one in self.samples]
         return {
             "id": self.id,
+            **({} if self.task is None else {"task": self.task}),
             "value": to_json(self.value),
             "issues": issues,
             "score": self.score,
@@ -130,17 +133,20 @@ class Model:
         return self
 
     def reader(self, task: str | None) -> Reader:
-        """How records are read. ``task``: None where there is only one, or where each record says its own."""
-        return _reader(self._kept, task)
+        """How records are read. ``task``: several, separated by commas, where each is asked of all records; None where
+        there is only one, or where each record says its own."""
+        return _reader(self._kept.names, self._kept.get, task)
 
     def answer_records(
         self, task: str | None, records: Iterable[RawRecord], fields: Mapping[str, str], bad: BadRecords
     ) -> Iterator[tuple[Answer, dict[str, Json]]]:
         """The answer and the data of each record, in their order; what cannot be used goes to ``bad``.
 
-        ``task``: None where there is only one, or where each record says its own under ``task``. ``fields``: columns
-        and the fields that they are.
+        ``task``: see ``reader``; of several each record has an answer for each, in their order. ``fields``: those of
+        the tasks and the columns that they are.
         """
+        if len(names := names_of(task)) > 1:
+            return answer_each(self.model_of, names, records, fields, bad)
         if task is None and len(self.tasks) > 1:
             return answer_mixed(self.model_of, self.tasks, records, fields, bad)
         answerer = self._kept.get(task)
@@ -209,14 +215,14 @@ class AdaptedModel:
 
     def reader(self, task: str | None) -> Reader:
         """See Model."""
-        if task is None and len(self.tasks) > 1:
-            return MixedReader(tuple(self.tasks))
-        return self.answerer(task)
+        return _reader(self.tasks, self.answerer, task)
 
     def answer_records(
         self, task: str | None, records: Iterable[RawRecord], fields: Mapping[str, str], bad: BadRecords
     ) -> Iterator[tuple[Answer, dict[str, Json]]]:
         """See Model."""
+        if len(names := names_of(task)) > 1:
+            return answer_each(self.model_of, names, records, fields, bad)
         if task is None and len(self.tasks) > 1:
             return answer_mixed(self.model_of, self.tasks, records, fields, bad)
         return self.model_of(task).answer_records(task or self.tasks[0], records, fields, bad)
@@ -231,6 +237,26 @@ class AdaptedModel:
             found = f"neither the base nor an adapter has a task {task!r}"
             raise InputError("task", found, did_you_mean(task, self.tasks))
         return self._models[task]
+
+
+def answer_each(
+    model_of: Callable[[str], Model],
+    tasks: Sequence[str],
+    records: Iterable[RawRecord],
+    fields: Mapping[str, str],
+    bad: BadRecords,
+) -> Iterator[tuple[Answer, dict[str, Json]]]:
+    """The answers of all ``tasks`` for each record, in the order of the records, of each in that of the tasks; what one
+    task cannot use is bad for that one. A window of records is answered task by task."""
+    for window in bounded(records, WINDOW, lambda raw: length(raw.data)):
+        found: dict[tuple[int, str], tuple[Answer, dict[str, Json]]] = {}
+        for task in tasks:
+            model = model_of(task)
+            answerer = model.answerer(task)
+            for one, data in model.answers(answerer, as_examples(window, answerer, fields, bad), bad):
+                found[id(data), task] = replace(one, task=task), data
+        asked = ((id(raw.data), task) for raw in window for task in tasks)
+        yield from (found[place] for place in asked if place in found)
 
 
 def answer_mixed(
@@ -265,8 +291,11 @@ def _task_of(raw: RawRecord, tasks: Sequence[str]) -> tuple[str, RawRecord]:
     return task, raw
 
 
-def _reader(kept: KeptTasks, task: str | None) -> Reader:
-    return MixedReader(tuple(kept.names)) if task is None and len(kept.names) > 1 else kept.get(task)
+def _reader(known: Sequence[str], answerer: Callable[[str | None], Answerer], task: str | None) -> Reader:
+    if task is None and len(known) > 1:
+        return MixedReader(tuple(known))
+    names = names_of(task)
+    return SharedReader(tuple(map(answerer, names))) if len(names) > 1 else answerer(task)
 
 
 def reader_of(folder: Path, task: str | None, adapters: Mapping[str, Path] | None = None) -> Reader:
@@ -274,7 +303,8 @@ def reader_of(folder: Path, task: str | None, adapters: Mapping[str, Path] | Non
     adapters. InputError as ``load``, and for a task that is not known."""
     if adapters or read_routes(model_folder(folder)) is not None:
         return load(folder, adapters=adapters, device="cpu").reader(task)
-    return _reader(KeptTasks(model_folder(folder)), task)
+    kept = KeptTasks(model_folder(folder))
+    return _reader(kept.names, kept.get, task)
 
 
 def load(

@@ -135,6 +135,13 @@ def test_another_job_for_the_same_output_is_refused(
     assert out.read_bytes() == whole[0]
 
 
+def test_a_job_of_which_nothing_came_keeps_no_other_from_its_output(model: Path, tmp_path: Path, capsys: Any) -> None:
+    source, out = write_input(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
+    assert generate(model, source, out, "--task", "atlas/topik_en") == 2
+    assert "no task 'atlas/topik_en'" in capsys.readouterr().err
+    assert generate(model, source, out, "--task", "atlas/topic_en") == 0
+
+
 def test_who_comes_later_takes_the_chunks_that_nobody_has(
     model: Path, tmp_path: Path, whole: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
