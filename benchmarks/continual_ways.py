@@ -42,8 +42,8 @@ _RATES = 1e-2, 5e-3, 2e-2
 _PULLS = {"strength": 0.03}, {"strength": 1.0, "decoupled": True}, {"strength": 10.0, "decoupled": True}
 TRIALS: Mapping[str, tuple[Way, ...]] = {
     "sequential": _each(strategy="sequential", rates=_RATES),
-    "joint": _each(strategy="joint", rates=_RATES),
-    "replay": _each(strategy="replay", keep=0.05, share=0.5, rates=_RATES),
+    "joint": _each(strategy="joint", rates=(2e-2, 1e-2, 5e-3)),
+    "replay": _each(strategy="replay", keep=0.05, share=0.5, rates=(2e-2, 1e-2, 5e-3)),
     "ewc": _each(*_PULLS, strategy="ewc"),
     "online ewc": _each(*_PULLS, strategy="ewc", online=True),
     "l2": _each(*_PULLS, strategy="l2"),

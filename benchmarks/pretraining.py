@@ -4,10 +4,11 @@
     python benchmarks/pretraining.py --folder DIR --toy        # everything at toy size, in a minute or two
 
 The start is examples/pretrain.yaml: span corruption of English and Chinese text (1.5 M parameters), for ``--steps``
-updates; none of the text is of SNIPS or CSL. From it, and from random weights of the same shape with the same vocabulary, SNIPS (intent and slots) and the
-categories of Chinese titles (CSL) are learned from 16, 64, 256 and all training examples, which each seed draws anew,
-the same for both starts. Scores are those of the whole test splits, greedy outputs as the model writes them, and
-differences are paired by seed. What is there already is not done again: start it again to go on.
+updates; none of the text is of SNIPS or CSL. From it, and from random weights of the same shape with the same
+vocabulary, SNIPS (intent and slots) and the categories of Chinese titles (CSL) are learned from 16, 64, 256 and all
+training examples, which each seed draws anew, the same for both starts. Scores are those of the whole test splits,
+greedy outputs as the model writes them, and differences are paired by seed. What is there already is not done again:
+start it again to go on.
 """
 
 from __future__ import annotations
