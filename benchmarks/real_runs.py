@@ -26,8 +26,8 @@ def scores(
     """Train, generate and score a run file, as far as that is not done; its first task's metrics on its test split."""
     found = train(folder, run, data) / "scores.json"
     if not found.is_file():
-        for command in ("generate", "evaluate"):
-            _call(folder, [sys.executable, "-m", "t2t", command, "--config", f"{run['run']}.yaml"], data)
+        for word in ("generate", "evaluate"):
+            command(folder, word, run, data)
     read = json.loads(found.read_text(encoding="utf-8"))
     return {one["metric"]: one["value"] for one in read if one["metric"] in metrics}
 
@@ -40,6 +40,13 @@ def train(folder: Path, run: Mapping[str, Any], data: Path = SHARED_DATA) -> Pat
         file.write_text(json.dumps(run), encoding="utf-8")
         _call(folder, [sys.executable, str(ROOT / "launch.sh"), "--config", file.name], data)
     return made
+
+
+def command(folder: Path, word: str, run: Mapping[str, Any], data: Path = SHARED_DATA) -> None:
+    """Call a command for a run file, which is written anew."""
+    file = folder / f"{run['run']}.yaml"
+    file.write_text(json.dumps(run), encoding="utf-8")
+    _call(folder, [sys.executable, "-m", "t2t", word, "--config", file.name], data)
 
 
 def _call(folder: Path, command: list[str], data: Path) -> None:
