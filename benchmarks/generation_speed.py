@@ -46,7 +46,7 @@ def prompts(count: int, vocabulary: int) -> list[list[int]]:
     return [[*random.integers(3, vocabulary, size - 1).tolist(), 1] for size in sizes]
 
 
-def ours(engine: Generator, asked: list[list[int]], tokens: int, batch_tokens: int) -> list[tuple[int, ...]]:
+def ours(engine: Generator, asked: list[list[int]], tokens: int, batch_tokens: int | None) -> list[tuple[int, ...]]:
     requests = [Request(str(number), ids) for number, ids in enumerate(asked)]
     return [output.ids for output in engine.generate(requests, Decoding(tokens, batch_tokens))]
 
@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=DTYPES, default="fp32")
     parser.add_argument("--prompts", type=int, default=512)
     parser.add_argument("--tokens", type=int, default=64, help="of each output")
-    parser.add_argument("--batch-tokens", type=int, default=32768, help="of ours")
+    parser.add_argument("--batch-tokens", type=int, help="of ours; by default as the engine says")
     parser.add_argument("--rows", type=int, default=32, help="of the peer's batches")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--engines", nargs="+", choices=("torch", "ctranslate2", "ctranslate2-int8"), default=["torch"])

@@ -18,8 +18,10 @@ from t2t import __version__
 from t2t.config.run import GenerateSettings
 from t2t.config.settings import as_data
 from t2t.engine.disk import content_hash
+from t2t.engine.distributed import has_gpu
 from t2t.engine.lifetime import end_with_starters
 from t2t.errors import DataError, InputError, RunFileError
+from t2t.generation.engine import usual_tokens
 from t2t.serving.batch_job import Chunk, Job, by_place, chunks_of, identity, parts_of, work
 from t2t.serving.doubled_ids import SeenIds
 from t2t.serving.inputs import Reader, files_of, names_of, read_files, read_spooled, renaming, spooled
@@ -230,6 +232,7 @@ def _head(asked: Asked, files: Sequence[Path]) -> dict[str, Json]:
         "adapters": adapters,
         "task": asked.task,
         "settings": asdict(asked.settings),
+        "batches": asked.settings.tokens or usual_tokens("cuda" if has_gpu() else "cpu"),
         "fields": list(asked.fields),
         "keep": list(asked.keep),
         "min_score": asked.min_score,

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from t2t.errors import InputError, RunDirectoryError
-from t2t.generation.engine import Decoded, Engine, Guides, Search
+from t2t.generation.engine import Decoded, Engine, Guides, Search, usual_tokens
 from t2t.model.seq2seq import SpecialIds
 
 _VOCABULARY = "shared_vocabulary.json"
@@ -62,6 +62,10 @@ class CTranslate2Engine:
     @property
     def ids(self) -> SpecialIds:
         return self._ids
+
+    @property
+    def batch_tokens(self) -> int:
+        return usual_tokens(self._translator.device)
 
     @cached_property
     def _guided(self) -> Engine:

@@ -59,9 +59,21 @@ class Guides(Protocol):
         """Keep these rows only, in this order."""
 
 
+def usual_tokens(device: str) -> int:
+    """The size of a batch (Decoding) that pays on a kind of device, ``cpu`` or ``cuda``.
+
+    A processor's caches hold what a batch of a few thousand tokens computes, and a GPU is only busy with more.
+    """
+    return 8192 if device == "cpu" else 32768
+
+
 class Engine(Protocol):
     @property
     def ids(self) -> SpecialIds: ...
+
+    @property
+    def batch_tokens(self) -> int:
+        """How large batches should be where nobody says, see Decoding and ``usual_tokens``."""
 
     def decode(self, prompts: Sequence[Sequence[int]], search: Search, guides: Guides | None = None) -> list[Decoded]:
         """The outputs of one batch of prompts, each with EOS last, in their order.

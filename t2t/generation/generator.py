@@ -83,13 +83,13 @@ class Decoding:
 
     ``max_tokens``: the longest output, EOS counted. ``batch_tokens``: rows of a batch times the longest prompt and
     ``reserved``, which is what its caches may grow to; the logits of a step are for batch_tokens / reserved rows at
-    most; a beam is a row, and a sample is one. ``beams``: 1 is greedy. ``sample``: draws in place of a search.
-    ``no_repeat_ngram``, ``length_penalty``: see Search. ``logs``: outputs have the log-probability of each token.
-    ``reserve``: what an output counts for in a batch, where that is more than ``max_tokens``.
+    most; a beam is a row, and a sample is one; None: as the engine says. ``beams``: 1 is greedy. ``sample``: draws in
+    place of a search. ``no_repeat_ngram``, ``length_penalty``: see Search. ``logs``: outputs have the log-probability
+    of each token. ``reserve``: what an output counts for in a batch, where that is more than ``max_tokens``.
     """
 
     max_tokens: int
-    batch_tokens: int = 32768
+    batch_tokens: int | None = None
     beams: int = 1
     sample: SampleSettings | None = None
     no_repeat_ngram: int | None = None
@@ -161,7 +161,7 @@ class Generator:
         def done(places: Sequence[int]) -> None:
             advance(sum(requests[place].draw == 0 for place in places))
 
-        for places, likeliest in self._ranked(requests, decoding.batch_tokens):
+        for places, likeliest in self._ranked(requests, self._tokens(decoding)):
             outputs.update(zip(places, likeliest, strict=True))
             done(places)
         guided = decoding.sample is not None and decoding.sample.cuts
@@ -196,6 +196,9 @@ class Generator:
             for place, logs in zip(places, self._room.run(places, size_of, scored), strict=True):
                 found[place] = replace(outputs[place], logs=logs)
         return found
+
+    def _tokens(self, decoding: Decoding) -> int:
+        return decoding.batch_tokens or self.engine.batch_tokens
 
     def _ranked(self, requests: Sequence[Request], batch_tokens: int) -> Iterator[tuple[list[int], list[Output]]]:
         """The requests with a closed set, batch by batch: their places, and what is likeliest of each set."""
@@ -314,7 +317,7 @@ class Generator:
     ) -> Iterator[list[int]]:
         """Those ``places`` of the requests in batches. ``rows``: that each takes."""
         lengths = [len(requests[place].prompt_ids) + decoding.reserved for place in places]
-        for batch in plan_batches(lengths, lambda: self._room.tokens(decoding.batch_tokens) // rows):
+        for batch in plan_batches(lengths, lambda: self._room.tokens(self._tokens(decoding)) // rows):
             yield [places[number] for number in batch]
 
     def _outputs(self, batch: Sequence[Request], decoded: Sequence[Decoded]) -> list[Output]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from t2t.errors import InputError
 from t2t.generation.beams import Logits, Select, beam_search
-from t2t.generation.engine import Decoded, Guides, Search
+from t2t.generation.engine import Decoded, Guides, Search, usual_tokens
 from t2t.generation.ranking import rank_texts
 from t2t.generation.stepwise import step_by_step
 from t2t.model.seq2seq import IGNORED, Seq2Seq, SpecialIds, shift_right
@@ -29,6 +29,10 @@ class TorchEngine:
     @property
     def ids(self) -> SpecialIds:
         return self.model.ids
+
+    @property
+    def batch_tokens(self) -> int:
+        return usual_tokens(self.device.type)
 
     @torch.inference_mode()
     def decode(self, prompts: Sequence[Sequence[int]], search: Search, guides: Guides | None = None) -> list[Decoded]:

@@ -316,7 +316,7 @@ def load(
     engine: str = "torch",
     num_beams: int = 1,
     constrain: bool = True,
-    batch_tokens: int = 32768,
+    batch_tokens: int | None = None,
     mode: Literal["search", "rank"] = "search",
     top: int = 0,
     items: bool = False,
@@ -338,7 +338,8 @@ def load(
         engine: "torch", "ctranslate2", or "auto": ctranslate2 on a CPU where it is installed and knows the model.
         num_beams: beams of the search; 1 is greedy.
         constrain: outputs outside the target language are decoded again inside it.
-        batch_tokens: of a batch, at most: its rows times the longest prompt and output.
+        batch_tokens: of a batch, at most: its rows times the longest prompt and output; by default 8,192 on a CPU
+            and 32,768 on a GPU.
         mode: "search" finds an output token by token; "rank" weighs every one of a closed set (labels, the options of a
             choice) where an answer is of one.
         top: rank, and give so many of the likeliest values with their probabilities.

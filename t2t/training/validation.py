@@ -194,7 +194,7 @@ class Validation(Quiet):
         directory: Path,
         *,
         tokens: int,
-        generated_tokens: int,
+        generated_tokens: int | None,
         loggers: Sequence[Logger] = (),
     ) -> None:
         """``directory``: of the run. ``tokens``: of a batch whose loss is measured, and of one that is generated."""

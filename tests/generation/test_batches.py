@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -8,6 +9,10 @@ from hypothesis import strategies as st
 
 from t2t.errors import InputError
 from t2t.generation.batches import Room, plan_batches
+from t2t.generation.engine import Decoded, usual_tokens
+from t2t.generation.generator import Decoding, Generator, Request
+from t2t.model.seq2seq import SpecialIds
+from t2t.model.tokenizer import train_tokenizer
 
 
 @given(st.lists(st.integers(0, 40)), st.integers(1, 100), st.integers(1, 12))
@@ -67,3 +72,21 @@ def test_one_that_finds_no_memory_alone_is_told_and_other_errors_are_left_alone(
         Room().run([1, 9], sum, Device(8, torch.OutOfMemoryError("CUDA out of memory.")))
     with pytest.raises(RuntimeError, match="shapes"):
         Room().run([1, 9], sum, Device(8, RuntimeError("shapes differ")))
+
+
+def test_without_a_size_batches_are_as_large_as_the_engine_says() -> None:
+    asked: list[int] = []
+
+    class Counting:
+        ids, batch_tokens = SpecialIds(start=0, end=1, pad=0), usual_tokens("cpu")
+
+        def decode(self, prompts: Any, search: Any, guides: Any = None) -> list[Decoded]:
+            asked.append(len(prompts))
+            return [Decoded((1,), 0.0) for _ in prompts]
+
+    generator = Generator(Counting(), train_tokenizer(["words of a text"] * 20, 600))  # type: ignore[arg-type]
+    requests = [Request(str(number), [5] * 54 + [1]) for number in range(300)]
+    generator.generate(requests, Decoding(9))
+    generator.generate(requests, Decoding(9, 64 * 100))
+    assert asked == [128, 128, 44, 100, 100, 100]
+    assert usual_tokens("cuda") == 32768
