@@ -39,7 +39,7 @@ def _each(
 
 
 _RATES = 1e-2, 5e-3, 2e-2
-_PULLS = {"strength": 0.03}, {"strength": 1.0, "decoupled": True}, {"strength": 10.0, "decoupled": True}
+_PULLS = {"strength": 0.03}, {"strength": 0.1}, {"strength": 0.01}
 TRIALS: Mapping[str, tuple[Way, ...]] = {
     "sequential": _each(strategy="sequential", rates=_RATES),
     "joint": _each(strategy="joint", rates=(2e-2, 1e-2, 5e-3)),
@@ -52,9 +52,9 @@ TRIALS: Mapping[str, tuple[Way, ...]] = {
     "generative": _each(
         {"examples": 500}, {"examples": 1500}, {"examples": 500}, strategy="generative", rates=(1e-2, 1e-2, 2e-2)
     ),
-    "lora": _each(strategy="sequential", peft=LORA, rates=_RATES),
+    "lora": _each(strategy="sequential", peft=LORA, rates=(5e-3, 1e-2, 2e-3)),
     "olora": _each(
-        {"strength": 0.5}, {"strength": 0.02}, {"strength": 0.02}, strategy="olora", peft=LORA, rates=(1e-2, 1e-2, 5e-3)
+        {"strength": 0.02}, {"strength": 0.02}, {"strength": 0.5}, strategy="olora", peft=LORA, rates=(5e-3, 1e-2, 1e-2)
     ),
     "adapters": _each(strategy="adapters", peft=LORA, rates=_RATES),
     "adapters by score": _each(strategy="adapters", route="score", peft=LORA, rates=_RATES),

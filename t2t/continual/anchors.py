@@ -29,12 +29,10 @@ _IMPORTANCE, _PULLED = "importance.", "pulled."
 
 @settings
 class _Anchored(Strategy, ABC):
-    """``strength``: of the pull, beside the mean loss of a token; importances have the mean 1. ``decoupled``: it does
-    not go through the optimiser, whose steps are as long for a weight that is pulled hard as for any other."""
+    """``strength``: of the pull, beside the mean loss of a token; importances have the mean 1."""
 
     strategy: str
     strength: NotNegative = 1.0
-    decoupled: bool = False
 
     def refused(self, method: Method | None, source: str | None) -> Refusal | None:
         if method is None:
@@ -46,8 +44,7 @@ class _Anchored(Strategy, ABC):
         if not stage.earlier:
             return Support()
         held = load_file(stage.earlier[-1] / KEPT / FILE)
-        anchor = Anchor(self.strength, _under(held, _IMPORTANCE), _under(held, _PULLED), self.decoupled)
-        return Support(anchor=anchor)
+        return Support(anchor=Anchor(self.strength, _under(held, _IMPORTANCE), _under(held, _PULLED)))
 
     def end(self, stage: Stage, trained: Trained) -> None:
         model = trained.model()

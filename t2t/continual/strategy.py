@@ -46,13 +46,11 @@ class Anchor:
 
     ``importance`` and ``pulled`` (importance x the weights as they were) by the names of the weights, fp32, on the CPU;
     a weight that neither has is free. The gradient of strength / 2 x sum of importance x (w - w_before) ** 2.
-    ``decoupled``: the optimiser does not see it, and each weight is drawn back after its update, by its rate.
     """
 
     strength: float
     importance: Mapping[str, Tensor]
     pulled: Mapping[str, Tensor]
-    decoupled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

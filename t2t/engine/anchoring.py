@@ -24,9 +24,7 @@ def attach(training: TrainingEngine, anchor: Anchor) -> None:
     """Have every update of ``training`` pulled as the anchor says. Every rank must call it, before the first step and
     after a checkpoint is loaded.
 
-    The pull is added behind clipping, to what the optimiser is given: the gradient of the mean loss. A decoupled one
-    comes after its step, as the decay of AdamW does, with the pull at the weights that come of it (an implicit step,
-    which overshoots at no strength).
+    The pull is added behind clipping, to what the optimiser is given: the gradient of the mean loss.
     """
     parts = parts_of(training)
     importance = as_parts(training, parts, anchor.importance)
@@ -40,19 +38,7 @@ def attach(training: TrainingEngine, anchor: Anchor) -> None:
                     weight, target = held[id(part)]
                     part.grad.add_(weight * part.detach() - target, alpha=anchor.strength)
 
-    @torch.no_grad()
-    def draw_back(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        for group in optimizer.param_groups:
-            strength = anchor.strength * group["lr"]
-            for part in group["params"]:
-                if part.grad is not None:
-                    weight, target = held[id(part)]
-                    part.add_(target, alpha=strength).div_(1 + strength * weight)
-
-    if anchor.decoupled:
-        training.optimizer.torch.register_step_post_hook(draw_back)
-    else:
-        training.optimizer.torch.register_step_pre_hook(pull)
+    training.optimizer.torch.register_step_pre_hook(pull)
 
 
 def parts_of(training: TrainingEngine) -> list[Tensor]:

@@ -94,24 +94,21 @@ def weights(trained: TrainingEngine) -> list[float] | None:
     return None if whole is None else torch.cat([part.flatten() for part in whole.values()]).tolist()
 
 
-def anchor_of(run: RunConfig, strength: float, decoupled: bool = False) -> Anchor:
+def anchor_of(run: RunConfig, strength: float) -> Anchor:
     """To other weights than those that training starts from, each as important as its number is odd."""
     weights = build_from_scratch(run.model.shape, VOCABULARY, run.seed + 1).parameters()
     importance = {
         name: torch.arange(one.numel(), dtype=torch.float32).remainder(3).view_as(one) for name, one in weights.items()
     }
-    pulled = {name: importance[name] * one.detach() for name, one in weights.items()}
-    return Anchor(strength, importance, pulled, decoupled)
+    return Anchor(strength, importance, {name: importance[name] * one.detach() for name, one in weights.items()})
 
 
-def trained(
-    run: RunConfig, device: torch.device, micro_batches: int, strength: float = 0.0, decoupled: bool = False
-) -> dict[str, object]:
+def trained(run: RunConfig, device: torch.device, micro_batches: int, strength: float = 0.0) -> dict[str, object]:
     """Loss and gradient norm of each of STEPS steps, and the weights after them. ``strength``: of a pull."""
     made = engine(run, device)
     if strength:
         before = weights(made)
-        attach(made, anchor_of(run, strength, decoupled))
+        attach(made, anchor_of(run, strength))
         assert weights(made) == before
     return trained_further(made, micro_batches)
 
@@ -335,12 +332,6 @@ def main(out: Path, offload: bool) -> None:
     for stage in range(4):
         run = config(out.parent, f"deepspeed=ds_configs/zero{stage}.json")
         results[f"anchored zero{stage}"] = trained(run, device, 3, strength=2.0)
-        results[f"drawn back zero{stage}"] = trained(run, device, 3, strength=5.0, decoupled=True)
-    run = config(out.parent, "deepspeed=ds_configs/zero0.json")
-    results["drawn back whole"] = trained(run, device, 3, strength=1e12, decoupled=True)
-    anchor = anchor_of(run, 1.0)
-    both = (anchor.importance, anchor.pulled) if distributed.world_size() == 1 else ()
-    results["anchor"] = [torch.cat([one.flatten() for one in part.values()]).tolist() for part in both]
     results["anchored bf16 zero0"], results["anchored bf16 zero2"] = (
         trained(config(out.parent, "precision=bf16", f"deepspeed=ds_configs/zero{stage}.json"), device, 2, strength=2.0)
         for stage in (0, 2)
