@@ -97,7 +97,8 @@ class Job:
                 return
             # A claim that another has just given up may be of a file that is no longer there: then the chunk is done.
             yield not self.is_finished(number)
-            path.unlink(missing_ok=True)
+            if self.is_finished(number):
+                path.unlink(missing_ok=True)
         finally:
             os.close(file)
 

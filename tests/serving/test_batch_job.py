@@ -170,6 +170,23 @@ def test_who_comes_later_takes_the_chunks_that_nobody_has(
     assert not list(tmp_path.glob("*.parts*"))
 
 
+def test_a_chunk_that_was_only_looked_at_goes_to_one_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who opens the file of a claim while another looks whether the chunk is free has the claim that others see."""
+    job, opened, looks = batch_job.Job(tmp_path / "out.jsonl", {"model": "m"}), os.open, list[int]()
+
+    def while_looked_at(*given: Any) -> int:
+        if looks:
+            return opened(*given)
+        looks.append(0)
+        with job.claimed(0) as free:
+            assert free
+            return opened(*given)
+
+    monkeypatch.setattr(os, "open", while_looked_at)
+    with job.claimed(0) as mine, job.claimed(0) as also:
+        assert (mine, also) == (True, False)
+
+
 def test_who_joins_last_finds_nothing_and_leaves_no_lock(tmp_path: Path) -> None:
     """As a worker does that waited for the lock while another joined the chunks and removed them."""
     job = batch_job.Job(tmp_path / "out.jsonl", {"model": "m"})
