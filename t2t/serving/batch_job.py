@@ -69,6 +69,8 @@ class Job:
                 found = f"it holds another job for this output (it differs in {', '.join(differs)})"
                 raise RunDirectoryError(str(self.folder), found, "end that one by its command, or remove the folder")
         else:
+            if not file.is_file():
+                shutil.rmtree(self.folder, ignore_errors=True)  # written by one that came too late for a job
             self.folder.mkdir(parents=True, exist_ok=True)
             write_json(file, new)
 
@@ -117,7 +119,21 @@ class Job:
         unsure: Iterable[Mapping[str, Json]] = (),
     ) -> None:
         """Write a chunk's answers, those that are ``unsure``, and bad records; it is finished when its answers have
-        their name."""
+        their name. Nothing where others have finished and joined it meanwhile."""
+        try:
+            if not self.is_joined():
+                self._write(number, rows, bad, unsure)
+        except FileNotFoundError:
+            if not self.is_joined():
+                raise
+
+    def _write(
+        self,
+        number: int,
+        rows: Iterable[Mapping[str, Json]],
+        bad: Sequence[DataError],
+        unsure: Iterable[Mapping[str, Json]],
+    ) -> None:
         with whole_file(self._bad(number)) as file:
             file.writelines(json_line({"where": one.where, "found": one.found, "todo": one.todo}) for one in bad)
         with whole_file(self._unsure(number)) as file:
@@ -132,7 +148,8 @@ class Job:
         """
         lock = self.out.with_name(f"{self.out.name}.parts.lock")
         with FileLock(lock):
-            if not self.folder.is_dir():  # another has joined them while this one waited, which made the lock anew
+            if self.is_joined():  # by another while this one waited, which made the lock anew
+                shutil.rmtree(self.folder, ignore_errors=True)  # of one that came too late
                 lock.unlink(missing_ok=True)
                 return None
             if not all(map(self.is_finished, range(count))):

@@ -195,6 +195,37 @@ def test_who_joins_last_finds_nothing_and_leaves_no_lock(tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
+def finished(job: batch_job.Job, *numbers: int, by: str = "m") -> batch_job.Job:
+    for number in numbers:
+        job.finish(number, [{"id": str(number), "value": by}], [])
+    return job
+
+
+def test_who_ends_a_chunk_after_the_others_have_joined_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a replica of another command does, or a machine that was cut off while its lock ended: before it writes, and
+    while it does."""
+    out, head = tmp_path / "out.jsonl", {"model": "m"}
+    first, late, later = (batch_job.Job(out, head) for _ in range(3))
+    real = batch_job.Job._bad
+
+    def joined_meanwhile(self: batch_job.Job, number: int) -> Path:
+        monkeypatch.setattr(batch_job.Job, "_bad", real)
+        assert finished(first, 0, 1).join(2) is not None
+        return real(self, number)
+
+    monkeypatch.setattr(batch_job.Job, "_bad", joined_meanwhile)
+    finished(late, 1, by="late")
+    finished(later, 1, by="late")
+    assert late.join(2) is None
+    assert [path.name for path in tmp_path.iterdir()] == ["out.jsonl"]
+    assert "late" not in out.read_text()
+    late.folder.mkdir()
+    late._part(1).write_text("late")
+    assert not batch_job.Job(out, {"model": "n"}).is_finished(1)
+
+
 def test_what_ray_cannot_do_is_told_before_it_is_started(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
