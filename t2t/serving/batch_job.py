@@ -18,7 +18,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -61,25 +61,38 @@ class Job:
         self.unsure = out.with_name(f"{out.name}.unsure.jsonl")
         self._old = out.with_name(f"{out.name}.parts.joined")
         shutil.rmtree(self._old, ignore_errors=True)  # of a process that was killed while it removed it
+        self._head: dict[str, Json] = json.loads(json.dumps({**head, "chunk": CHUNK}))
         file = self.folder / _HEAD
-        new: dict[str, Json] = json.loads(json.dumps({**head, "chunk": CHUNK}))
-        if file.is_file() and any(path.name != _HEAD for path in self.folder.iterdir()):
-            old = read_json(file)
-            if differs := sorted(key for key in {*old, *new} if old.get(key) != new.get(key)):
-                found = f"it holds another job for this output (it differs in {', '.join(differs)})"
-                raise RunDirectoryError(str(self.folder), found, "end that one by its command, or remove the folder")
-        else:
-            if not file.is_file():
-                shutil.rmtree(self.folder, ignore_errors=True)  # written by one that came too late for a job
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_json(file, new)
+        if not file.is_file():
+            shutil.rmtree(self.folder, ignore_errors=True)  # written by one that came too late for a job
+        elif self._is_begun():
+            self._check()
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(file, self._head)
+
+    def _is_begun(self) -> bool:
+        """Whether a chunk is there, or is being done."""
+        return any(self.folder.glob("*[0-9].jsonl")) or any(map(_is_held, self.folder.glob("*.claim")))
+
+    def _check(self) -> bool:
+        """Whether the folder is there. RunDirectoryError where it is of another job."""
+        try:
+            old = read_json(self.folder / _HEAD)
+        except FileNotFoundError:
+            return False
+        if differs := sorted(key for key in {*old, *self._head} if old.get(key) != self._head.get(key)):
+            found = f"it holds another job for this output (it differs in {', '.join(differs)})"
+            raise RunDirectoryError(str(self.folder), found, "end that one by its command, or remove the folder")
+        return True
 
     def is_finished(self, number: int) -> bool:
         return self._part(number).is_file() or self.is_joined()
 
     def is_joined(self) -> bool:
-        """Whether the output is there and the folder gone."""
-        return not (self.folder / _HEAD).is_file()
+        """Whether the output is there and the folder gone. RunDirectoryError where another job has it, which was begun
+        when nothing of this one was there."""
+        return not self._check()
 
     @contextmanager
     def claimed(self, number: int) -> Iterator[bool]:
@@ -191,6 +204,15 @@ class Job:
 
     def _unsure(self, number: int) -> Path:
         return self.folder / f"{number:09d}.unsure.jsonl"
+
+
+def _is_held(claim: Path) -> bool:
+    with suppress(FileNotFoundError), claim.open("rb+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def parts_of(out: Path) -> Path:

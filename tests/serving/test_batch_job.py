@@ -18,6 +18,7 @@ import torch
 
 from t2t.cli import main
 from t2t.config.run import Lengths
+from t2t.errors import RunDirectoryError
 from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
 from t2t.serving import batch_job
@@ -140,6 +141,21 @@ def test_a_job_of_which_nothing_came_keeps_no_other_from_its_output(model: Path,
     assert generate(model, source, out, "--task", "atlas/topik_en") == 2
     assert "no task 'atlas/topik_en'" in capsys.readouterr().err
     assert generate(model, source, out, "--task", "atlas/topic_en") == 0
+
+
+def test_of_two_jobs_for_one_output_begun_at_once_one_is_refused(tmp_path: Path) -> None:
+    """While the first loads its model nothing of it is there; their chunks are not mixed."""
+    out = tmp_path / "out.jsonl"
+    first, second = batch_job.Job(out, {"model": "m"}), batch_job.Job(out, {"model": "n"})
+    with pytest.raises(RunDirectoryError, match=r"another job for this output \(it differs in model\)"):
+        first.claimed(0).__enter__()
+    with second.claimed(0), pytest.raises(RunDirectoryError, match="it differs in model"):
+        batch_job.Job(out, {"model": "o"})
+    finished(second, 0)
+    with pytest.raises(RunDirectoryError, match="it differs in model"):
+        first.join(1)
+    assert second.join(1) is not None
+    assert first.is_joined()
 
 
 def test_who_comes_later_takes_the_chunks_that_nobody_has(

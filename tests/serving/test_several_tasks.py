@@ -84,6 +84,16 @@ def test_what_one_task_cannot_use_is_bad_for_that_one(
         assert told in capsys.readouterr().err
 
 
+def test_a_mistake_that_the_first_chunk_shows_keeps_no_other_from_its_output(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in.txt").write_text("".join(f"{text}\n" for text in TEXTS))
+    given = model, ",".join(TASKS[:2]), tmp_path / "in.txt", tmp_path / "out.jsonl"
+    assert generate(*given, "--top", "2") == 2
+    assert "are of no closed set" in capsys.readouterr().err
+    assert generate(*given) == 0, capsys.readouterr().err
+
+
 def test_a_column_may_be_fields_of_several_tasks() -> None:
     assert renaming(["text=body", "context=body"]) == {"text": "body", "context": "body"}
     with pytest.raises(RunFileError, match="the field text is a column already; name each field once"):
