@@ -60,9 +60,14 @@ class Job:
         self.rejected = out.with_name(f"{out.name}.bad.jsonl")
         self.unsure = out.with_name(f"{out.name}.unsure.jsonl")
         self._old = out.with_name(f"{out.name}.parts.joined")
-        shutil.rmtree(self._old, ignore_errors=True)  # of a process that was killed while it removed it
+        self._lock = out.with_name(f"{out.name}.parts.lock")
         self._head: dict[str, Json] = json.loads(json.dumps({**head, "chunk": CHUNK}))
+        with FileLock(self._lock):  # nobody else begins or joins
+            self._begin()
+
+    def _begin(self) -> None:
         file = self.folder / _HEAD
+        shutil.rmtree(self._old, ignore_errors=True)  # of a process that was killed while it removed it
         if not file.is_file():
             shutil.rmtree(self.folder, ignore_errors=True)  # written by one that came too late for a job
         elif self._is_begun():
@@ -159,11 +164,10 @@ class Job:
 
         None while another worker has chunks to do, or has joined them.
         """
-        lock = self.out.with_name(f"{self.out.name}.parts.lock")
-        with FileLock(lock):
+        with FileLock(self._lock):
             if self.is_joined():  # by another while this one waited, which made the lock anew
                 shutil.rmtree(self.folder, ignore_errors=True)  # of one that came too late
-                lock.unlink(missing_ok=True)
+                self._lock.unlink(missing_ok=True)
                 return None
             if not all(map(self.is_finished, range(count))):
                 return None
@@ -172,7 +176,7 @@ class Job:
             answers = self._joined(range(count))
             self.folder.rename(self._old)  # so that nobody claims in it while it is removed
             shutil.rmtree(self._old)
-            lock.unlink(missing_ok=True)
+            self._lock.unlink(missing_ok=True)
         return JoinedOutput(answers, bad, unsure)
 
     def _joined(self, chunks: range) -> int:

@@ -242,6 +242,24 @@ def test_who_ends_a_chunk_after_the_others_have_joined_leaves_nothing(
     assert not batch_job.Job(out, {"model": "n"}).is_finished(1)
 
 
+def test_who_begins_while_others_join_waits_for_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, remove, begun = tmp_path / "out.jsonl", shutil.rmtree, list[batch_job.Job]()
+    first = finished(batch_job.Job(out, {"model": "m"}), 0)
+    other = threading.Thread(target=lambda: begun.append(batch_job.Job(out, {"model": "m"})))
+
+    def begin_and_remove(folder: Path, **how: Any) -> None:
+        monkeypatch.setattr(shutil, "rmtree", remove)
+        other.start()
+        other.join(0.5)
+        remove(folder, **how)
+
+    monkeypatch.setattr(shutil, "rmtree", begin_and_remove)
+    assert first.join(1) is not None
+    other.join()
+    assert not begun[0].is_joined()
+    assert not (tmp_path / "out.jsonl.parts.joined").exists()
+
+
 def test_what_ray_cannot_do_is_told_before_it_is_started(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
