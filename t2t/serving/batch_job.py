@@ -54,16 +54,18 @@ class JoinedOutput:
 class Job:
     """The chunks of one job for the output ``out``."""
 
-    def __init__(self, out: Path, head: Mapping[str, Json]) -> None:
-        """RunDirectoryError where OUT.parts holds another job, of which something is there or being done."""
+    def __init__(self, out: Path, head: Mapping[str, Json], begin: bool = True) -> None:
+        """RunDirectoryError where OUT.parts holds another job, of which something is there or being done. Without
+        ``begin`` another process has begun it: where it is not there it is joined."""
         self.out, self.folder = out, parts_of(out)
         self.rejected = out.with_name(f"{out.name}.bad.jsonl")
         self.unsure = out.with_name(f"{out.name}.unsure.jsonl")
         self._old = out.with_name(f"{out.name}.parts.joined")
         self._lock = out.with_name(f"{out.name}.parts.lock")
         self._head: dict[str, Json] = json.loads(json.dumps({**head, "chunk": CHUNK}))
-        with FileLock(self._lock):  # nobody else begins or joins
-            self._begin()
+        if begin:
+            with FileLock(self._lock):  # nobody else begins or joins
+                self._begin()
 
     def _begin(self) -> None:
         file = self.folder / _HEAD

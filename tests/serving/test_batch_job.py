@@ -404,6 +404,30 @@ def test_an_input_with_ids_that_stand_twice_is_refused_where_that_is_asked_for(
     assert "--unique-ids: it needs --output" in capsys.readouterr().err
 
 
+def test_workers_look_for_ids_that_stand_twice_once(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command does it before it starts them; one that comes when the others are through does nothing."""
+    from t2t.commands import workers
+
+    started = list[list[str]]()
+    monkeypatch.setattr(workers, "_watch", lambda commands, *_: started.extend(commands) or 0)
+    out, source = tmp_path / "out.jsonl", doubled(tmp_path / "twice.jsonl")
+    assert generate(model, source, out, "--unique-ids", "--work", "2") == 2
+    assert "4 ids stand more than once" in capsys.readouterr().err
+    assert not started
+    assert not list(tmp_path.glob("out.jsonl*"))
+    fine = write_input(tmp_path / "in.jsonl")
+    assert generate(model, fine, out, "--unique-ids", "--work", "2") == 0
+    assert [one[-2:] for one in started] == [["--workers", "1"]] * 2
+    assert (tmp_path / "out.jsonl.parts").is_dir()
+    shutil.rmtree(tmp_path / "out.jsonl.parts")
+    monkeypatch.setenv("T2T_WORKER", "1")
+    monkeypatch.setattr("t2t.commands.answer.end_with_starters", lambda: None)
+    assert main(started[1][3:]) == 0
+    assert not out.exists()
+
+
 def test_a_job_ends_where_there_is_no_room_to_look_for_ids(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
