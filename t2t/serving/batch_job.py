@@ -185,14 +185,19 @@ class Job:
         if self.out.suffix.lower() != ".parquet":
             with whole_bytes(self.out) as out:
                 return sum(_copied(self._part(number), out) for number in chunks)
-        answers = 0
-        with writing(self.out) as write:
-            for number in chunks:
-                with self._part(number).open(encoding="utf-8") as part:
-                    for line in part:
-                        write(json.loads(line))
-                        answers += 1
+        answers, columns = 0, dict[str, None]()
+        for row in self._rows(chunks):  # one that stands in some rows alone is a column too
+            columns.update(dict.fromkeys(row))
+        with writing(self.out, tuple(columns)) as write:
+            for row in self._rows(chunks):
+                write(row)
+                answers += 1
         return answers
+
+    def _rows(self, chunks: range) -> Iterator[dict[str, Json]]:
+        for number in chunks:
+            with self._part(number).open(encoding="utf-8") as part:
+                yield from map(json.loads, part)
 
     def first_bad(self) -> dict[str, str] | None:
         """The first bad record of the joined output."""
