@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import pytest
 import torch
 
 from t2t.cli import main
+from t2t.commands import ray_job
+from t2t.commands.answer import Asked
 from t2t.config.run import Lengths
 from t2t.errors import RunDirectoryError
 from t2t.model.backbone import build_from_scratch
@@ -271,6 +274,22 @@ def test_what_ray_cannot_do_is_told_before_it_is_started(
     monkeypatch.setitem(sys.modules, "ray", None)
     assert generate(model, tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--distributed", "ray") == 2
     assert "Ray is not installed; pip install 't2t[ray]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("cores", "replicas", "each"),
+    [([16], 1, 16), ([16], 3, 5), ([8, 8], 1, 8), ([8, 8], 3, 4), ([0, 4, 12], 4, 4), ([2], 9, 1)],
+)
+def test_each_replica_on_ray_fits_on_a_machine(cores: list[int], replicas: int, each: int) -> None:
+    assert ray_job.cores_each(cores, replicas) == each
+
+
+def test_a_file_in_an_archive_stays_one_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        archive.writestr("a.jsonl", '{"text": "Ada"}\n')
+    monkeypatch.chdir(tmp_path)
+    asked = ray_job._absolute(Asked(model=Path("m"), task=None, inputs=["in.zip!a.jsonl"]))
+    assert asked.inputs == [f"{tmp_path / 'in.zip'}!a.jsonl"]
 
 
 def test_several_files_and_patterns_are_one_input(model: Path, tmp_path: Path, capsys: Any) -> None:
