@@ -154,10 +154,8 @@ class Job:
         bad: Sequence[DataError],
         unsure: Iterable[Mapping[str, Json]],
     ) -> None:
-        with whole_file(self._bad(number)) as file:
-            file.writelines(json_line({"where": one.where, "found": one.found, "todo": one.todo}) for one in bad)
-        with whole_file(self._unsure(number)) as file:
-            file.writelines(json_line(row, default=repr) for row in unsure)
+        _write_some(self._bad(number), ({"where": one.where, "found": one.found, "todo": one.todo} for one in bad))
+        _write_some(self._unsure(number), unsure)
         with whole_file(self._part(number)) as file:
             file.writelines(json_line(row, default=repr) for row in rows)
 
@@ -275,10 +273,19 @@ def chunks_of(records: Iterable[RawRecord], unread: list[DataError], size: int |
         yield number + 1, [], list(unread)
 
 
+def _write_some(path: Path, rows: Iterable[Mapping[str, Json]]) -> None:
+    """Write a file of lines; of none there is no file, since every file is looked at when one is written."""
+    if lines := [json_line(row, default=repr) for row in rows]:
+        with whole_file(path) as file:
+            file.writelines(lines)
+    else:
+        path.unlink(missing_ok=True)  # of one that was killed before the chunk was finished
+
+
 def _lines_of(parts: Iterable[Path], out: Path) -> int:
     """Join files of lines; gives how many there are. Of none there is no file."""
     with whole_bytes(out) as file:
-        count = sum(_copied(part, file) for part in parts)
+        count = sum(_copied(part, file) for part in parts if part.is_file())
     if not count:
         out.unlink()
     return count

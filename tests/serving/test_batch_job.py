@@ -21,7 +21,7 @@ from t2t.cli import main
 from t2t.commands import ray_job
 from t2t.commands.answer import Asked
 from t2t.config.run import Lengths
-from t2t.errors import RunDirectoryError
+from t2t.errors import DataError, RunDirectoryError
 from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
 from t2t.serving import batch_job
@@ -261,6 +261,16 @@ def test_who_begins_while_others_join_waits_for_them(tmp_path: Path, monkeypatch
     other.join()
     assert not begun[0].is_joined()
     assert not (tmp_path / "out.jsonl.parts.joined").exists()
+
+
+def test_a_chunk_is_one_file_where_nothing_of_it_is_bad_or_unsure(tmp_path: Path) -> None:
+    """The time that a chunk takes to write grows with the files that are there."""
+    job = batch_job.Job(tmp_path / "out.jsonl", {"model": "m"})
+    job.finish(0, [{"id": "0"}], [DataError("in:1", "no JSON", "mend it")], [{"id": "unsure"}])
+    job.finish(0, [{"id": "0"}], [])  # once more, as after a kill
+    finished(job, 1)
+    assert sorted(path.name for path in job.folder.glob("*.jsonl")) == ["000000000.jsonl", "000000001.jsonl"]
+    assert job.join(2) == batch_job.JoinedOutput(2, 0, 0)
 
 
 def test_what_ray_cannot_do_is_told_before_it_is_started(
