@@ -68,9 +68,9 @@ def remove_stale_parts(folder: Path, name: str | None = None) -> None:
 
     ``name``: of the file whose parts they are; None: of any.
     """
-    for part in list(folder.iterdir()) if folder.is_dir() else []:
-        found = _PART.fullmatch(part.name)
-        if found is None or name not in (None, found["name"]) or not part.is_file():
+    for own in os.listdir(folder) if folder.is_dir() else []:  # names alone: a folder may hold a hundred thousand
+        found = _PART.fullmatch(own) if own.endswith(".part") else None
+        if found is None or name not in (None, found["name"]) or not (part := folder / own).is_file():
             continue
         process = int(found["process"])
         if process != os.getpid() and not _is_alive(process):

@@ -22,7 +22,7 @@ from t2t.engine.distributed import has_gpu
 from t2t.engine.lifetime import end_with_starters
 from t2t.errors import DataError, InputError, RunFileError
 from t2t.generation.engine import usual_tokens
-from t2t.serving.batch_job import Chunk, Job, by_place, chunks_of, identity, parts_of, work
+from t2t.serving.batch_job import Chunk, Job, by_place, chunks_of, identity, work
 from t2t.serving.doubled_ids import SeenIds
 from t2t.serving.inputs import Reader, files_of, names_of, read_files, read_spooled, renaming, spooled
 from t2t.serving.loading import adapter_folder, model_folder
@@ -125,17 +125,17 @@ def _stream(asked: Asked, names: Sequence[str]) -> int:
 
 
 def _batch(asked: Asked, files: Sequence[Path], out: Path, read: Callable[..., Iterator[RawRecord]]) -> int:
-    loaded = loaded_for(asked) if asked.unique_ids else None
-    if loaded is not None:
-        refuse_doubled(asked, loaded.reader(asked.task), read)
-    worker = os.environ.get("T2T_WORKER")
+    worker, loaded = os.environ.get("T2T_WORKER"), None
     if worker is not None:
         end_with_starters()
-        if not asked.unique_ids and not parts_of(out).is_dir():
-            return 0  # the others were through before this one had started
-    job = Job(out, _head(asked, files))
+    elif asked.unique_ids:
+        loaded = loaded_for(asked)
+        refuse_doubled(asked, loaded.reader(asked.task), read)
+    job = Job(out, _head(asked, files), begin=worker is None)
+    if worker is not None and job.is_joined():
+        return 0  # the others were through before this one had started
     first = os.environ.get("RANK", "0") == "0" if worker is None else worker == "0"  # one of the workers tells
-    seen = SeenIds() if first and loaded is None else None
+    seen = SeenIds() if first and not asked.unique_ids else None
     loaded = loaded or loaded_for(asked)
     with tqdm(desc="generate", unit=" records") as bar:
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -43,10 +43,10 @@ def answer_with_ray(asked: Asked, out: Path | None, replicas: int) -> int:
     job = begin_job(asked, out, Path(os.devnull))
     import ray
 
-    resources = ray.cluster_resources()
-    gpus = int(resources.get("GPU", 0))
+    gpus = int(ray.cluster_resources().get("GPU", 0))
     replicas = replicas or max(1, gpus)
-    share = {"num_gpus": 1} if gpus else {"num_cpus": max(1, int(resources.get("CPU", 1)) // replicas)}
+    cores = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+    share = {"num_gpus": 1} if gpus else {"num_cpus": cores_each(cores, replicas)}
     # Reading takes no core of the account: replicas that take all would wait for it for ever.
     chunks = data.read_datasource(_input(asked, job), override_num_blocks=1, num_cpus=0)
     pool = data.ActorPoolStrategy(size=replicas)
@@ -62,6 +62,12 @@ def answer_with_ray(asked: Asked, out: Path | None, replicas: int) -> int:
         except ray.exceptions.RayError as error:
             raise _ours(error) from None
     return end_job(asked, job, count)
+
+
+def cores_each(cores: Sequence[int], replicas: int) -> int:
+    """The most that each of the replicas can have, since one is on one machine, of machines with so many ``cores``; 1
+    where they are more than all cores."""
+    return next((most for most in range(max(cores), 1, -1) if sum(own // most for own in cores) >= replicas), 1)
 
 
 def _ray_data() -> Any:
@@ -85,7 +91,8 @@ def _ray_data() -> Any:
 def _absolute(asked: Asked) -> Asked:
     """The same from any folder of any machine."""
     adapters = {name: folder.absolute() for name, folder in (asked.adapters or {}).items()}
-    names = [str(find_file(name, Path.cwd(), name).path) for name in files_of(asked.inputs)]
+    found = [find_file(name, Path.cwd(), name) for name in files_of(asked.inputs)]
+    names = [f"{one.path}!{one.member}" if one.member else str(one.path) for one in found]
     return replace(asked, model=asked.model.absolute(), inputs=names, adapters=adapters or None)
 
 

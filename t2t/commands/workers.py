@@ -8,13 +8,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from t2t.commands.answer import Asked, begin_job
+from t2t.commands.answer import Asked, begin_job, refuse_doubled
 from t2t.engine.distributed import has_gpu
 from t2t.errors import RunFileError
 from t2t.serving.batch_job import parts_of
-from t2t.serving.inputs import spooled
+from t2t.serving.inputs import files_of, read_files, read_spooled, spooled
+from t2t.serving.model import reader_of
 
 _STARTS = 4  # of one worker: what kills it again and again will not stop
 _LOOK = 0.2  # seconds
@@ -28,18 +30,18 @@ def answer_with_workers(arguments: Sequence[str], asked: Asked, out: Path | None
     if out is None:
         raise RunFileError("--workers", "--workers needs --output", "name a file")
     with tempfile.TemporaryDirectory() as folder:
-        stdin = spooled(Path(folder)) if list(asked.inputs) == ["-"] else Path(os.devnull)
-        if not asked.unique_ids:  # else nothing is written before each has seen that they are
-            begin_job(asked, out, stdin)
+        none = Path(os.devnull)
+        stdin = spooled(Path(folder)) if list(asked.inputs) == ["-"] else none
+        if asked.unique_ids:
+            read = partial(read_spooled, stdin) if stdin != none else partial(read_files, files_of(asked.inputs))
+            refuse_doubled(asked, reader_of(asked.model, asked.task, asked.adapters), read)
+        begin_job(asked, out, stdin)
         commands = [_command(arguments)] * workers
         return _watch(commands, stdin, lambda: out.is_file() and not parts_of(out).is_dir())
 
 
 def _command(arguments: Sequence[str]) -> list[str]:
-    own = list(arguments)
-    place = next(place for place, word in enumerate(own) if word.partition("=")[0] == "--workers")
-    del own[place : place + (1 if "=" in own[place] else 2)]
-    return [sys.executable, "-m", "t2t", *own]
+    return [sys.executable, "-m", "t2t", *arguments, "--workers", "1"]  # the last counts, however the first is written
 
 
 def _watch(commands: Sequence[list[str]], stdin: Path, is_joined: Callable[[], bool] = lambda: False) -> int:
@@ -59,8 +61,11 @@ def _watch(commands: Sequence[list[str]], stdin: Path, is_joined: Callable[[], b
                     print(f"t2t: worker {number + 1} was killed (signal {-code}); it is started again", file=sys.stderr)
                     started[number] += 1
                     running[number] = _start(commands[number], number, len(commands), stdin)
+                elif code < 0:
+                    print(f"t2t: worker {number + 1} was killed {_STARTS} times; what is done stays", file=sys.stderr)
+                    return 1
                 elif code:
-                    return code if code > 0 else 1
+                    return code
     finally:
         for process in running.values():
             process.terminate()

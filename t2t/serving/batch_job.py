@@ -18,7 +18,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -54,30 +54,52 @@ class JoinedOutput:
 class Job:
     """The chunks of one job for the output ``out``."""
 
-    def __init__(self, out: Path, head: Mapping[str, Json]) -> None:
-        """RunDirectoryError where OUT.parts holds another job, of which something is there or being done."""
+    def __init__(self, out: Path, head: Mapping[str, Json], begin: bool = True) -> None:
+        """RunDirectoryError where OUT.parts holds another job, of which something is there or being done. Without
+        ``begin`` another process has begun it: where it is not there it is joined."""
         self.out, self.folder = out, parts_of(out)
         self.rejected = out.with_name(f"{out.name}.bad.jsonl")
         self.unsure = out.with_name(f"{out.name}.unsure.jsonl")
         self._old = out.with_name(f"{out.name}.parts.joined")
-        shutil.rmtree(self._old, ignore_errors=True)  # of a process that was killed while it removed it
+        self._lock = out.with_name(f"{out.name}.parts.lock")
+        self._head: dict[str, Json] = json.loads(json.dumps({**head, "chunk": CHUNK}))
+        if begin:
+            with FileLock(self._lock):  # nobody else begins or joins
+                self._begin()
+
+    def _begin(self) -> None:
         file = self.folder / _HEAD
-        new: dict[str, Json] = json.loads(json.dumps({**head, "chunk": CHUNK}))
-        if file.is_file() and any(path.name != _HEAD for path in self.folder.iterdir()):
-            old = read_json(file)
-            if differs := sorted(key for key in {*old, *new} if old.get(key) != new.get(key)):
-                found = f"it holds another job for this output (it differs in {', '.join(differs)})"
-                raise RunDirectoryError(str(self.folder), found, "end that one by its command, or remove the folder")
-        else:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_json(file, new)
+        shutil.rmtree(self._old, ignore_errors=True)  # of a process that was killed while it removed it
+        if not file.is_file():
+            shutil.rmtree(self.folder, ignore_errors=True)  # written by one that came too late for a job
+        elif self._is_begun():
+            self._check()
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(file, self._head)
+
+    def _is_begun(self) -> bool:
+        """Whether a chunk is there, or is being done."""
+        return any(self.folder.glob("*[0-9].jsonl")) or any(map(_is_held, self.folder.glob("*.claim")))
+
+    def _check(self) -> bool:
+        """Whether the folder is there. RunDirectoryError where it is of another job."""
+        try:
+            old = read_json(self.folder / _HEAD)
+        except FileNotFoundError:
+            return False
+        if differs := sorted(key for key in {*old, *self._head} if old.get(key) != self._head.get(key)):
+            found = f"it holds another job for this output (it differs in {', '.join(differs)})"
+            raise RunDirectoryError(str(self.folder), found, "end that one by its command, or remove the folder")
+        return True
 
     def is_finished(self, number: int) -> bool:
         return self._part(number).is_file() or self.is_joined()
 
     def is_joined(self) -> bool:
-        """Whether the output is there and the folder gone."""
-        return not (self.folder / _HEAD).is_file()
+        """Whether the output is there and the folder gone. RunDirectoryError where another job has it, which was begun
+        when nothing of this one was there."""
+        return not self._check()
 
     @contextmanager
     def claimed(self, number: int) -> Iterator[bool]:
@@ -97,7 +119,8 @@ class Job:
                 return
             # A claim that another has just given up may be of a file that is no longer there: then the chunk is done.
             yield not self.is_finished(number)
-            path.unlink(missing_ok=True)
+            if self.is_finished(number):
+                path.unlink(missing_ok=True)
         finally:
             os.close(file)
 
@@ -116,11 +139,23 @@ class Job:
         unsure: Iterable[Mapping[str, Json]] = (),
     ) -> None:
         """Write a chunk's answers, those that are ``unsure``, and bad records; it is finished when its answers have
-        their name."""
-        with whole_file(self._bad(number)) as file:
-            file.writelines(json_line({"where": one.where, "found": one.found, "todo": one.todo}) for one in bad)
-        with whole_file(self._unsure(number)) as file:
-            file.writelines(json_line(row, default=repr) for row in unsure)
+        their name. Nothing where others have finished and joined it meanwhile."""
+        try:
+            if not self.is_joined():
+                self._write(number, rows, bad, unsure)
+        except FileNotFoundError:
+            if not self.is_joined():
+                raise
+
+    def _write(
+        self,
+        number: int,
+        rows: Iterable[Mapping[str, Json]],
+        bad: Sequence[DataError],
+        unsure: Iterable[Mapping[str, Json]],
+    ) -> None:
+        _write_some(self._bad(number), ({"where": one.where, "found": one.found, "todo": one.todo} for one in bad))
+        _write_some(self._unsure(number), unsure)
         with whole_file(self._part(number)) as file:
             file.writelines(json_line(row, default=repr) for row in rows)
 
@@ -129,10 +164,10 @@ class Job:
 
         None while another worker has chunks to do, or has joined them.
         """
-        lock = self.out.with_name(f"{self.out.name}.parts.lock")
-        with FileLock(lock):
-            if not self.folder.is_dir():  # another has joined them while this one waited, which made the lock anew
-                lock.unlink(missing_ok=True)
+        with FileLock(self._lock):
+            if self.is_joined():  # by another while this one waited, which made the lock anew
+                shutil.rmtree(self.folder, ignore_errors=True)  # of one that came too late
+                self._lock.unlink(missing_ok=True)
                 return None
             if not all(map(self.is_finished, range(count))):
                 return None
@@ -141,21 +176,26 @@ class Job:
             answers = self._joined(range(count))
             self.folder.rename(self._old)  # so that nobody claims in it while it is removed
             shutil.rmtree(self._old)
-            lock.unlink(missing_ok=True)
+            self._lock.unlink(missing_ok=True)
         return JoinedOutput(answers, bad, unsure)
 
     def _joined(self, chunks: range) -> int:
         if self.out.suffix.lower() != ".parquet":
             with whole_bytes(self.out) as out:
                 return sum(_copied(self._part(number), out) for number in chunks)
-        answers = 0
-        with writing(self.out) as write:
-            for number in chunks:
-                with self._part(number).open(encoding="utf-8") as part:
-                    for line in part:
-                        write(json.loads(line))
-                        answers += 1
+        answers, columns = 0, dict[str, None]()
+        for row in self._rows(chunks):  # one that stands in some rows alone is a column too
+            columns.update(dict.fromkeys(row))
+        with writing(self.out, tuple(columns)) as write:
+            for row in self._rows(chunks):
+                write(row)
+                answers += 1
         return answers
+
+    def _rows(self, chunks: range) -> Iterator[dict[str, Json]]:
+        for number in chunks:
+            with self._part(number).open(encoding="utf-8") as part:
+                yield from map(json.loads, part)
 
     def first_bad(self) -> dict[str, str] | None:
         """The first bad record of the joined output."""
@@ -173,6 +213,15 @@ class Job:
 
     def _unsure(self, number: int) -> Path:
         return self.folder / f"{number:09d}.unsure.jsonl"
+
+
+def _is_held(claim: Path) -> bool:
+    with suppress(FileNotFoundError), claim.open("rb+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def parts_of(out: Path) -> Path:
@@ -224,10 +273,19 @@ def chunks_of(records: Iterable[RawRecord], unread: list[DataError], size: int |
         yield number + 1, [], list(unread)
 
 
+def _write_some(path: Path, rows: Iterable[Mapping[str, Json]]) -> None:
+    """Write a file of lines; of none there is no file, since every file is looked at when one is written."""
+    if lines := [json_line(row, default=repr) for row in rows]:
+        with whole_file(path) as file:
+            file.writelines(lines)
+    else:
+        path.unlink(missing_ok=True)  # of one that was killed before the chunk was finished
+
+
 def _lines_of(parts: Iterable[Path], out: Path) -> int:
     """Join files of lines; gives how many there are. Of none there is no file."""
     with whole_bytes(out) as file:
-        count = sum(_copied(part, file) for part in parts)
+        count = sum(_copied(part, file) for part in parts if part.is_file())
     if not count:
         out.unlink()
     return count

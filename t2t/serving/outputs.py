@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -29,11 +29,11 @@ class Writer(Protocol):
 
 
 @contextmanager
-def writing(path: Path | None) -> Iterator[Writer]:
+def writing(path: Path | None, columns: Sequence[str] = ()) -> Iterator[Writer]:
     """A writer to ``path``: Parquet by its ending, else JSON lines; None: lines on standard output.
 
     The file takes its name only when it is complete and on disk. In Parquet all columns but score and confidence hold
-    text: what is no text is there as JSON.
+    text: what is no text is there as JSON. Its columns are those of the first row, or ``columns`` where they are known.
     """
     if path is None:
         yield _line_writer(sys.stdout, flush=True)
@@ -41,7 +41,7 @@ def writing(path: Path | None) -> Iterator[Writer]:
     if path.is_dir():
         raise RunFileError("--output", f"{path} is a folder", "name a file")
     if path.suffix.lower() == ".parquet":
-        with whole_path(path) as part, _parquet(part) as write:
+        with whole_path(path) as part, _parquet(part, columns) as write:
             yield write
     else:
         with whole_file(path) as file:
@@ -58,7 +58,7 @@ def _line_writer(file: TextIO, flush: bool = False) -> Writer:
 
 
 @contextmanager
-def _parquet(path: Path) -> Iterator[Writer]:
+def _parquet(path: Path, columns: Sequence[str]) -> Iterator[Writer]:
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
@@ -68,7 +68,7 @@ def _parquet(path: Path) -> Iterator[Writer]:
     def flush() -> None:
         nonlocal writer
         if writer is None:
-            names = rows[0] if rows else _ALWAYS
+            names = columns or (rows[0] if rows else _ALWAYS)
             types = {name: pa.float64() if name in _NUMBERS else pa.string() for name in names}
             writer = ParquetWriter(path, pa.schema(types.items()))
         writer.write_table(pa.Table.from_pylist(rows, schema=writer.schema))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ import pytest
 import torch
 
 from t2t.cli import main
+from t2t.commands import ray_job
+from t2t.commands.answer import Asked
 from t2t.config.run import Lengths
+from t2t.errors import DataError, RunDirectoryError
 from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
 from t2t.serving import batch_job
@@ -142,6 +146,21 @@ def test_a_job_of_which_nothing_came_keeps_no_other_from_its_output(model: Path,
     assert generate(model, source, out, "--task", "atlas/topic_en") == 0
 
 
+def test_of_two_jobs_for_one_output_begun_at_once_one_is_refused(tmp_path: Path) -> None:
+    """While the first loads its model nothing of it is there; their chunks are not mixed."""
+    out = tmp_path / "out.jsonl"
+    first, second = batch_job.Job(out, {"model": "m"}), batch_job.Job(out, {"model": "n"})
+    with pytest.raises(RunDirectoryError, match=r"another job for this output \(it differs in model\)"):
+        first.claimed(0).__enter__()
+    with second.claimed(0), pytest.raises(RunDirectoryError, match="it differs in model"):
+        batch_job.Job(out, {"model": "o"})
+    finished(second, 0)
+    with pytest.raises(RunDirectoryError, match="it differs in model"):
+        first.join(1)
+    assert second.join(1) is not None
+    assert first.is_joined()
+
+
 def test_who_comes_later_takes_the_chunks_that_nobody_has(
     model: Path, tmp_path: Path, whole: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,12 +189,88 @@ def test_who_comes_later_takes_the_chunks_that_nobody_has(
     assert not list(tmp_path.glob("*.parts*"))
 
 
+def test_a_chunk_that_was_only_looked_at_goes_to_one_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who opens the file of a claim while another looks whether the chunk is free has the claim that others see."""
+    job, opened, looks = batch_job.Job(tmp_path / "out.jsonl", {"model": "m"}), os.open, list[int]()
+
+    def while_looked_at(*given: Any) -> int:
+        if looks:
+            return opened(*given)
+        looks.append(0)
+        with job.claimed(0) as free:
+            assert free
+            return opened(*given)
+
+    monkeypatch.setattr(os, "open", while_looked_at)
+    with job.claimed(0) as mine, job.claimed(0) as also:
+        assert (mine, also) == (True, False)
+
+
 def test_who_joins_last_finds_nothing_and_leaves_no_lock(tmp_path: Path) -> None:
     """As a worker does that waited for the lock while another joined the chunks and removed them."""
     job = batch_job.Job(tmp_path / "out.jsonl", {"model": "m"})
     shutil.rmtree(job.folder)
     assert job.join(3) is None
     assert not list(tmp_path.iterdir())
+
+
+def finished(job: batch_job.Job, *numbers: int, by: str = "m") -> batch_job.Job:
+    for number in numbers:
+        job.finish(number, [{"id": str(number), "value": by}], [])
+    return job
+
+
+def test_who_ends_a_chunk_after_the_others_have_joined_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a replica of another command does, or a machine that was cut off while its lock ended: before it writes, and
+    while it does."""
+    out, head = tmp_path / "out.jsonl", {"model": "m"}
+    first, late, later = (batch_job.Job(out, head) for _ in range(3))
+    real = batch_job.Job._bad
+
+    def joined_meanwhile(self: batch_job.Job, number: int) -> Path:
+        monkeypatch.setattr(batch_job.Job, "_bad", real)
+        assert finished(first, 0, 1).join(2) is not None
+        return real(self, number)
+
+    monkeypatch.setattr(batch_job.Job, "_bad", joined_meanwhile)
+    finished(late, 1, by="late")
+    finished(later, 1, by="late")
+    assert late.join(2) is None
+    assert [path.name for path in tmp_path.iterdir()] == ["out.jsonl"]
+    assert "late" not in out.read_text()
+    late.folder.mkdir()
+    late._part(1).write_text("late")
+    assert not batch_job.Job(out, {"model": "n"}).is_finished(1)
+
+
+def test_who_begins_while_others_join_waits_for_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, remove, begun = tmp_path / "out.jsonl", shutil.rmtree, list[batch_job.Job]()
+    first = finished(batch_job.Job(out, {"model": "m"}), 0)
+    other = threading.Thread(target=lambda: begun.append(batch_job.Job(out, {"model": "m"})))
+
+    def begin_and_remove(folder: Path, **how: Any) -> None:
+        monkeypatch.setattr(shutil, "rmtree", remove)
+        other.start()
+        other.join(0.5)
+        remove(folder, **how)
+
+    monkeypatch.setattr(shutil, "rmtree", begin_and_remove)
+    assert first.join(1) is not None
+    other.join()
+    assert not begun[0].is_joined()
+    assert not (tmp_path / "out.jsonl.parts.joined").exists()
+
+
+def test_a_chunk_is_one_file_where_nothing_of_it_is_bad_or_unsure(tmp_path: Path) -> None:
+    """The time that a chunk takes to write grows with the files that are there."""
+    job = batch_job.Job(tmp_path / "out.jsonl", {"model": "m"})
+    job.finish(0, [{"id": "0"}], [DataError("in:1", "no JSON", "mend it")], [{"id": "unsure"}])
+    job.finish(0, [{"id": "0"}], [])  # once more, as after a kill
+    finished(job, 1)
+    assert sorted(path.name for path in job.folder.glob("*.jsonl")) == ["000000000.jsonl", "000000001.jsonl"]
+    assert job.join(2) == batch_job.JoinedOutput(2, 0, 0)
 
 
 def test_what_ray_cannot_do_is_told_before_it_is_started(
@@ -189,6 +284,22 @@ def test_what_ray_cannot_do_is_told_before_it_is_started(
     monkeypatch.setitem(sys.modules, "ray", None)
     assert generate(model, tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--distributed", "ray") == 2
     assert "Ray is not installed; pip install 't2t[ray]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("cores", "replicas", "each"),
+    [([16], 1, 16), ([16], 3, 5), ([8, 8], 1, 8), ([8, 8], 3, 4), ([0, 4, 12], 4, 4), ([2], 9, 1)],
+)
+def test_each_replica_on_ray_fits_on_a_machine(cores: list[int], replicas: int, each: int) -> None:
+    assert ray_job.cores_each(cores, replicas) == each
+
+
+def test_a_file_in_an_archive_stays_one_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        archive.writestr("a.jsonl", '{"text": "Ada"}\n')
+    monkeypatch.chdir(tmp_path)
+    asked = ray_job._absolute(Asked(model=Path("m"), task=None, inputs=["in.zip!a.jsonl"]))
+    assert asked.inputs == [f"{tmp_path / 'in.zip'}!a.jsonl"]
 
 
 def test_several_files_and_patterns_are_one_input(model: Path, tmp_path: Path, capsys: Any) -> None:
@@ -320,6 +431,30 @@ def test_an_input_with_ids_that_stand_twice_is_refused_where_that_is_asked_for(
     assert out.read_bytes() == whole[0]
     assert main(["generate", "--model", str(model), "--input", str(source), "--unique-ids"]) == 2
     assert "--unique-ids: it needs --output" in capsys.readouterr().err
+
+
+def test_workers_look_for_ids_that_stand_twice_once(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command does it before it starts them; one that comes when the others are through does nothing."""
+    from t2t.commands import workers
+
+    started = list[list[str]]()
+    monkeypatch.setattr(workers, "_watch", lambda commands, *_: started.extend(commands) or 0)
+    out, source = tmp_path / "out.jsonl", doubled(tmp_path / "twice.jsonl")
+    assert generate(model, source, out, "--unique-ids", "--work", "2") == 2
+    assert "4 ids stand more than once" in capsys.readouterr().err
+    assert not started
+    assert not list(tmp_path.glob("out.jsonl*"))
+    fine = write_input(tmp_path / "in.jsonl")
+    assert generate(model, fine, out, "--unique-ids", "--work", "2") == 0
+    assert [one[-2:] for one in started] == [["--workers", "1"]] * 2
+    assert (tmp_path / "out.jsonl.parts").is_dir()
+    shutil.rmtree(tmp_path / "out.jsonl.parts")
+    monkeypatch.setenv("T2T_WORKER", "1")
+    monkeypatch.setattr("t2t.commands.answer.end_with_starters", lambda: None)
+    assert main(started[1][3:]) == 0
+    assert not out.exists()
 
 
 def test_a_job_ends_where_there_is_no_room_to_look_for_ids(

@@ -14,7 +14,9 @@ from t2t.config.run import Lengths
 from t2t.errors import RunFileError
 from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
+from t2t.serving.batch_job import Job
 from t2t.serving.inputs import renaming
+from t2t.structures import Json
 from t2t.tasks.kept import FILE, keep
 from t2t.tasks.task import load_task
 
@@ -64,6 +66,17 @@ def test_lines_of_text_and_parquet(model: Path, tmp_path: Path) -> None:
     assert [(row["id"], row["task"]) for row in table] == [(str(n), task) for n in (1, 2, 3) for task in TASKS[:2]]
 
 
+def test_parquet_has_the_columns_of_all_rows(tmp_path: Path) -> None:
+    """The first row is of a task, or an answer, without confidences of items."""
+    job = Job(tmp_path / "out.parquet", {})
+    rows: list[dict[str, Json]] = [{"id": "1", "score": 0.5}, {"id": "1", "score": 0.2, "confidences": [0.5]}]
+    job.finish(0, rows[:1], [])
+    job.finish(1, rows, [])
+    assert job.join(2) is not None
+    table = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [row["confidences"] for row in table] == [None, None, "[0.5]"]
+
+
 def test_what_one_task_cannot_use_is_bad_for_that_one(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,6 +95,16 @@ def test_what_one_task_cannot_use_is_bad_for_that_one(
     for task, told in (("atlas/qa_en,none", "no task 'none'"), ("atlas/qa_en,atlas/qa_en", "is named twice")):
         assert generate(model, task, tmp_path / "in.jsonl", out) == 2
         assert told in capsys.readouterr().err
+
+
+def test_a_mistake_that_the_first_chunk_shows_keeps_no_other_from_its_output(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in.txt").write_text("".join(f"{text}\n" for text in TEXTS))
+    given = model, ",".join(TASKS[:2]), tmp_path / "in.txt", tmp_path / "out.jsonl"
+    assert generate(*given, "--top", "2") == 2
+    assert "are of no closed set" in capsys.readouterr().err
+    assert generate(*given) == 0, capsys.readouterr().err
 
 
 def test_a_column_may_be_fields_of_several_tasks() -> None:
