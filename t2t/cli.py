@@ -86,6 +86,7 @@ def _generate(arguments: argparse.Namespace) -> int:
 def _generate_for_file(arguments: argparse.Namespace) -> int:
     from t2t.commands.answer import Asked, answer_file
     from t2t.config.run_file import read_generation
+    from t2t.serving.inputs import names_of
 
     if arguments.input is None or arguments.types:
         found = "--input is missing" if arguments.input is None else "--types goes with --config"
@@ -93,7 +94,7 @@ def _generate_for_file(arguments: argparse.Namespace) -> int:
     keep = [name for name in (arguments.keep or "").split(",") if name]
     asked = Asked(
         model=arguments.model,
-        task=arguments.task,
+        task=",".join(names_of(arguments.task)) or None,
         inputs=arguments.input,
         form=arguments.format,
         fields=arguments.field,

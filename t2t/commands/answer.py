@@ -79,6 +79,9 @@ def answer_file(asked: Asked, out: Path | None) -> int:
         return _batch(
             asked, [find_file(name, Path.cwd(), name).path for name in names], out, partial(read_files, names)
         )
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        found = "standard input is one, and a launcher has started several processes that would share it out"
+        raise RunFileError("--input -", found, "write it to a file, or use --workers")
     with tempfile.TemporaryDirectory() as folder:
         whole = spooled(Path(folder))
         return _batch(asked, [whole], out, partial(read_spooled, whole))

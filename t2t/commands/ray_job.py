@@ -26,6 +26,8 @@ from t2t.serving.model import reader_of
 from t2t.serving.outputs import Rejects
 from t2t.tasks.data_files import find_file
 
+_TRIES = 4  # of a chunk, since Ray starts what was killed for ever
+
 
 def answer_with_ray(asked: Asked, out: Path | None, replicas: int) -> int:
     """Answer records on the cluster that RAY_ADDRESS names, or else on this machine; gives how many answers there are.
@@ -41,6 +43,7 @@ def answer_with_ray(asked: Asked, out: Path | None, replicas: int) -> int:
     if asked.unique_ids:
         refuse_doubled(asked, _reader(asked), partial(read_files, asked.inputs))
     job = begin_job(asked, out, Path(os.devnull))
+    job.forget_tries()
     import ray
 
     gpus = int(ray.cluster_resources().get("GPU", 0))
@@ -133,7 +136,12 @@ class _Replica:
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         self._bad.clear()
         if row["chunk"] and not self._job.is_finished(row["number"]):
-            self._answer((row["number"], *pickle.loads(row["chunk"])))
+            records, met = pickle.loads(row["chunk"])
+            if self._job.tries(row["number"]) > _TRIES:
+                where = f"{records[0].where} to {records[-1].where}" if records else f"chunk {row['number']}"
+                found = f"{_TRIES} processes that answered these records were killed, as where memory runs out"
+                raise InputError(where, found, "look for a record that is too long, or set generate.tokens lower")
+            self._answer((row["number"], records, met))
         return {"records": row["records"], "bad": pickle.dumps([(one.where, one.found, one.todo) for one in self._bad])}
 
 

@@ -57,7 +57,9 @@ def has_gpu() -> bool:
 
 def own_device() -> torch.device:
     """What a process without a group computes on: the GPU of its rank, where a launcher gives it one, or the CPU."""
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if has_gpu() else torch.device("cpu")
+    if not has_gpu():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
 
 
 def device_name() -> str:

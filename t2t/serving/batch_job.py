@@ -124,6 +124,16 @@ class Job:
         finally:
             os.close(file)
 
+    def tries(self, number: int) -> int:
+        """How often this was called for a chunk since ``forget_tries``: by those that were killed at it, and now."""
+        with (self.folder / f"{number:09d}.tries").open("ab") as file:
+            file.write(b".")
+            return file.tell()
+
+    def forget_tries(self) -> None:
+        for path in self.folder.glob("*.tries"):
+            path.unlink(missing_ok=True)
+
     def is_free(self, number: int) -> bool:
         """Whether a chunk is nobody's and not finished."""
         if self.is_finished(number):

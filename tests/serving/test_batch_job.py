@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ from t2t.cli import main
 from t2t.commands import ray_job
 from t2t.commands.answer import Asked
 from t2t.config.run import Lengths
-from t2t.errors import DataError, RunDirectoryError
+from t2t.errors import DataError, InputError, RunDirectoryError
 from t2t.model.backbone import build_from_scratch
 from t2t.model.tokenizer import train_tokenizer
 from t2t.serving import batch_job
@@ -300,6 +301,39 @@ def test_a_file_in_an_archive_stays_one_on_ray(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     asked = ray_job._absolute(Asked(model=Path("m"), task=None, inputs=["in.zip!a.jsonl"]))
     assert asked.inputs == [f"{tmp_path / 'in.zip'}!a.jsonl"]
+
+
+def test_a_chunk_that_kills_whoever_answers_it_is_given_up(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from t2t.commands import ray_job
+
+    records, job = [RawRecord("in.jsonl:1", "1", {"text": "x"})], batch_job.Job(tmp_path / "out.jsonl", {"model": "m"})
+    asked = ray_job.Asked(model=model, task=None, inputs=["in.jsonl"])
+    replica = ray_job._Replica(asked, job)
+    row = {"number": 0, "records": 1, "chunk": pickle.dumps((records, []))}
+
+    def killed(chunk: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(replica, "_answer", killed)
+        for _ in range(4):
+            with pytest.raises(Killed):
+                replica(row)
+        with pytest.raises(InputError, match=r"in\.jsonl:1 to in\.jsonl:1: 4 processes .* were killed"):
+            replica(row)
+    job.forget_tries()
+    assert replica(row)["records"] == 1
+    assert job.is_finished(0)
+
+
+def test_standard_input_is_not_shared_out_by_a_launcher(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert generate(model, "-", tmp_path / "out.jsonl") == 2
+    assert "write it to a file, or use --workers" in capsys.readouterr().err
 
 
 def test_several_files_and_patterns_are_one_input(model: Path, tmp_path: Path, capsys: Any) -> None:
