@@ -157,6 +157,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=9000, help="of pretraining")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+    parser.add_argument("--sizes", nargs="+", type=int, default=[size or 0 for size in SIZES], help="0: all examples")
     parser.add_argument("--starts", nargs="+", choices=MODELS, default=list(MODELS), help="beside random weights")
     parser.add_argument("--rates", nargs="+", type=float, help="try these with 64 examples of seed 0, and end")
     parser.add_argument("--toy", action="store_true")
@@ -177,7 +178,7 @@ def main() -> None:
                 print(run["run"], json.dumps(row), flush=True)
         return
     print("| task | examples | metric | random weights | start | from it | difference |\n|---|---|---|---|---|---|---|")
-    for size in SIZES:
+    for size in (size or None for size in given.sizes):
         for task in METRICS:
             print(study(folder, task, size, given.starts, given), flush=True)
 
