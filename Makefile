@@ -19,8 +19,11 @@ demo: $(READY)
 	PATH="$(BIN):$$PATH" $(BIN)/t2t demo
 
 # One thread a process: two workers with two threads each, and the processes that they start, only wait for each other.
-test: check
-	PATH="$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+# mypy has one thread for a minute, so the tests do not wait for it.
+test: $(READY)
+	$(MAKE) --no-print-directory check & checked=$$!; \
+	PATH="$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2; tested=$$?; \
+	wait $$checked && exit $$tested
 
 # Kills, corruptions, full disks and odd files by chance, for about MINUTES minutes: SEED=2 draws others.
 MINUTES ?= 10
