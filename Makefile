@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 READY := $(VENV)/.ready
+CHECKS = $(BIN)/ruff check t2t tests benchmarks launch.sh && $(BIN)/ruff format --check t2t tests benchmarks && $(BIN)/mypy
 
 .PHONY: demo test faults check setup clean
 
@@ -21,7 +22,7 @@ demo: $(READY)
 # One thread a process: two workers with two threads each, and the processes that they start, only wait for each other.
 # mypy has one thread for a minute, so the tests do not wait for it.
 test: $(READY)
-	$(MAKE) --no-print-directory check & checked=$$!; \
+	( $(CHECKS) ) & checked=$$!; \
 	PATH="$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2; tested=$$?; \
 	wait $$checked && exit $$tested
 
@@ -32,9 +33,7 @@ faults: $(READY)
 	PATH="$(BIN):$$PATH" OMP_NUM_THREADS=1 FAULTS_MINUTES=$(MINUTES) FAULTS_SEED=$(SEED) $(BIN)/python -m pytest -n 2 -rP tests/faults
 
 check: $(READY)
-	$(BIN)/ruff check t2t tests benchmarks launch.sh
-	$(BIN)/ruff format --check t2t tests benchmarks
-	$(BIN)/mypy
+	$(CHECKS)
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache
