@@ -79,7 +79,7 @@ def write_sentences(data: Path, out: Path) -> None:
     template = {
         "task": SENTENCES, "version": 1, "description": "Hidden spans of what people say.", "language": "en",
         "source": {"format": "jsonl", "train": "sentences.jsonl"}, "fields": {"text": "text"},
-        "token_task": {"span_corruption": {"of": "text", "noise": 0.2, "mean_span": 1.5}},
+        "token_task": {"span_corruption": {"of": "text", "noise": 0.2, "mean_span": 1.5, "anywhere": True}},
     }  # fmt: skip
     _write(folder / "sentences.yaml", yaml.safe_dump(template, sort_keys=False))
 

@@ -92,7 +92,7 @@ def adapt(folder: Path, steps: int) -> dict[str, Any]:
         ("csl", {"format": "tsv", "header": ["prompt", "title", "category"], "train": FILES["csl"][0]}, "title"),
     ):
         name = f"few/{task}_texts"
-        hidden = {"span_corruption": {"of": "text", "noise": 0.2, "mean_span": 1.5}}
+        hidden = {"span_corruption": {"of": "text", "noise": 0.2, "mean_span": 1.5, "anywhere": True}}
         written = {
             "task": name, "version": 1, "description": "Hidden words of the training texts, without labels.",
             "language": {"snips": "en", "csl": "zh"}[task], "source": spec, "fields": {"text": field},

@@ -38,17 +38,25 @@ def _hidden(length: int, noise: float, mean_span: float) -> tuple[int, int]:
     return hidden, min(max(round(hidden / mean_span), 1), length - hidden)
 
 
-def noise_mask(length: int, noise: float, mean_span: float, random: np.random.Generator) -> Mask:
+def noise_mask(
+    length: int, noise: float, mean_span: float, random: np.random.Generator, anywhere: bool = False
+) -> Mask:
     """Which of ``length`` tokens are hidden: spans of at least one token, the first token is not in one.
 
-    As many spans as ``noise`` and ``mean_span`` ask for, but no more than there are tokens to keep them apart.
+    As many spans as ``noise`` and ``mean_span`` ask for, but no more than there are tokens to keep them apart. The last
+    one ends the text, as in T5, so that a single one is always at the end; or, ``anywhere``, tokens may follow it.
     """
     if noise == 0:
         return np.zeros(length, dtype=np.bool_)
     total = max(length, 2)
     hidden, spans = _hidden(total, noise, mean_span)
-    lengths = np.stack([_segments(total - hidden, spans, random), _segments(hidden, spans, random)], axis=1)
-    return np.repeat(np.arange(2 * spans) % 2 == 1, lengths.ravel())[:length]
+    kept = (
+        _segments(total - hidden + 1, spans + 1, random)[:-1] if anywhere else _segments(total - hidden, spans, random)
+    )
+    lengths = np.stack([kept, _segments(hidden, spans, random)], axis=1).ravel()
+    mask = np.zeros(total, dtype=np.bool_)
+    mask[: int(lengths.sum())] = np.repeat(np.arange(2 * spans) % 2 == 1, lengths)
+    return mask[:length]
 
 
 def _segments(total: int, parts: int, random: np.random.Generator) -> Tokens:
@@ -121,7 +129,8 @@ class Corrupter:
         if self.settings.kind == "prefix language modelling":
             at = self._pivot(len(used), random)
             return self._after_prefix(used[:at]), used[at:], used
-        mask = noise_mask(len(used), self.settings.noise, self.settings.mean_span, random)
+        how = self.settings
+        mask = noise_mask(len(used), how.noise, how.mean_span, random, how.anywhere)
         prompt = self._after_prefix(replace_spans(used, mask, self.sentinels))
         return prompt, replace_spans(used, ~mask, self.sentinels), used
 

@@ -95,6 +95,29 @@ def test_no_noise_hides_nothing() -> None:
     assert not noise_mask(9, 0.0, 3.0, np.random.default_rng(1)).any()
 
 
+def test_the_only_span_of_a_short_text_is_at_its_end_or_anywhere() -> None:
+    """As T5 has it, and as its ``random_roll`` is for."""
+    ends = {noise_mask(8, 0.2, 2.0, np.random.default_rng(seed)).nonzero()[0].tolist()[-1] for seed in range(40)}
+    assert ends == {7}
+    masks = [noise_mask(8, 0.2, 2.0, np.random.default_rng(seed), anywhere=True) for seed in range(400)]
+    places = [mask.nonzero()[0].tolist() for mask in masks]
+    assert all(one == [one[0], one[0] + 1] for one in places)  # two tokens together
+    counts = [sum(one[0] == start for one in places) for start in range(7)]
+    assert counts[0] == 0
+    assert min(counts[1:]) > 40  # of 67 each
+
+
+@given(st.integers(2, 300), st.sampled_from([0.15, 0.3, 0.5]), st.sampled_from([1.0, 2.0, 3.0]), st.integers(0, 99))
+def test_spans_anywhere_are_as_many_and_as_long(length: int, noise: float, mean_span: float, seed: int) -> None:
+    ending, free = (noise_mask(length, noise, mean_span, np.random.default_rng(seed), way) for way in (False, True))
+    assert ending.sum() == free.sum()
+    assert not free[0]
+    for mask in (ending, free):
+        begins = int((mask & ~np.concatenate([[False], mask[:-1]])).sum())
+        hidden = int(mask.sum())
+        assert begins == min(max(round(hidden / mean_span), 1), length - hidden)
+
+
 @given(st.integers(1, 900), st.integers(8, 128), st.integers(8, 64), st.integers(0, 99))
 def test_span_corruption_hides_each_token_once_and_fits(length: int, prompt: int, target: int, key: int) -> None:
     corrupter = Corrupter(TokenTask("span corruption", "text", 0.15, 3.0), SENTINELS, prompt, target)
