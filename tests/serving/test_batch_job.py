@@ -4,78 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
-import random
 import shutil
-import subprocess
 import sys
 import threading
 import time
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from t2t.cli import main
-from t2t.commands import ray_job
-from t2t.commands.answer import Asked
-from t2t.config.run import Lengths
-from t2t.errors import DataError, InputError, RunDirectoryError
-from t2t.model.backbone import build_from_scratch
-from t2t.model.tokenizer import train_tokenizer
+from t2t.errors import DataError, RunDirectoryError
 from t2t.serving import batch_job
 from t2t.serving.doubled_ids import SeenIds
-from t2t.tasks.kept import FILE, keep
 from t2t.tasks.record import RawRecord
-from t2t.tasks.task import load_task
-from tests.places import PYTHONPATH
+from tests.serving.toy_jobs import WORDS, Killed, begin, generate, model, small_chunks, whole, write_input
 
-WORDS = ["Ada moved to Oslo", "Rome fell; Bo wept", "no names here", "Oslo, Oslo and Oslo"]
-
-
-class Killed(BaseException):
-    """Stands for kill -9 where it is raised: nothing behind it runs but what a dead process leaves on disk."""
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    tokenizer = train_tokenizer([f"find names: {text} = city ; person" for text in WORDS] * 5, 600)
-    torch.manual_seed(1)
-    shape = {"d_model": 16, "d_kv": 4, "d_ff": 16, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2}
-    build_from_scratch(shape, len(tokenizer)).save(tokenizer, folder, 12)
-    tasks = [load_task("atlas/topic_en")]
-    (folder / FILE).write_text(keep(tasks, Lengths(prompt=64, target=12), "0.1.0"), encoding="utf-8")
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_job, "CHUNK", 7)
-
-
-def write_input(path: Path, count: int = 40) -> Path:
-    draw = random.Random(3)
-    rows = [json.dumps({"id": f"r{n}", "text": f"{draw.choice(WORDS)} {n}"}) for n in range(count)]
-    rows[13] = "{broken"
-    rows[27] = json.dumps({"id": "r27", "txt": "x"})
-    path.write_text("\n".join(rows) + "\n")
-    return path
-
-
-def generate(model: Path, source: Path | str, out: Path, *more: str) -> int:
-    return main(["generate", "--model", str(model), "--input", str(source), "--output", str(out), *more])
-
-
-@pytest.fixture
-def whole(model: Path, tmp_path: Path) -> tuple[bytes, bytes]:
-    """The output and the bad records of a job that went through."""
-    out = tmp_path / "whole.jsonl"
-    assert generate(model, write_input(tmp_path / "in.jsonl"), out) == 0
-    assert not out.with_name("whole.jsonl.parts").exists()
-    return out.read_bytes(), out.with_name("whole.jsonl.bad.jsonl").read_bytes()
+__all__ = ["model", "small_chunks", "whole"]  # fixtures
 
 
 def test_each_input_stands_once_in_its_order(whole: tuple[bytes, bytes]) -> None:
@@ -274,60 +219,6 @@ def test_a_chunk_is_one_file_where_nothing_of_it_is_bad_or_unsure(tmp_path: Path
     assert job.join(2) == batch_job.JoinedOutput(2, 0, 0)
 
 
-def test_what_ray_cannot_do_is_told_before_it_is_started(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    on_ray = ["generate", "--model", str(model), "--distributed", "ray", "--input"]
-    assert main([*on_ray, "-", "--output", str(tmp_path / "out.jsonl")]) == 2
-    assert "standard input is of one machine alone" in capsys.readouterr().err
-    assert main([*on_ray, str(write_input(tmp_path / "in.jsonl"))]) == 2
-    assert "there is no --output" in capsys.readouterr().err
-    monkeypatch.setitem(sys.modules, "ray", None)
-    assert generate(model, tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--distributed", "ray") == 2
-    assert "Ray is not installed; pip install 't2t[ray]'" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("cores", "replicas", "each"),
-    [([16], 1, 16), ([16], 3, 5), ([8, 8], 1, 8), ([8, 8], 3, 4), ([0, 4, 12], 4, 4), ([2], 9, 1)],
-)
-def test_each_replica_on_ray_fits_on_a_machine(cores: list[int], replicas: int, each: int) -> None:
-    assert ray_job.cores_each(cores, replicas) == each
-
-
-def test_a_file_in_an_archive_stays_one_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
-        archive.writestr("a.jsonl", '{"text": "Ada"}\n')
-    monkeypatch.chdir(tmp_path)
-    asked = ray_job._absolute(Asked(model=Path("m"), task=None, inputs=["in.zip!a.jsonl"]))
-    assert asked.inputs == [f"{tmp_path / 'in.zip'}!a.jsonl"]
-
-
-def test_a_chunk_that_kills_whoever_answers_it_is_given_up(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from t2t.commands import ray_job
-
-    records, job = [RawRecord("in.jsonl:1", "1", {"text": "x"})], batch_job.Job(tmp_path / "out.jsonl", {"model": "m"})
-    asked = ray_job.Asked(model=model, task=None, inputs=["in.jsonl"])
-    replica = ray_job._Replica(asked, job)
-    row = {"number": 0, "records": 1, "chunk": pickle.dumps((records, []))}
-
-    def killed(chunk: Any) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(replica, "_answer", killed)
-        for _ in range(4):
-            with pytest.raises(Killed):
-                replica(row)
-        with pytest.raises(InputError, match=r"in\.jsonl:1 to in\.jsonl:1: 4 processes .* were killed"):
-            replica(row)
-    job.forget_tries()
-    assert replica(row)["records"] == 1
-    assert job.is_finished(0)
-
-
 def test_standard_input_is_not_shared_out_by_a_launcher(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -354,26 +245,6 @@ def test_several_files_and_patterns_are_one_input(model: Path, tmp_path: Path, c
         assert told in capsys.readouterr().err
 
 
-def begin(folder: Path, before: str, *words: str | Path) -> subprocess.Popen[bytes]:
-    """Start the real command in a folder, with small chunks; ``before`` runs before a chunk ``number`` is finished."""
-    (folder / "sitecustomize.py").write_text(
-        "import os, sys, time\n"
-        "if 'SMALL_CHUNKS' in os.environ:\n"
-        "    from t2t.serving import batch_job\n"
-        "    batch_job.CHUNK = 7\n"
-        "    finish = batch_job.Job.finish\n"
-        "    def changed(self, number, *rest):\n"
-        f"        {before}\n"
-        "        finish(self, number, *rest)\n"
-        "    batch_job.Job.finish = changed\n"
-    )
-    command = [sys.executable, "-m", "t2t", "generate", "--output", "out.jsonl", *map(str, words)]
-    environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{PYTHONPATH}", "SMALL_CHUNKS": "1"}
-    return subprocess.Popen(
-        command, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-
-
 def test_two_workers_of_whom_one_is_killed(model: Path, tmp_path: Path, whole: tuple[bytes, bytes]) -> None:
     """The real command. The worker kills itself at its second chunk, the first time."""
     once = "if number == 3 and not os.path.exists('killed'): open('killed', 'w'), os.kill(os.getpid(), 9)"
@@ -384,24 +255,6 @@ def test_two_workers_of_whom_one_is_killed(model: Path, tmp_path: Path, whole: t
     assert (tmp_path / "out.jsonl").read_bytes() == whole[0]
     bad = [json.loads(line)["where"] for line in (tmp_path / "out.jsonl.bad.jsonl").read_text().splitlines()]
     assert bad == ["standard input:14", "standard input:28"]
-
-
-def test_two_replicas_on_a_local_ray_of_whom_one_is_killed(
-    model: Path, tmp_path: Path, whole: tuple[bytes, bytes]
-) -> None:
-    pytest.importorskip("ray")
-    once = f"if number == 3 and not os.path.exists({str(tmp_path / 'killed')!r}): " + (
-        f"open({str(tmp_path / 'killed')!r}, 'w'), os.kill(os.getpid(), 9)"
-    )
-    source = tmp_path / "in.jsonl"
-    process = begin(tmp_path, once, "--model", model, "--input", source, "--distributed", "ray", "--workers", "2")
-    _, said = process.communicate(timeout=200)
-    assert process.returncode == 0, said.decode()[-3000:]
-    assert (tmp_path / "killed").exists()
-    assert ((tmp_path / "out.jsonl").read_bytes(), (tmp_path / "out.jsonl.bad.jsonl").read_bytes()) == whole
-    assert b"t2t: 2 records were set aside" in said
-    assert not list(tmp_path.glob("*.parts*"))
-    assert not list(tmp_path.glob("out.jsonl.parts*"))
 
 
 def test_workers_end_with_the_command_that_started_them() -> None:
