@@ -247,16 +247,11 @@ def answer_each(
     bad: BadRecords,
 ) -> Iterator[tuple[Answer, dict[str, Json]]]:
     """The answers of all ``tasks`` for each record, in the order of the records, of each in that of the tasks; what one
-    task cannot use is bad for that one. A window of records is answered task by task."""
-    for window in bounded(records, WINDOW, lambda raw: length(raw.data)):
-        found: dict[tuple[int, str], tuple[Answer, dict[str, Json]]] = {}
-        for task in tasks:
-            model = model_of(task)
-            answerer = model.answerer(task)
-            for one, data in model.answers(answerer, as_examples(window, answerer, fields, bad), bad):
-                found[id(data), task] = replace(one, task=task), data
-        asked = ((id(raw.data), task) for raw in window for task in tasks)
-        yield from (found[place] for place in asked if place in found)
+    task cannot use is bad for that one."""
+    for window in _windows(records):
+        wanted = [(task, raw) for raw in window for task in tasks]
+        for task, one, data in _by_task(model_of, wanted, fields, bad):
+            yield replace(one, task=task), data
 
 
 def answer_mixed(
@@ -266,21 +261,36 @@ def answer_mixed(
     fields: Mapping[str, str],
     bad: BadRecords,
 ) -> Iterator[tuple[Answer, dict[str, Json]]]:
-    """The answers for records that each say their task under ``task``, in the order of the records.
+    """The answers for records that each say their task under ``task``, in the order of the records."""
+    for window in _windows(records):
+        wanted = list(bad.each(window, partial(_task_of, tasks=tasks)))
+        for _, one, data in _by_task(model_of, wanted, fields, bad):
+            yield one, data
 
-    A window of them is answered task by task.
-    """
-    for window in bounded(records, WINDOW, lambda raw: length(raw.data)):
-        asked: dict[str, list[RawRecord]] = {}
-        for task, raw in bad.each(window, partial(_task_of, tasks=tasks)):
-            asked.setdefault(task, []).append(raw)
-        found: dict[int, tuple[Answer, dict[str, Json]]] = {}
-        for task, several in asked.items():
-            model = model_of(task)
-            answerer = model.answerer(task)
-            for one, data in model.answers(answerer, as_examples(several, answerer, fields, bad), bad):
-                found[id(data)] = one, data
-        yield from (found[id(raw.data)] for raw in window if id(raw.data) in found)
+
+def _windows(records: Iterable[RawRecord]) -> Iterator[list[RawRecord]]:
+    return bounded(records, WINDOW, lambda raw: length(raw.data))
+
+
+def _by_task(
+    model_of: Callable[[str], Model],
+    wanted: Sequence[tuple[str, RawRecord]],
+    fields: Mapping[str, str],
+    bad: BadRecords,
+) -> Iterator[tuple[str, Answer, dict[str, Json]]]:
+    """Answers of a window in the order in which they are ``wanted``, each task's at once; none for what is bad."""
+    asked: dict[str, list[RawRecord]] = {}
+    for task, raw in wanted:
+        asked.setdefault(task, []).append(raw)
+    found: dict[tuple[str, int], tuple[Answer, dict[str, Json]]] = {}
+    for task, several in asked.items():
+        model = model_of(task)
+        answerer = model.answerer(task)
+        for one, data in model.answers(answerer, as_examples(several, answerer, fields, bad), bad):
+            found[task, id(data)] = one, data
+    for task, raw in wanted:
+        if (task, id(raw.data)) in found:
+            yield task, *found[task, id(raw.data)]
 
 
 def _task_of(raw: RawRecord, tasks: Sequence[str]) -> tuple[str, RawRecord]:

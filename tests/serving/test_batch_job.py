@@ -247,7 +247,8 @@ def test_several_files_and_patterns_are_one_input(model: Path, tmp_path: Path, c
 
 def test_two_workers_of_whom_one_is_killed(model: Path, tmp_path: Path, whole: tuple[bytes, bytes]) -> None:
     """The real command. The worker kills itself at its second chunk, the first time."""
-    once = "if number == 3 and not os.path.exists('killed'): open('killed', 'w'), os.kill(os.getpid(), 9)"
+    kill = "open('killed', 'w'), os.kill(os.getpid(), 9)"
+    once = f"if number == 3: time.sleep(2) if os.path.exists('killed') else ({kill})"  # time to be started again in
     process = begin(tmp_path, once, "--model", str(model), "--input", "-", "--format", "jsonl", "--workers", "2")
     _, said = process.communicate((tmp_path / "in.jsonl").read_bytes(), timeout=200)
     assert process.returncode == 0, said.decode()[-3000:]
