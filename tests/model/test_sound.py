@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -84,3 +86,21 @@ def test_a_vocabulary_that_is_empty_is_refused(model: Path) -> None:
     change(model / "tokenizer.json", model=kind | {"vocab": []})
     with pytest.raises(InputError, match=r"no tokenizer could be loaded \(.*vocab"):
         load_tokenizer(model)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@pytest.mark.parametrize("closed", ["model.safetensors", "config.json", "tokenizer.json", "."])
+def test_what_another_user_may_not_read_is_said_to_be_so(closed: str) -> None:
+    with tempfile.TemporaryDirectory() as open_to_all:
+        Path(open_to_all).chmod(0o755)
+        folder = Path(open_to_all) / "model"
+        tokenizer = train_tokenizer(["a b"], 520)
+        build_from_scratch(SPEC, len(tokenizer)).save(tokenizer, folder)
+        (folder / closed).chmod(0o600)
+        os.seteuid(65534)
+        try:
+            for load in (load_pretrained, load_tokenizer):
+                with pytest.raises(InputError, match=r"it may not be read by this user \(its mode is 600\)"):
+                    load(folder)
+        finally:
+            os.seteuid(0)
