@@ -104,7 +104,7 @@ class Node(ABC):
         gold = spec.get("gold", self.place.key)
         if gold is None:
             found = "the target does not say which field holds the gold"
-            raise TemplateError(self.place.line(), found, "add gold: FIELD")
+            raise TemplateError(self.place.line(), found, "add gold: FIELD inside of target:")
         if not isinstance(gold, str):
             raise TemplateError(self.place.line("gold"), f"gold is {kind_of(gold)}", "give it the name of a field")
         return gold

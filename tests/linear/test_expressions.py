@@ -49,7 +49,7 @@ def test_what_explodes_holds_little_memory(expression: str, item: object, words:
 
 
 def test_what_is_large_without_growing_passes() -> None:
-    assert Expression("@[?@ > `5`]", "t.yaml:3").read(list(range(500_000)), "a.jsonl:1") == list(range(6, 500_000))
+    assert Expression("@[?@ > `5`]", "t.yaml:3").read(list(range(100_000)), "a.jsonl:1") == list(range(6, 100_000))
 
 
 def test_a_few_steps_that_double_pass() -> None:

@@ -49,6 +49,7 @@ def test_csv_quotes_line_breaks_and_lines(tmp_path: Path) -> None:
         ("a,b\n1,2\n1,2,3\n", "a.csv:3: 3 cells where the header has 2"),
         ('a,b\n1,2\n1,"2\n3,4\n', "a.csv:3: bad csv"),
         ('a,b\n"1"x,2\n', "a.csv:2: bad csv"),
+        ("a,b\r1,2\r3,4\r", "a.csv:1: bad csv (a carriage return without a line feed stands outside of quotes); end"),
         ("a,a\n1,2\n", "a.csv:1: a column name stands twice"),
         ("a,b\n1,\0\n", "a.csv:2: a NUL character"),
     ],

@@ -105,8 +105,8 @@ def _csv_rows(form: CsvForm, file: DataFile, encoding: str, bad: BadRecords) -> 
         except StopIteration:
             return
         except csv.Error as error:
-            message = f", lines {start} to {rows.line_num}" if rows.line_num > start else ""
-            broken.append(DataError(f"{file.name}:{start}", f"bad csv ({error}{message})", "correct the quotes there"))
+            last = f", lines {start} to {rows.line_num}" if rows.line_num > start else ""
+            broken.append(_bad_csv(f"{file.name}:{start}", f"{error}{last}"))
             cells = []
         if broken:
             bad.add(broken[0])
@@ -114,6 +114,13 @@ def _csv_rows(form: CsvForm, file: DataFile, encoding: str, bad: BadRecords) -> 
         elif cells:
             yield start, [cell.strip() for cell in cells] if form.strip else cells
         start = rows.line_num + 1
+
+
+def _bad_csv(where: str, reason: str) -> DataError:
+    if reason.startswith("new-line character seen in unquoted field"):  # the csv module's words
+        found = "bad csv (a carriage return without a line feed stands outside of quotes)"
+        return DataError(where, found, "end lines with line feeds, e.g. tr '\\r' '\\n' <OLD.csv >NEW.csv")
+    return DataError(where, f"bad csv ({reason})", "correct the quotes there")
 
 
 def _text_lines(file: DataFile, encoding: str, broken: list[DataError]) -> Iterator[str]:
