@@ -22,11 +22,11 @@ from t2t.engine.distributed import has_gpu
 from t2t.engine.lifetime import end_with_starters
 from t2t.errors import DataError, InputError, RunFileError
 from t2t.generation.engine import usual_tokens
-from t2t.serving.batch_job import Chunk, Job, by_place, chunks_of, identity, work
+from t2t.serving.batch_job import Chunk, Job, by_place, chunks_of, identity, is_first, work
 from t2t.serving.doubled_ids import SeenIds
 from t2t.serving.inputs import Reader, files_of, names_of, read_files, read_spooled, renaming, spooled
 from t2t.serving.loading import adapter_folder, model_folder
-from t2t.serving.model import AdaptedModel, Model, load
+from t2t.serving.model import AdaptedModel, Model, load, reader_of
 from t2t.serving.outputs import COLUMNS, Rejects, writing
 from t2t.structures import Json
 from t2t.tasks.bad_records import BadRecords
@@ -121,7 +121,7 @@ def _stream(asked: Asked, names: Sequence[str]) -> int:
             else:
                 write(row)
         if rejects.first is not None and not answered:
-            raise _all_bad(rejects.first, rejects.count)
+            raise _all_bad(asked, rejects.first, rejects.count)
     _print_unsure(asked, unsure, "and not written: give --output to have them beside it")
     _print_none(asked, answered)
     return answered - unsure
@@ -135,10 +135,12 @@ def _batch(asked: Asked, files: Sequence[Path], out: Path, read: Callable[..., I
         loaded = loaded_for(asked)
         refuse_doubled(asked, loaded.reader(asked.task), read)
     job = Job(out, _head(asked, files), begin=worker is None)
-    if worker is not None and job.is_joined():
-        return 0  # the others were through before this one had started
-    first = os.environ.get("RANK", "0") == "0" if worker is None else worker == "0"  # one of the workers tells
-    seen = SeenIds() if first and not asked.unique_ids else None
+    seen = SeenIds() if is_first() and not asked.unique_ids else None
+    if worker is not None and job.is_joined():  # the others were through before this one had started
+        if seen is not None:
+            _see_all(asked, reader_of(asked.model, asked.task, asked.adapters), read, seen)
+            _print_doubled(seen)
+        return 0
     loaded = loaded or loaded_for(asked)
     with tqdm(desc="generate", unit=" records") as bar:
 
@@ -189,7 +191,7 @@ def end_job(asked: Asked, job: Job, count: int) -> int:
     first = job.first_bad()
     if first is not None and not joined.answers + joined.unsure:
         job.out.unlink(missing_ok=True)
-        raise _all_bad(DataError(first["where"], first["found"], first["todo"]), joined.bad)
+        raise _all_bad(asked, DataError(first["where"], first["found"], first["todo"]), joined.bad)
     if joined.bad:
         print(f"t2t: {joined.bad} records were set aside, see {job.rejected}", file=sys.stderr)
     _print_unsure(asked, joined.unsure, f"see {job.unsure}")
@@ -207,11 +209,15 @@ def begin_job(asked: Asked, out: Path, stdin: Path) -> Job:
 def refuse_doubled(asked: Asked, reader: Reader, read: Callable[..., Iterator[RawRecord]]) -> None:
     """DataError where an id stands twice in the input, as far as it can be read."""
     seen = SeenIds()
-    for _, chunk, _ in input_chunks(asked, reader, read):
-        seen.add(chunk)
+    _see_all(asked, reader, read, seen)
     if (found := seen.doubled()).ids:
         todo = "give each record an id of its own, or leave --unique-ids out: each then has its line, in their order"
         raise DataError(found.first[0].last, found.summary, todo)
+
+
+def _see_all(asked: Asked, reader: Reader, read: Callable[..., Iterator[RawRecord]], seen: SeenIds) -> None:
+    for _, chunk, _ in input_chunks(asked, reader, read):
+        seen.add(chunk)
 
 
 def _print_doubled(seen: SeenIds) -> None:
@@ -229,6 +235,7 @@ def _head(asked: Asked, files: Sequence[Path]) -> dict[str, Json]:
     adapters = {name: content_hash(adapter_folder(folder), _READ) for name, folder in (asked.adapters or {}).items()}
     known = [identity(path) for path in files]
     stdin = list(asked.inputs) == ["-"]
+    members = [] if stdin else [find_file(name, Path.cwd(), name).member for name in files_of(asked.inputs)]
     return {
         "t2t": __version__,
         "model": content_hash(model_folder(asked.model), _READ),
@@ -241,6 +248,7 @@ def _head(asked: Asked, files: Sequence[Path]) -> dict[str, Json]:
         "min_score": asked.min_score,
         "format": asked.form,
         "input": [[one[1], one[3]] for one in known] if stdin else known,
+        "members": members,
     }
 
 
@@ -258,8 +266,11 @@ def _rows(
         yield {**found.to_json(), **kept}
 
 
-def _all_bad(first: DataError, count: int) -> DataError:
-    return DataError(first.where, f"{first.found}; none of {count} records could be answered", first.todo)
+def _all_bad(asked: Asked, first: DataError, count: int) -> DataError:
+    """``count``: of several tasks each record is bad for each."""
+    several = len(names_of(asked.task)) > 1
+    records = "no record could be answered" if several else f"none of {count} records could be answered"
+    return DataError(first.where, f"{first.found}; {records}", first.todo)
 
 
 def _print_unsure(asked: Asked, count: int, where: str) -> None:

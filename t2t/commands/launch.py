@@ -198,14 +198,18 @@ def _left_by(config: RunConfig, stopped: Interrupted) -> tuple[str, int]:
 
 
 def _say(message: object, code: int) -> int:
-    """Print the message once. The launcher ends all processes when one fails: the others let the first one speak."""
+    """Print the message once. The launcher ends all processes when one fails: the others let the first one speak, and
+    the first one is silent where another has told why, of which what it found is likely the consequence."""
     from t2t.engine.lifetime import heed_signals, ignore_signals
+    from t2t.engine.peers import another_told
 
-    if os.environ.get("RANK", "0") != "0":
+    first = os.environ.get("RANK", "0") == "0"
+    if not first:
         heed_signals()
         time.sleep(_PATIENCE)
     ignore_signals()
-    print(f"t2t: {shown(str(message))}", file=sys.stderr, flush=True)
+    if not another_told(_CONSEQUENCE if first and code == 1 else 0):
+        print(f"t2t: {shown(str(message))}", file=sys.stderr, flush=True)
     return code
 
 

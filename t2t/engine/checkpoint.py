@@ -136,7 +136,7 @@ def load_latest(
         wrote = f"written by {saved.world_size} of now {world} processes"
         say(f"{saved.folder}: {wrote}; the others draw random numbers anew")
     if rank < saved.world_size:
-        restore_random_state(torch.load(saved.folder / _random_file(rank), weights_only=False))
+        restore_random_state(_read_random_state(saved.folder / _random_file(rank)))
     else:
         _seed_random_state(seed, rank, saved.position.step)
     return saved.position
@@ -229,6 +229,14 @@ def random_state() -> dict[str, Any]:
     if torch.cuda.is_available():
         state["cuda"] = torch.cuda.get_rng_state()
     return state
+
+
+def _read_random_state(file: Path) -> dict[str, Any]:
+    """What ``random_state`` gave: of the pickle nothing but numbers, texts and arrays is made."""
+    kinds = [np._core.multiarray._reconstruct, np.ndarray, np.dtype, type(np.dtype("uint32"))]  # type: ignore[attr-defined]
+    with torch.serialization.safe_globals(kinds):
+        found: dict[str, Any] = torch.load(file, weights_only=True)
+    return found
 
 
 def restore_random_state(state: dict[str, Any]) -> None:

@@ -35,11 +35,13 @@ class Meeting:
 
 
 class Peers:
-    """The connections of this process, watched by a thread. ``failed``: set when another process failed."""
+    """The connections of this process, watched by a thread. ``failed``: set when another process failed. ``code``: what
+    it said then, None where it was killed."""
 
     def __init__(self, rank: int, connections: dict[socket.socket, int]) -> None:
         self.rank, self.connections = rank, connections
         self.failed = threading.Event()
+        self.code: int | None = None
         self._leaving = threading.Lock()
         threading.Thread(target=self._watch, name="peers", daemon=True).start()
 
@@ -65,6 +67,7 @@ class Peers:
 
     def _end(self, peer: int, code: int | None) -> None:
         """Another process failed: this one has a moment to end by itself. ``code``: None where it said nothing."""
+        self.code = code
         self.failed.set()
         time.sleep(_TO_END)
         if code is None and self.rank == min({0, 1} - {peer}):
@@ -126,6 +129,11 @@ def another_failed(seconds: float = 0.0) -> bool:
     """Whether another process has failed, so that what went wrong here is likely its consequence. It may take a moment
     until that is known: ``seconds`` to wait."""
     return _peers is not None and _peers.failed.wait(seconds)
+
+
+def another_told(seconds: float = 0.0) -> bool:
+    """Whether another process has failed and has printed why, which it does before it says its exit code."""
+    return another_failed(seconds) and _peers is not None and _peers.code is not None
 
 
 def tell(code: int) -> None:

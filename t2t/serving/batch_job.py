@@ -117,6 +117,9 @@ class Job:
             except BlockingIOError:
                 yield False
                 return
+            except OSError as error:
+                found = f"its file system gives no locks ({error.strerror}), by which the workers of a job share it"
+                raise RunDirectoryError(str(path), found, "name an --output on another file system") from error
             # A claim that another has just given up may be of a file that is no longer there: then the chunk is done.
             yield not self.is_finished(number)
             if self.is_finished(number):
@@ -232,6 +235,11 @@ def _is_held(claim: Path) -> bool:
         except BlockingIOError:
             return True
     return False
+
+
+def is_first() -> bool:
+    """Whether of several workers at a job this process is the one that tells what concerns all."""
+    return os.environ.get("T2T_WORKER", os.environ.get("RANK", "0")) == "0"
 
 
 def parts_of(out: Path) -> Path:

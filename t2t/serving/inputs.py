@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from t2t.authoring.new.encodings import encoding_of, first_bytes
 from t2t.authoring.new.formats import look_at
 from t2t.errors import DataError, InputError, RunFileError
+from t2t.serving.batch_job import is_first
 from t2t.structures import Example, Json
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.data_files import decode, find_file
@@ -216,7 +217,7 @@ def _encoding(name: str) -> dict[str, str]:
 
 
 def _print_encoding(name: str, spec: Mapping[str, Any]) -> None:
-    if "encoding" in spec:
+    if "encoding" in spec and is_first():
         print(f"t2t: {shown(name)} is read as {spec['encoding']}", file=sys.stderr)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -343,6 +345,59 @@ def test_workers_look_for_ids_that_stand_twice_once(
     monkeypatch.setattr("t2t.commands.answer.end_with_starters", lambda: None)
     assert main(started[1][3:]) == 0
     assert not out.exists()
+
+
+def test_the_worker_that_tells_of_ids_tells_of_them_when_the_others_were_through_before_it_started(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("t2t.commands.answer.end_with_starters", lambda: None)
+    source, out = doubled(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
+    for worker, told in (("1", False), ("0", True)):
+        monkeypatch.setenv("T2T_WORKER", worker)
+        assert generate(model, source, out) == 0
+        assert ("4 ids stand more than once" in capsys.readouterr().err) is told
+        assert not out.exists()
+
+
+def test_of_several_workers_one_says_how_a_file_is_read(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "in.csv"
+    source.write_bytes("text\nAda à Paris déjà vu\nBo à Lyon en été\n".encode("cp1252"))
+    for rank, told in (("1", False), ("0", True)):
+        monkeypatch.setenv("RANK", rank)
+        assert generate(model, source, tmp_path / "out.jsonl") == 0
+        assert ("is read as " in capsys.readouterr().err) is told
+
+
+def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = batch_job.Job(tmp_path / "out.jsonl", {})
+
+    def none(file: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(batch_job.fcntl, "flock", none)
+    with pytest.raises(RunDirectoryError, match=r"000000000\.claim: its file system gives no locks \(No locks avail"):
+        job.claimed(0).__enter__()
+
+
+def test_another_member_of_the_same_archive_is_another_job(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        for name in ("a", "b"):
+            archive.writestr(f"{name}.jsonl", json.dumps({"text": name}))
+    out = tmp_path / "out.jsonl"
+
+    def stop(self: batch_job.Job, count: int) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch_job.Job, "join", stop)
+        with pytest.raises(Killed):
+            generate(model, Path(f"{tmp_path / 'in.zip'}!a.jsonl"), out)
+    assert generate(model, Path(f"{tmp_path / 'in.zip'}!b.jsonl"), out) == 2
+    assert "it differs in members" in capsys.readouterr().err
 
 
 def test_a_job_ends_where_there_is_no_room_to_look_for_ids(
