@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from t2t.errors import InputError
+from t2t.generation.engine import Decoded, Engine, Search
 from t2t.model.memory import free_memory, is_out_of_memory
 
+WINDOW = 4096  # requests that are sorted together
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def plan_batches(lengths: Sequence[int], batch_tokens: Callable[[], int], window: int = 4096) -> Iterator[list[int]]:
+def plan_batches(lengths: Sequence[int], batch_tokens: Callable[[], int], window: int = WINDOW) -> Iterator[list[int]]:
     """Batches of positions: within each window of ``window`` requests, longest first, rows x longest <= batch_tokens.
 
     ``lengths`` are of prompt and output together, for the caches of a decoder grow with both. Every position is in
@@ -27,6 +30,16 @@ def plan_batches(lengths: Sequence[int], batch_tokens: Callable[[], int], window
             rows = max(1, batch_tokens() // max(1, lengths[positions[0]]))
             yield positions[:rows]
             positions = positions[rows:]
+
+
+def in_batches(
+    engine: Engine, prompts: Sequence[Sequence[int]], search: Search, room: Callable[[], int], reserved: int
+) -> Iterator[list[tuple[int, Decoded]]]:
+    """``Engine.stream`` for an engine that decodes batch by batch."""
+    for places in plan_batches([len(prompt) + reserved for prompt in prompts], room):
+        keys = tuple(search.keys[place] for place in places) if search.keys else ()
+        found = engine.decode([prompts[place] for place in places], replace(search, keys=keys))
+        yield list(zip(places, found, strict=True))
 
 
 class Room:
@@ -60,6 +73,27 @@ class Room:
             waiting += [part[half:], part[:half]]
         return found
 
+    def stream(
+        self, sizes: Sequence[int], asked: int, work: Callable[[list[int]], Iterator[list[tuple[int, R]]]]
+    ) -> Iterator[list[tuple[int, R]]]:
+        """What ``work`` gives for places in ``sizes``, each with its place; where memory runs out it goes on with half
+        of the room for those that are not done.
+
+        ``sizes``: the tokens of each, the largest first. ``asked``: those of a batch.
+        """
+        waiting = list(range(len(sizes)))
+        while waiting:
+            done = set[int]()
+            for found in _while_memory_lasts(work(waiting)):
+                several = [(waiting[place], one) for place, one in found]
+                done.update(place for place, _ in several)
+                yield several
+            if left := [place for place in waiting if place not in done]:
+                longest = sizes[left[0]]
+                rows = min(len(left), max(1, self.tokens(asked) // longest))
+                self._shrink(rows, rows * longest)
+            waiting = left
+
     def _shrink(self, rows: int, size: int) -> None:
         if rows == 1:
             message = f"memory runs out with a single input of {size} tokens, prompt and output together"
@@ -67,6 +101,22 @@ class Room:
         self._most = size // 2
         message = f"memory ran out with a batch of {rows} rows, {size} tokens; it is halved, as are those after it"
         print(f"t2t: {message} (generate.tokens: {self._most})", file=sys.stderr, flush=True)
+
+
+def _while_memory_lasts(found: Iterator[R]) -> Iterator[R]:
+    """What there is, until memory runs out; what was held then is free again."""
+    while True:
+        try:
+            one = next(found)
+        except StopIteration:
+            return
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            break
+        yield one
+    del found
+    free_memory()
 
 
 def _within_memory(part: Sequence[T], work: Callable[[Sequence[T]], list[R]]) -> list[R] | None:

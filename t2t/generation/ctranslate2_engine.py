@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import torch
 
 from t2t.errors import InputError, RunDirectoryError
+from t2t.generation.batches import in_batches
 from t2t.generation.engine import Decoded, Engine, Guides, Search, usual_tokens
 from t2t.model.seq2seq import SpecialIds
 
@@ -89,6 +90,12 @@ class CTranslate2Engine:
             return_scores=True,
         )
         return [self._decoded(one.hypotheses[0], one.scores[0], penalty) for one in found]
+
+    def stream(
+        self, prompts: Sequence[Sequence[int]], search: Search, room: Callable[[], int], reserved: int
+    ) -> Iterator[list[tuple[int, Decoded]]]:
+        """See Engine."""
+        return in_batches(self, prompts, search, room, reserved)
 
     def log_probabilities(
         self, prompts: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]

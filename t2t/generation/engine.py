@@ -5,7 +5,7 @@ What holds an engine to a grammar has a face too: ``Guides``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -81,6 +81,15 @@ class Engine(Protocol):
         ``guides``: of each prompt, which tokens may come next; then the search is greedy, or draws from these.
 
         InputError where the model's logits are not finite.
+        """
+
+    def stream(
+        self, prompts: Sequence[Sequence[int]], search: Search, room: Callable[[], int], reserved: int
+    ) -> Iterator[list[tuple[int, Decoded]]]:
+        """The outputs of any number of prompts, the longest first, as they come: each with the place of its prompt.
+
+        ``room``: how many tokens the rows of a batch may have together, of which each takes as many as the longest
+        prompt there and ``reserved``. InputError as in ``decode``.
         """
 
     def log_probabilities(

@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerFast
 
 from t2t.config.run import GenerateSettings, SampleSettings
 from t2t.draws import digest_of, number_of
-from t2t.generation.batches import Room, plan_batches
+from t2t.generation.batches import WINDOW, Room, plan_batches
 from t2t.generation.constrain import Constrainer, MaskGuides
 from t2t.generation.engine import Decoded, Engine, Search
 from t2t.linear.admission import admits, without_repeats
@@ -167,9 +167,8 @@ class Generator:
         guided = decoding.sample is not None and decoding.sample.cuts
         searched = [place for place, request in enumerate(requests) if not request.texts]
         at_once = [place for place in searched if guided and requests[place].constraint is not None]
-        for places in self._planned(requests, sorted(set(searched) - set(at_once)), decoding, decoding.beams):
+        for places, found in self._freely(requests, sorted(set(searched) - set(at_once)), decoding):
             batch = [requests[place] for place in places]
-            found = self._freely(batch, decoding)
             outputs.update(zip(places, found, strict=True))
             rejected = [place for place, good in zip(places, self._accepted(batch, found), strict=True) if not good]
             again += rejected
@@ -294,12 +293,30 @@ class Generator:
             for request, output in zip(batch, outputs, strict=True)
         ]
 
-    def _freely(self, batch: Sequence[Request], decoding: Decoding) -> list[Output]:
-        def decoded(part: Sequence[Request]) -> list[Decoded]:
-            return self.engine.decode([request.prompt_ids for request in part], decoding.search(part))
+    def _freely(
+        self, requests: Sequence[Request], places: Sequence[int], decoding: Decoding
+    ) -> Iterator[tuple[list[int], list[Output]]]:
+        """The outputs of those ``places`` of the requests as they come, with their places, of one window after the
+        other."""
+        asked = self._tokens(decoding)
+        for start in range(0, len(places), WINDOW):
+            longest_first = sorted(places[start : start + WINDOW], key=lambda place: -len(requests[place].prompt_ids))
+            window = [requests[place] for place in longest_first]
 
-        size_of = partial(_size, max_tokens=decoding.reserved, rows=decoding.beams)
-        return self._outputs(batch, self._room.run(batch, size_of, decoded))
+            def decoded(numbers: list[int], window: list[Request] = window) -> Iterator[list[tuple[int, Decoded]]]:
+                part = [window[number] for number in numbers]
+                prompts = [request.prompt_ids for request in part]
+                room = partial(self._rows_of, asked, decoding.beams)
+                return self.engine.stream(prompts, decoding.search(part), room, decoding.reserved)
+
+            sizes = [decoding.beams * (len(request.prompt_ids) + decoding.reserved) for request in window]
+            for found in self._room.stream(sizes, asked, decoded):
+                batch, several = [window[number] for number, _ in found], [one for _, one in found]
+                yield [longest_first[number] for number, _ in found], self._outputs(batch, several)
+
+    def _rows_of(self, asked: int, rows: int) -> int:
+        """What a batch may have, where each of its prompts is so many rows."""
+        return self._room.tokens(asked) // rows
 
     def _guided(self, batch: Sequence[Request], decoding: Decoding, closing: bool) -> list[Output]:
         """Under the masks; ``closing``: of tokens that can still end within the limit (see Guide)."""

@@ -18,10 +18,10 @@ _GAMMA, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB1331
 _BELOW_ONE = 1 - 2.0**-24  # the largest float32
 
 
-def draw(logits_bv: Tensor, sample: SampleSettings, keys_b: Tensor, step: int) -> Tensor:
-    """The token [b] that comes next in each row. ``keys_b``: int64; ``step``: how many tokens came before."""
+def draw(logits_bv: Tensor, sample: SampleSettings, keys_b: Tensor, steps_b: Tensor) -> Tensor:
+    """The token [b] that comes next in each row. ``keys_b``, ``steps_b``: int64; how many tokens came before."""
     scores_bk, tokens_bk = kept(logits_bv, sample)
-    places_b1 = (scores_bk + gumbel(keys_b, step, tokens_bk)).argmax(dim=-1, keepdim=True)
+    places_b1 = (scores_bk + gumbel(keys_b, steps_b, tokens_bk)).argmax(dim=-1, keepdim=True)
     return tokens_bk.gather(1, places_b1).squeeze(1)
 
 
@@ -49,9 +49,9 @@ def kept(logits_bv: Tensor, sample: SampleSettings) -> tuple[Tensor, Tensor]:
     return scores_bk, tokens_bk
 
 
-def gumbel(keys_b: Tensor, step: int, tokens_bk: Tensor) -> Tensor:
+def gumbel(keys_b: Tensor, steps_b: Tensor, tokens_bk: Tensor) -> Tensor:
     """Gumbel noise [b, k] (float32) of each token at a step of a row, a function of (key, step, token) alone."""
-    states_b = _mixed(keys_b + signed((step + 1) * _GAMMA))
+    states_b = _mixed(keys_b + (steps_b + 1) * signed(_GAMMA))
     bits_bk = _mixed(states_b[:, None] + (tokens_bk + 1) * signed(_GAMMA))
     # Of 52 bits, so that neither 0 nor 1 comes; the exponential is exact where it is small, which is what wins.
     shares_bk = ((_shifted(bits_bk, 12).double() + 0.5) * 2.0**-52).float().clamp(max=_BELOW_ONE)

@@ -12,7 +12,7 @@ from t2t.generation.sampling import draw, signed
 from t2t.model.seq2seq import SpecialIds
 
 # Rows that have ended leave the batch when they are this share of it: copying the cache costs about a step.
-_ENDED_SHARE = 0.25
+ENDED_SHARE = 0.25
 
 
 class _Rows:
@@ -73,23 +73,23 @@ def step_by_step(
         count = int(rows.ended_n.sum())
         if count == len(rows.ended_n):
             break
-        if count >= _ENDED_SHARE * len(rows.ended_n):
+        if count >= ENDED_SHARE * len(rows.ended_n):
             kept = (~rows.ended_n).nonzero().squeeze(1)
             rows.keep(kept)
             select(kept)
             if guides is not None:
                 guides.select(kept.tolist())
     last = {ids.end} if guides is None else {ids.end, ids.pad}  # no grammar allows padding: it is behind a dead end
-    return [_until(row, ids.end, last) for row in rows.tokens_bt.tolist()], rows.scores_bt
+    return [until_end(row, ids.end, last) for row in rows.tokens_bt.tolist()], rows.scores_bt
 
 
 def _chosen(choices_nv: Tensor, search: Search, keys_n: Tensor, step: int) -> Tensor:
     if search.sample is None:
         return choices_nv.max(dim=-1).indices
-    return draw(choices_nv, search.sample, keys_n, step)
+    return draw(choices_nv, search.sample, keys_n, torch.full_like(keys_n, step))
 
 
-def _until(row: list[int], end: int, last: set[int]) -> list[int]:
+def until_end(row: list[int], end: int, last: set[int]) -> list[int]:
     """``row`` up to ``end``, which stays, or to another of ``last``, which does not."""
     place = next((index for index, token in enumerate(row) if token in last), len(row))
     return row[: place + 1] if row[place : place + 1] == [end] else row[:place]

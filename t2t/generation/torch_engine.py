@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 import torch
 from torch import Tensor
 
 from t2t.errors import InputError
+from t2t.generation.batches import in_batches
 from t2t.generation.beams import Logits, Select, beam_search
 from t2t.generation.engine import Decoded, Guides, Search, usual_tokens
 from t2t.generation.ranking import rank_texts
+from t2t.generation.refilling import Refilled
 from t2t.generation.stepwise import step_by_step
 from t2t.model.seq2seq import IGNORED, Seq2Seq, SpecialIds, shift_right
 
@@ -45,6 +47,19 @@ class TorchEngine:
             self._check_finite(scores_bt)
             totals = scores_bt.double().sum(dim=1).tolist()
         return [Decoded(tuple(row), total) for row, total in zip(rows, totals, strict=True)]
+
+    def stream(
+        self, prompts: Sequence[Sequence[int]], search: Search, room: Callable[[], int], reserved: int
+    ) -> Iterator[list[tuple[int, Decoded]]]:
+        """See Engine. Rows that have ended make room for others, but where beams or repeats are looked at."""
+        if search.beams > 1 or search.no_repeat_ngram is not None:
+            yield from in_batches(self, prompts, search, room, reserved)
+            return
+        for found in Refilled(
+            self.model, self._encoded, prompts, search, lambda longest: room() // (longest + reserved)
+        ):
+            self._check_finite(torch.tensor([one.total for _, one in found]))
+            yield found
 
     @torch.inference_mode()
     def log_probabilities(

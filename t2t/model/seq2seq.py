@@ -47,10 +47,17 @@ class Seat:
 
 
 class Cache(Protocol):
-    """What a decoder keeps of the tokens before: keys and values of b rows."""
+    """What a decoder keeps of b rows: keys and values of the tokens before, and of the states of the prompts."""
 
     def select(self, rows: Tensor) -> None:
         """Go on with ``rows`` [n] (int64), in this order; a row may be there more than once, or not at all."""
+
+    def crop(self, tokens: int, states: int) -> None:
+        """Go on with the last ``tokens`` and the first ``states``."""
+
+    def join(self, other: Cache) -> None:
+        """Go on with the rows of ``other`` behind these. What is shorter is padded, tokens in front and states behind:
+        masks must hide it."""
 
 
 class Seq2Seq(ABC):
@@ -195,8 +202,13 @@ class Seq2Seq(ABC):
         """An empty cache for ``step``."""
 
     @abstractmethod
-    def step(self, last_b: Tensor, hidden_bsd: Tensor, mask_bs: Tensor, cache: Cache) -> Tensor:
-        """Logits [b, vocabulary], fp32, of the token that follows ``last_b``, which is added to ``cache``."""
+    def step(
+        self, last_b: Tensor, hidden_bsd: Tensor, mask_bs: Tensor, cache: Cache, seen_bt: Tensor | None = None
+    ) -> Tensor:
+        """Logits [b, vocabulary], fp32, of the token that follows ``last_b``, which is added to ``cache``.
+
+        ``seen_bt``: 0 where a token of the cache, ``last_b`` among them, is none of the row's; None: all are.
+        """
 
     def logits_of(self, batch: Mapping[str, Tensor], kept_bt: Tensor | None = None) -> Tensor:
         """Logits [b, t, vocabulary] of the labels; of those positions alone where ``kept_bt`` is true: [n, vocabulary].

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from t2t.errors import InputError
-from t2t.generation.batches import Room, plan_batches
+from t2t.generation.batches import Room, in_batches, plan_batches
 from t2t.generation.engine import Decoded, usual_tokens
 from t2t.generation.generator import Decoding, Generator, Request
 from t2t.model.seq2seq import SpecialIds
@@ -83,6 +83,8 @@ def test_without_a_size_batches_are_as_large_as_the_engine_says() -> None:
         def decode(self, prompts: Any, search: Any, guides: Any = None) -> list[Decoded]:
             asked.append(len(prompts))
             return [Decoded((1,), 0.0) for _ in prompts]
+
+        stream = in_batches
 
     generator = Generator(Counting(), train_tokenizer(["words of a text"] * 20, 600))  # type: ignore[arg-type]
     requests = [Request(str(number), [5] * 54 + [1]) for number in range(300)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from functools import cache, partial
 
 import numpy as np
@@ -376,13 +377,14 @@ def test_free_rows_with_unknown_are_accepted_where_the_masks_let_them_through(mo
     engine, tokenizer = t5_engine(), t5(None)[0]
     rows = [encode_texts(tokenizer, [text])[0] for text in ("Dvořák = person", "北京 = person", "Dvořák = persons")]
 
-    def said(*_given: object) -> list[Decoded]:
-        return [Decoded(tuple(row), 0.0) for row in rows]
+    def said(*_given: object) -> Iterator[list[tuple[int, Decoded]]]:
+        yield [(number, Decoded(tuple(row), 0.0)) for number, row in enumerate(rows)]
 
-    monkeypatch.setattr(TorchEngine, "decode", said)
+    monkeypatch.setattr(TorchEngine, "stream", said)
     tree, fields = target(spans("t")), {"t": "Dvořák in 北京"}
     batch = [Request(str(n), rows[0], lambda: tree.grammar(fields)) for n in range(3)]
-    assert engine._accepted(batch, engine._freely(batch, Decoding(20))) == [True, False, False]
+    ((_, outputs),) = engine._freely(batch, range(3), Decoding(20))
+    assert engine._accepted(batch, outputs) == [True, False, False]
 
 
 def test_requests_without_a_constraint_are_left_alone() -> None:

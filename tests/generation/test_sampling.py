@@ -83,13 +83,13 @@ def test_the_hash_is_splitmix64() -> None:
 
 def test_noise_is_gumbel_and_of_each_key_step_and_token_its_own() -> None:
     keys, tokens = torch.arange(50), torch.arange(400).expand(50, 400)
-    noise = torch.stack([gumbel(keys, step, tokens) for step in range(3)])
+    noise = torch.stack([gumbel(keys, torch.full_like(keys, step), tokens) for step in range(3)])
     below = (-(-noise.flatten().double()).exp()).exp().sort().values  # Gumbel's distribution function
     places = (torch.arange(len(below)) + 0.5) / len(below)
     assert float((below - places).abs().max()) * len(below) ** 0.5 < 1.95  # Kolmogorov and Smirnov: 1 in 1,000
     flat = noise.permute(1, 0, 2).reshape(50, -1)
     assert float(torch.corrcoef(flat).fill_diagonal_(0).abs().max()) < 0.15
-    assert torch.equal(gumbel(keys, 2, tokens[:, 300:]), noise[2][:, 300:])
+    assert torch.equal(gumbel(keys, torch.full_like(keys, 2), tokens[:, 300:]), noise[2][:, 300:])
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,8 @@ def test_noise_is_gumbel_and_of_each_key_step_and_token_its_own() -> None:
 def test_tokens_come_in_the_shares_that_they_have(sample: SampleSettings) -> None:
     number = 20_000
     logits_v = torch.randn(40, generator=torch.Generator().manual_seed(1)) * 1.5
-    drawn = draw(logits_v.expand(number, 40), sample, torch.arange(number), 5)
+    keys = torch.arange(number)
+    drawn = draw(logits_v.expand(number, 40), sample, keys, torch.full_like(keys, 5))
     expected = by_transformers(logits_v[None], sample)[0]
     counts = torch.bincount(drawn, minlength=40)
     assert int(counts[expected == 0].sum()) == 0

@@ -3,11 +3,11 @@ import torch
 from torch.nn import functional
 
 from t2t.config.run import SampleSettings
-from t2t.generation import stepwise
-from t2t.generation.engine import Decoded, Search
+from t2t.generation import refilling, stepwise
 from t2t.generation.generator import Decoding, Generator, Request
 from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import build_from_scratch
+from t2t.model.families.t5 import T5
 from t2t.model.tokenizer import train_tokenizer
 from tests.models import token_nll
 
@@ -69,7 +69,8 @@ def test_greedy_equals_transformers_row_by_row_in_the_order_of_the_input(engine:
 @pytest.mark.parametrize("share", [0.0001, 2.0])
 def test_ended_rows_leave_the_batch_without_a_trace(engine: Generator, share: float, monkeypatch) -> None:
     expected = engine.generate(requests(), Decoding(LIMIT, 10_000))
-    monkeypatch.setattr(stepwise, "_ENDED_SHARE", share)
+    for module in (stepwise, refilling):
+        monkeypatch.setattr(module, "ENDED_SHARE", share)
     outputs = engine.generate(requests(), Decoding(LIMIT, 10_000))
     assert [output.ids for output in outputs] == [output.ids for output in expected]
     assert [o.score for o in outputs] == pytest.approx([o.score for o in expected], abs=1e-5)
@@ -137,14 +138,13 @@ def test_an_output_without_eos_is_cut(engine: Generator) -> None:
         assert output.cut == (1 not in output.ids)
 
 
-def test_what_ends_before_the_limit_is_the_same_to_the_bit_in_batches_that_are_cut_as_without_it(
-    engine: Generator,
-) -> None:
+def test_what_ends_before_the_limit_is_the_same_with_it(engine: Generator) -> None:
     whole = engine.generate(requests(), Decoding(LIMIT, 200))
     short = engine.generate(requests(), Decoding(12, 200, reserve=LIMIT))
     ended = [pair for pair in zip(short, whole, strict=True) if not pair[0].cut]
     assert 0 < len(ended) < len(whole)
-    assert all(output == full for output, full in ended)
+    assert all(output.ids == full.ids for output, full in ended)
+    assert [output.score for output, _ in ended] == pytest.approx([full.score for _, full in ended], abs=1e-5)
 
 
 def test_text_is_decoded_without_eos_and_with_unk(engine: Generator, monkeypatch) -> None:
@@ -188,13 +188,13 @@ def test_rows_with_prompt_and_output_stay_within_the_budget(
     engine: Generator, beams: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    decode = TorchEngine.decode
+    step = T5.step
 
-    def sized(self: TorchEngine, prompts: list[list[int]], search: Search) -> list[Decoded]:
-        sizes.append(len(prompts) * search.beams * (max(map(len, prompts)) + search.max_tokens))
-        return decode(self, prompts, search)
+    def sized(self: T5, last_b: torch.Tensor, hidden_bsd: torch.Tensor, *given: object) -> torch.Tensor:
+        sizes.append(len(last_b) * (hidden_bsd.shape[1] + LIMIT))
+        return step(self, last_b, hidden_bsd, *given)
 
-    monkeypatch.setattr(TorchEngine, "decode", sized)
+    monkeypatch.setattr(T5, "step", sized)
     engine.generate(requests(), Decoding(LIMIT, 600, beams))
     assert 500 < max(sizes) <= 600
 

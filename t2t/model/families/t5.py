@@ -210,10 +210,13 @@ class T5(Seq2Seq):
     def new_cache(self) -> Cache:
         return _Cache()
 
-    def step(self, last_b: Tensor, hidden_bsd: Tensor, mask_bs: Tensor, cache: Cache) -> Tensor:
+    def step(
+        self, last_b: Tensor, hidden_bsd: Tensor, mask_bs: Tensor, cache: Cache, seen_bt: Tensor | None = None
+    ) -> Tensor:
         assert isinstance(cache, _Cache)
         states_b1d = self._t5.decoder(
             input_ids=last_b[:, None],
+            attention_mask=seen_bt,
             encoder_hidden_states=hidden_bsd,
             encoder_attention_mask=_as_wide(mask_bs, hidden_bsd),
             past_key_values=cache.kept,
@@ -234,6 +237,29 @@ class _Cache:
 
     def select(self, rows: Tensor) -> None:
         self.kept.batch_select_indices(rows)
+
+    def crop(self, tokens: int, states: int) -> None:
+        for layer in self.kept.self_attention_cache.layers:
+            layer.keys, layer.values = layer.keys[:, :, -tokens:], layer.values[:, :, -tokens:]
+        for layer in self.kept.cross_attention_cache.layers:
+            layer.keys, layer.values = layer.keys[:, :, :states], layer.values[:, :, :states]
+
+    def join(self, other: Cache) -> None:
+        assert isinstance(other, _Cache)
+        for name, before in (("self_attention_cache", True), ("cross_attention_cache", False)):
+            for own, more in zip(getattr(self.kept, name).layers, getattr(other.kept, name).layers, strict=True):
+                own.keys, own.values = _stacked(own.keys, more.keys, before), _stacked(own.values, more.values, before)
+
+
+def _stacked(one_bhtd: Tensor, other_bhtd: Tensor, before: bool) -> Tensor:
+    """Rows of both; what is shorter is padded ``before`` or behind."""
+    length = max(one_bhtd.shape[2], other_bhtd.shape[2])
+
+    def padded(rows_bhtd: Tensor) -> Tensor:
+        lacks = length - rows_bhtd.shape[2]
+        return functional.pad(rows_bhtd, (0, 0, lacks, 0) if before else (0, 0, 0, lacks)) if lacks else rows_bhtd
+
+    return torch.cat([padded(one_bhtd), padded(other_bhtd)])
 
 
 def untie_head(module: Any, weight: Tensor) -> None:
