@@ -123,13 +123,17 @@ class Guide:
             found = self._masks.allowed(self._state)
             self._state = int(found.states[np.searchsorted(found.ids, token)])
 
+    def follow(self, ids: Sequence[int], most: int) -> int:
+        """Go on with ``ids`` as far as they are allowed in an output of ``most`` tokens; gives how many were."""
+        for number, token in enumerate(ids):
+            if token not in self.allowed(most - number):
+                return number
+            self.take(token)
+        return len(ids)
+
     def admits(self, ids: Sequence[int]) -> bool:
         """True if every one of ``ids``, taken in turn, is allowed. The guide is used up."""
-        for token in ids:
-            if token not in self.allowed(len(ids)):
-                return False
-            self.take(token)
-        return True
+        return self.follow(ids, len(ids)) == len(ids)
 
 
 class MaskGuides:
@@ -138,12 +142,12 @@ class MaskGuides:
     def __init__(self, guides: Iterable[Guide]) -> None:
         self._guides = list(guides)
 
-    def mask(self, live: Sequence[bool], left: int, vocabulary: int) -> NDArray[np.bool_]:
+    def mask(self, live: Sequence[bool], left: Sequence[int], vocabulary: int) -> NDArray[np.bool_]:
         """See Guides."""
         mask_bv = np.zeros((len(self._guides), vocabulary), dtype=np.bool_)
         for row, (guide, alive) in enumerate(zip(self._guides, live, strict=True)):
             if alive:
-                mask_bv[row, guide.allowed(left)] = True
+                mask_bv[row, guide.allowed(left[row])] = True
         return mask_bv
 
     def take(self, tokens: Sequence[int], live: Sequence[bool]) -> None:

@@ -72,12 +72,18 @@ class CTranslate2Engine:
     def _guided(self) -> Engine:
         return self._make_guided()
 
-    def decode(self, prompts: Sequence[Sequence[int]], search: Search, guides: Guides | None = None) -> list[Decoded]:
+    def decode(
+        self,
+        prompts: Sequence[Sequence[int]],
+        search: Search,
+        guides: Guides | None = None,
+        begun: Sequence[Sequence[int]] = (),
+    ) -> list[Decoded]:
         """See Engine. ValueError for ``sample`` and ``no_repeat_ngram``, which settings do not ask of it."""
         if search.sample is not None or search.no_repeat_ngram is not None:
             raise ValueError("CTranslate2Engine neither samples nor knows no_repeat_ngram")
         if guides is not None:
-            return self._guided.decode(prompts, search, guides)
+            return self._guided.decode(prompts, search, guides, begun)
         penalty = 1.0 if search.beams == 1 else search.length_penalty  # 1: the mean over the tokens, as in TorchEngine
         found = self._translator.translate_batch(
             [[self._pieces[number] for number in prompt] for prompt in prompts],

@@ -46,10 +46,10 @@ class Decoded:
 class Guides(Protocol):
     """Which tokens may come next in each row of a batch."""
 
-    def mask(self, live: Sequence[bool], left: int, vocabulary: int) -> NDArray[np.bool_]:
+    def mask(self, live: Sequence[bool], left: Sequence[int], vocabulary: int) -> NDArray[np.bool_]:
         """[b, v]: True where a token is allowed; nothing is where a row is not ``live``.
 
-        ``left``: tokens that are left, this one and EOS counted.
+        ``left``: tokens that each row has left, this one and EOS counted.
         """
 
     def take(self, tokens: Sequence[int], live: Sequence[bool]) -> None:
@@ -75,10 +75,17 @@ class Engine(Protocol):
     def batch_tokens(self) -> int:
         """How large batches should be where nobody says, see Decoding and ``usual_tokens``."""
 
-    def decode(self, prompts: Sequence[Sequence[int]], search: Search, guides: Guides | None = None) -> list[Decoded]:
+    def decode(
+        self,
+        prompts: Sequence[Sequence[int]],
+        search: Search,
+        guides: Guides | None = None,
+        begun: Sequence[Sequence[int]] = (),
+    ) -> list[Decoded]:
         """The outputs of one batch of prompts, each with EOS last, in their order.
 
         ``guides``: of each prompt, which tokens may come next; then the search is greedy, or draws from these.
+        ``begun``: what each output begins with, behind which its guide is; it is neither ended nor as long as may be.
 
         InputError where the model's logits are not finite.
         """

@@ -2,10 +2,10 @@
 
 A constraint is optimistic: everything is decoded freely first. A row is accepted if it ends within the limit, its text
 is one of its grammar, and its ids are those of its text; or if it is as near as the vocabulary can say one (``<unk>``,
-``n`` for ``ñ``) and the masks let its ids through. The others are decoded again, greedily and under the grammar. For
-greedy search this is what constrained decoding of all rows gives, since a grammar admits the canonical ids of all its
-texts that the vocabulary can say; and for draws from all tokens, whose noise is that of the first time. Draws that
-top-k or top-p bound go by what may come next, so those are made under the masks from the start.
+``n`` for ``ñ``) and the masks let its ids through. The others are decoded again, greedily and under the grammar, from
+where they leave it. For greedy search this is what constrained decoding of all rows gives, since a grammar admits the
+canonical ids of all its texts that the vocabulary can say; and for draws from all tokens, whose noise is that of the
+first time. Draws that top-k or top-p bound go by what may come next, so those are made under the masks from the start.
 """
 
 from __future__ import annotations
@@ -115,6 +115,17 @@ class Decoding:
         """The tokens that an output counts for in a batch."""
         return max(self.max_tokens, self.reserve)
 
+    @property
+    def chooses(self) -> bool:
+        """Whether a token that was chosen among more is chosen among fewer too: draws that are cut depend on what there
+        is."""
+        return self.sample is None or not self.sample.cuts
+
+    @property
+    def follows(self) -> bool:
+        """Whether the free search makes the choices that are made under masks."""
+        return self.beams == 1 and self.chooses
+
     def once(self) -> Decoding:
         """The same with a single sample of each request."""
         return replace(self, sample=None if self.sample is None else replace(self.sample, n=1))
@@ -127,6 +138,35 @@ class Decoding:
     def guided(self, batch: Sequence[Request]) -> Search:
         """The search under the masks, which has no beams."""
         return replace(self.search(batch), beams=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """A request that is decoded under a grammar, its own or another, and what the same choices gave without it: as far
+    as the grammar lets that through it is what they give with it."""
+
+    request: Request
+    before: Output | None
+    grammar: Grammar | None = None
+
+    @property
+    def said(self) -> tuple[int, ...]:
+        return () if self.before is None else self.before.ids
+
+    def after(self, output: Output, decoding: Decoding) -> _Again:
+        """The same behind another try under masks."""
+        return replace(self, before=output if decoding.chooses else None)
+
+    def language(self) -> Grammar:
+        if self.grammar is not None:
+            return self.grammar
+        assert self.request.constraint is not None
+        return self.request.constraint()
+
+    def decoded(self) -> Decoded:
+        """What was said before, as an engine gives it."""
+        assert self.before is not None
+        return Decoded(self.before.ids, self.before.score * len(self.before.ids))
 
 
 class Generator:
@@ -174,8 +214,8 @@ class Generator:
             again += rejected
             done(sorted(set(places) - set(rejected)))
         for places in self._planned(requests, sorted(again + at_once), decoding, 1):
-            batch = [requests[place] for place in places]
-            outputs.update(zip(places, self._constrained(batch, decoding), strict=True))
+            asked = [_Again(requests[place], outputs.get(place) if decoding.follows else None) for place in places]
+            outputs.update(zip(places, self._constrained(asked, decoding), strict=True))
             done(places)
         found = [outputs[place] for place in range(len(requests))]
         return self._with_logs(requests, found, decoding) if decoding.logs else found
@@ -258,16 +298,18 @@ class Generator:
             return False
         return self._constrainer.guide(request.constraint()).lossy
 
-    def _constrained(self, batch: Sequence[Request], decoding: Decoding) -> list[Output]:
+    def _constrained(self, asked: Sequence[_Again], decoding: Decoding) -> list[Output]:
         """The outputs under the constraint.
 
         The masks know where an output stands, not what it has said: one that names a place twice is decoded again from
         there on, without the places that are taken, until none is named twice. That is what masks that knew would give.
         """
-        outputs = self._masked(batch, decoding)
-        while again := self._repeating(batch, outputs):
-            requests = [replace(batch[row], constraint=partial(_same, grammar)) for row, grammar in again.items()]
-            for row, output in zip(again, self._masked(requests, decoding), strict=True):
+        outputs = self._masked(asked, decoding)
+        while again := self._repeating([one.request for one in asked], outputs):
+            less = [
+                replace(asked[row].after(outputs[row], decoding), grammar=grammar) for row, grammar in again.items()
+            ]
+            for row, output in zip(again, self._masked(less, decoding), strict=True):
                 outputs[row] = output
         return outputs
 
@@ -280,17 +322,17 @@ class Generator:
                 found |= {} if grammar is None else {row: grammar}
         return found
 
-    def _masked(self, batch: Sequence[Request], decoding: Decoding) -> list[Output]:
+    def _masked(self, asked: Sequence[_Again], decoding: Decoding) -> list[Output]:
         """The outputs under the masks; those that the limit would cut are made to end in time if they can."""
-        outputs = self._guided(batch, decoding, closing=False)
+        outputs = self._guided(asked, decoding, closing=False)
         cut = [row for row, output in enumerate(outputs) if len(output.ids) == decoding.max_tokens and output.cut]
         if cut:
-            ended = self._guided([batch[row] for row in cut], decoding, closing=True)
+            ended = self._guided([asked[row].after(outputs[row], decoding) for row in cut], decoding, closing=True)
             for row, output in zip(cut, ended, strict=True):
                 outputs[row] = replace(output, closed=not output.cut)
         return [
-            replace(output, constrained=True, unsayable=self._is_unsayable(request, output))
-            for request, output in zip(batch, outputs, strict=True)
+            replace(output, constrained=True, unsayable=self._is_unsayable(one.request, output))
+            for one, output in zip(asked, outputs, strict=True)
         ]
 
     def _freely(
@@ -318,16 +360,25 @@ class Generator:
         """What a batch may have, where each of its prompts is so many rows."""
         return self._room.tokens(asked) // rows
 
-    def _guided(self, batch: Sequence[Request], decoding: Decoding, closing: bool) -> list[Output]:
+    def _guided(self, asked: Sequence[_Again], decoding: Decoding, closing: bool) -> list[Output]:
         """Under the masks; ``closing``: of tokens that can still end within the limit (see Guide)."""
+        most, end = decoding.max_tokens, self.engine.ids.end
 
-        def decoded(part: Sequence[Request]) -> list[Decoded]:
-            grammars = [request.constraint() for request in part if request.constraint is not None]
-            guides = MaskGuides(self._constrainer.guide(grammar, closing) for grammar in grammars)
-            return self.engine.decode([request.prompt_ids for request in part], decoding.guided(part), guides)
+        def decoded(part: Sequence[_Again]) -> list[Decoded]:
+            guides = [self._constrainer.guide(one.language(), closing) for one in part]
+            begun = [one.said[: guide.follow(one.said, most)] for one, guide in zip(part, guides, strict=True)]
+            on = [row for row, ids in enumerate(begun) if len(ids) < most and end not in ids]
+            found = {row: part[row].decoded() for row in set(range(len(part))) - set(on)}  # nothing of them is left out
+            if on:
+                prompts, batch = [part[row].request.prompt_ids for row in on], [part[row].request for row in on]
+                masks, begins = MaskGuides(guides[row] for row in on), [begun[row] for row in on]
+                found |= zip(on, self.engine.decode(prompts, decoding.guided(batch), masks, begins), strict=True)
+            return [found[row] for row in range(len(part))]
 
-        size_of = partial(_size, max_tokens=decoding.reserved, rows=1)
-        return self._outputs(batch, self._room.run(batch, size_of, decoded))
+        def size_of(part: Sequence[_Again]) -> int:
+            return _size([one.request for one in part], decoding.reserved, 1)
+
+        return self._outputs([one.request for one in asked], self._room.run(asked, size_of, decoded))
 
     def _planned(
         self, requests: Sequence[Request], places: Sequence[int], decoding: Decoding, rows: int
@@ -348,10 +399,6 @@ class Generator:
 def _ranking_length(request: Request, texts: Sequence[Sequence[int]]) -> int:
     """What ranking a prompt takes of a batch: each of the texts is a row at last."""
     return len(texts) * (len(request.prompt_ids) + max(map(len, texts)))
-
-
-def _same(grammar: Grammar) -> Grammar:
-    return grammar
 
 
 def _size(batch: Sequence[Request], max_tokens: int, rows: int) -> int:

@@ -13,8 +13,7 @@ from t2t.generation.batches import in_batches
 from t2t.generation.beams import Logits, Select, beam_search
 from t2t.generation.engine import Decoded, Guides, Search, usual_tokens
 from t2t.generation.ranking import rank_texts
-from t2t.generation.refilling import Refilled
-from t2t.generation.stepwise import step_by_step
+from t2t.generation.stepwise import Steps
 from t2t.model.seq2seq import IGNORED, Seq2Seq, SpecialIds, shift_right
 
 _POSITIONS = 1024  # whose logits are in memory together
@@ -37,29 +36,36 @@ class TorchEngine:
         return usual_tokens(self.device.type)
 
     @torch.inference_mode()
-    def decode(self, prompts: Sequence[Sequence[int]], search: Search, guides: Guides | None = None) -> list[Decoded]:
+    def decode(
+        self,
+        prompts: Sequence[Sequence[int]],
+        search: Search,
+        guides: Guides | None = None,
+        begun: Sequence[Sequence[int]] = (),
+    ) -> list[Decoded]:
         """See Engine."""
-        stepping = self._stepping(prompts)
         if search.beams > 1 and guides is None:
-            rows, totals = beam_search(*stepping, search, self.ids.end)
-        else:
-            rows, scores_bt = step_by_step(*stepping, search, self.ids, guides)
-            self._check_finite(scores_bt)
-            totals = scores_bt.double().sum(dim=1).tolist()
-        return [Decoded(tuple(row), total) for row, total in zip(rows, totals, strict=True)]
+            rows, totals = beam_search(*self._stepping(prompts), search, self.ids.end)
+            return [Decoded(tuple(row), total) for row, total in zip(rows, totals, strict=True)]
+        steps = Steps(self.model, self._encoded, prompts, search, lambda longest: len(prompts), guides)
+        if any(begun):
+            steps.begin_with(begun, self.log_probabilities(prompts, begun))
+        found = dict(one for several in steps for one in self._checked(several))
+        return [found[place] for place in range(len(prompts))]
 
     def stream(
         self, prompts: Sequence[Sequence[int]], search: Search, room: Callable[[], int], reserved: int
     ) -> Iterator[list[tuple[int, Decoded]]]:
-        """See Engine. Rows that have ended make room for others, but where beams or repeats are looked at."""
-        if search.beams > 1 or search.no_repeat_ngram is not None:
+        """See Engine. Rows that have ended make room for others, but among beams."""
+        if search.beams > 1:
             yield from in_batches(self, prompts, search, room, reserved)
             return
-        for found in Refilled(
-            self.model, self._encoded, prompts, search, lambda longest: room() // (longest + reserved)
-        ):
-            self._check_finite(torch.tensor([one.total for _, one in found]))
-            yield found
+
+        def rows_for(longest: int) -> int:
+            return room() // (longest + reserved)
+
+        for found in Steps(self.model, self._encoded, prompts, search, rows_for):
+            yield self._checked(found)
 
     @torch.inference_mode()
     def log_probabilities(
@@ -98,6 +104,10 @@ class TorchEngine:
             mask_bs[row, : len(prompt)] = 1
         input_bs, mask_bs = input_bs.to(self.device), mask_bs.to(self.device)
         return mask_bs, self.model.encode(input_bs, mask_bs)
+
+    def _checked(self, found: list[tuple[int, Decoded]]) -> list[tuple[int, Decoded]]:
+        self._check_finite(torch.tensor([one.total for _, one in found]))
+        return found
 
     def _check_finite(self, scores: Tensor) -> None:
         if not bool(torch.isfinite(scores).all()):

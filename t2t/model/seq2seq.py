@@ -207,7 +207,8 @@ class Seq2Seq(ABC):
     ) -> Tensor:
         """Logits [b, vocabulary], fp32, of the token that follows ``last_b``, which is added to ``cache``.
 
-        ``seen_bt``: 0 where a token of the cache, ``last_b`` among them, is none of the row's; None: all are.
+        ``last_b``: or [b, n], several tokens at once. ``seen_bt``: 0 where a token of the cache, ``last_b`` among
+        them, is none of the row's; None: all are.
         """
 
     def logits_of(self, batch: Mapping[str, Tensor], kept_bt: Tensor | None = None) -> Tensor:

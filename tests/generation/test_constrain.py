@@ -443,9 +443,43 @@ def test_optimistic_decoding_gives_what_constraining_every_row_gives(monkeypatch
     engine, requests = half_trained()
     outputs = engine.generate(requests, Decoding(40, 300))
     monkeypatch.setattr(Generator, "_accepted", lambda self, batch, outputs: [False] * len(batch))
+    from_the_first_token(monkeypatch)
     always = engine.generate(requests, Decoding(40, 300))
     assert [output.ids for output in outputs] == [output.ids for output in always]
     assert [o.score for o in outputs] == pytest.approx([o.score for o in always], abs=1e-4)
+
+
+def from_the_first_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is decoded again is so from its beginning, whatever was said before."""
+    for name in ("follows", "chooses"):
+        monkeypatch.setattr(Decoding, name, False)
+
+
+@pytest.mark.parametrize("limit", [6, 12, 40])
+@pytest.mark.parametrize("name", TREES)
+def test_what_is_decoded_again_from_where_it_left_its_grammar_is_what_it_is_from_the_beginning(
+    name: str, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, words = random_engine(3), ("Ada", "Bo", "Oslo", "the", "in", "of a", "red", "none")
+    requests = [ask(f"{name} {word}", TREES[name], WHERE) for word in words]
+    steps: list[int] = []
+    step = type(engine.engine.model).step  # type: ignore[attr-defined]
+
+    def counted(self: object, last_b: torch.Tensor, *given: object) -> torch.Tensor:
+        steps.append(len(last_b))
+        return step(self, last_b, *given)
+
+    monkeypatch.setattr(type(engine.engine.model), "step", counted)  # type: ignore[attr-defined]
+    outputs = engine.generate(requests, Decoding(limit, 3000))
+    later = sum(steps)
+    from_the_first_token(monkeypatch)
+    steps.clear()
+    whole = engine.generate(requests, Decoding(limit, 3000))
+    assert [(one.ids, one.text, one.cut, one.closed, one.constrained, one.unsayable) for one in outputs] == [
+        (one.ids, one.text, one.cut, one.closed, one.constrained, one.unsayable) for one in whole
+    ]
+    assert [one.score for one in outputs] == pytest.approx([one.score for one in whole], abs=1e-4)
+    assert later <= sum(steps)
 
 
 def test_progress_counts_each_request_once() -> None:

@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from t2t.config.run import SampleSettings
-from t2t.generation import refilling, stepwise
+from t2t.generation import stepwise
 from t2t.generation.generator import Decoding, Generator, Request
 from t2t.generation.torch_engine import TorchEngine
 from t2t.model.backbone import build_from_scratch
@@ -69,8 +69,7 @@ def test_greedy_equals_transformers_row_by_row_in_the_order_of_the_input(engine:
 @pytest.mark.parametrize("share", [0.0001, 2.0])
 def test_ended_rows_leave_the_batch_without_a_trace(engine: Generator, share: float, monkeypatch) -> None:
     expected = engine.generate(requests(), Decoding(LIMIT, 10_000))
-    for module in (stepwise, refilling):
-        monkeypatch.setattr(module, "ENDED_SHARE", share)
+    monkeypatch.setattr(stepwise, "ENDED_SHARE", share)
     outputs = engine.generate(requests(), Decoding(LIMIT, 10_000))
     assert [output.ids for output in outputs] == [output.ids for output in expected]
     assert [o.score for o in outputs] == pytest.approx([o.score for o in expected], abs=1e-5)

@@ -214,15 +214,15 @@ class T5(Seq2Seq):
         self, last_b: Tensor, hidden_bsd: Tensor, mask_bs: Tensor, cache: Cache, seen_bt: Tensor | None = None
     ) -> Tensor:
         assert isinstance(cache, _Cache)
-        states_b1d = self._t5.decoder(
-            input_ids=last_b[:, None],
+        states_bnd = self._t5.decoder(
+            input_ids=last_b if last_b.ndim == 2 else last_b[:, None],
             attention_mask=seen_bt,
             encoder_hidden_states=hidden_bsd,
             encoder_attention_mask=_as_wide(mask_bs, hidden_bsd),
             past_key_values=cache.kept,
             use_cache=True,
         )[0]
-        return self.logits(states_b1d[:, -1]).float()
+        return self.logits(states_bnd[:, -1]).float()
 
 
 def _as_wide(mask_bs: Tensor, states_bsd: Tensor) -> Tensor:

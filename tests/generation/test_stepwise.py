@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from t2t.config.run import SampleSettings
-from t2t.generation import refilling
+from t2t.generation import stepwise
+from t2t.generation.batches import in_batches
 from t2t.generation.engine import Decoded, Search
 from t2t.generation.generator import Decoding, Generator, Request
 from t2t.generation.torch_engine import TorchEngine
@@ -88,7 +89,8 @@ def test_it_takes_fewer_steps_than_batches_that_wait_for_their_longest(monkeypat
     outputs = generator.generate(asked, Decoding(LIMIT, 1000))
     refilled = len(rows)
     rows.clear()
-    generator.generate(asked, Decoding(LIMIT, 1000, no_repeat_ngram=LIMIT))  # batch by batch
+    monkeypatch.setattr(TorchEngine, "stream", in_batches)
+    generator.generate(asked, Decoding(LIMIT, 1000))
     assert sum(len(output.ids) for output in outputs) < sum(rows)
     assert refilled < 0.9 * len(rows)
 
@@ -97,7 +99,7 @@ def test_it_takes_fewer_steps_than_batches_that_wait_for_their_longest(monkeypat
 def test_when_rows_are_replaced_changes_nothing(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = lively(build_from_scratch(SPEC, len(TOKENIZER)))
     expected = one_by_one(engine, Search(16))
-    monkeypatch.setattr(refilling, "ENDED_SHARE", share)
+    monkeypatch.setattr(stepwise, "ENDED_SHARE", share)
     assert_same(streamed(engine, Search(16), 600), expected)
 
 
