@@ -255,7 +255,7 @@ class GenerateSettings:
     ``engine`` (``auto``: ctranslate2 on a CPU where it is installed, else torch), and in what the model computes
     (``auto``: bf16 where the hardware multiplies it, else fp32; ``int8``: with ctranslate2).
 
-    A batch of ``tokens`` (None: 8,192 on a CPU, 32,768 on a GPU) has that many rows x (longest prompt + ``lengths:
+    A batch of ``tokens`` (None: 16,384 on a CPU, 32,768 on a GPU) has that many rows x (longest prompt + ``lengths:
     target``); a beam is a row; 1 is greedy.
     ``mode: rank``: where the answer is one of a closed set, each of it is weighed, and the ``top`` likeliest are given.
     ``items``: answers say how sure each of their items is.

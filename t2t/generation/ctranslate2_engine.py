@@ -15,6 +15,7 @@ from t2t.generation.batches import in_batches
 from t2t.generation.engine import Decoded, Engine, Guides, Search, usual_tokens
 from t2t.model.seq2seq import SpecialIds
 
+_ON_CPU = 8192  # tokens of a batch, whose rows go on together until the last has ended
 _VOCABULARY = "shared_vocabulary.json"
 
 
@@ -66,7 +67,8 @@ class CTranslate2Engine:
 
     @property
     def batch_tokens(self) -> int:
-        return usual_tokens(self._translator.device)
+        device = self._translator.device
+        return _ON_CPU if device == "cpu" else usual_tokens(device)
 
     @cached_property
     def _guided(self) -> Engine:

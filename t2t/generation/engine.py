@@ -62,9 +62,9 @@ class Guides(Protocol):
 def usual_tokens(device: str) -> int:
     """The size of a batch (Decoding) that pays on a kind of device, ``cpu`` or ``cuda``.
 
-    A processor's caches hold what a batch of a few thousand tokens computes, and a GPU is only busy with more.
+    A processor's caches hold what a batch of some thousand tokens computes, and a GPU is only busy with more.
     """
-    return 8192 if device == "cpu" else 32768
+    return 16384 if device == "cpu" else 32768
 
 
 class Engine(Protocol):

@@ -102,8 +102,7 @@ class Decoding:
         """As a run file has it, for a task. ``longest``: of a target, in tokens; ``usual``: what nearly all have.
 
         Where the run file has no limit of its own, an output may be half as long again as is usual, and eight tokens
-        longer, but not above ``longest``. Batches are cut as for ``longest`` all the same: so the outputs that end
-        before are those of any limit, to the bit.
+        longer, but not above ``longest``, for which batches have room all the same.
         """
         limit = longest if usual is None else min(longest, usual * 3 // 2 + 8)
         how = settings.sample, settings.no_repeat_ngram, settings.items

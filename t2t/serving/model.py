@@ -348,7 +348,7 @@ def load(
         engine: "torch", "ctranslate2", or "auto": ctranslate2 on a CPU where it is installed and knows the model.
         num_beams: beams of the search; 1 is greedy.
         constrain: outputs outside the target language are decoded again inside it.
-        batch_tokens: of a batch, at most: its rows times the longest prompt and output; by default 8,192 on a CPU
+        batch_tokens: of a batch, at most: its rows times the longest prompt and output; by default 16,384 on a CPU
             and 32,768 on a GPU.
         mode: "search" finds an output token by token; "rank" weighs every one of a closed set (labels, the options of a
             choice) where an answer is of one.

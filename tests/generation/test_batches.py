@@ -90,5 +90,5 @@ def test_without_a_size_batches_are_as_large_as_the_engine_says() -> None:
     requests = [Request(str(number), [5] * 54 + [1]) for number in range(300)]
     generator.generate(requests, Decoding(9))
     generator.generate(requests, Decoding(9, 64 * 100))
-    assert asked == [128, 128, 44, 100, 100, 100]
+    assert asked == [256, 44, 100, 100, 100]
     assert usual_tokens("cuda") == 32768
