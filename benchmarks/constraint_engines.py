@@ -78,7 +78,7 @@ class Row:
 
     def mask(self) -> NDArray[np.bool_]:
         """[v]: True where a token is allowed."""
-        mask_v: NDArray[np.bool_] = self._guides.mask([True], LONGEST_WALK, self._size)[0]
+        mask_v: NDArray[np.bool_] = self._guides.mask([True], [LONGEST_WALK], self._size)[0]
         return mask_v
 
     def take(self, token: int) -> None:

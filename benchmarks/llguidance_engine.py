@@ -294,7 +294,7 @@ class LlguidanceGuides:
             if matcher.is_error():
                 raise ValueError(matcher.get_error())
 
-    def mask(self, live: Sequence[bool], left: int, vocabulary: int) -> NDArray[np.bool_]:
+    def mask(self, live: Sequence[bool], left: Sequence[int], vocabulary: int) -> NDArray[np.bool_]:
         """See Guides."""
         bits = np.zeros(llguidance.numpy.get_bitmask_shape(len(self._matchers), vocabulary), dtype=np.int32)
         for row, (matcher, alive) in enumerate(zip(self._matchers, live, strict=True)):
@@ -303,12 +303,13 @@ class LlguidanceGuides:
         self._check()
         return np.unpackbits(bits.view(np.uint8), axis=1, count=vocabulary, bitorder="little").view(np.bool_)
 
-    def take(self, tokens: Sequence[int], live: Sequence[bool]) -> None:
+    def take(self, tokens: Sequence[int], live: Sequence[bool]) -> list[bool]:
         """See Guides."""
         for matcher, token, alive in zip(self._matchers, tokens, live, strict=True):
             if alive:
                 matcher.consume_token(token)
         self._check()
+        return [False] * len(self._matchers)
 
     def select(self, rows: Sequence[int]) -> None:
         """See Guides."""

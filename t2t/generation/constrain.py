@@ -10,7 +10,7 @@ all is left, the masks are ``lossy``: UNKNOWN stands wherever something cannot b
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,6 +117,11 @@ class Guide:
             ids = ids[in_time] if in_time.any() or automaton.accepting[self._state] else ids
         return np.append(ids, self._eos) if automaton.accepting[self._state] else ids
 
+    @property
+    def may_end(self) -> bool:
+        """Whether a text of the grammar is complete here."""
+        return self._state != DEAD and self._masks.automaton.accepting[self._state]
+
     def take(self, token: int) -> None:
         """Go on with ``token``, one of those that were allowed."""
         if token != self._eos:
@@ -137,10 +142,19 @@ class Guide:
 
 
 class MaskGuides:
-    """The Guides of a batch by masks of our own, a Guide a row."""
+    """The Guides of a batch by masks of our own, a Guide a row.
 
-    def __init__(self, guides: Iterable[Guide]) -> None:
-        self._guides = list(guides)
+    ``begun``: what each row has said. ``enough``: for each row, whether what it has said, which may end there, is all
+    that there is to know.
+    """
+
+    def __init__(
+        self,
+        guides: Iterable[Guide],
+        begun: Iterable[Sequence[int]] = (),
+        enough: Iterable[Callable[[Sequence[int]], bool]] = (),
+    ) -> None:
+        self._guides, self._said, self._enough = list(guides), [list(ids) for ids in begun], list(enough)
 
     def mask(self, live: Sequence[bool], left: Sequence[int], vocabulary: int) -> NDArray[np.bool_]:
         """See Guides."""
@@ -150,15 +164,22 @@ class MaskGuides:
                 mask_bv[row, guide.allowed(left[row])] = True
         return mask_bv
 
-    def take(self, tokens: Sequence[int], live: Sequence[bool]) -> None:
+    def take(self, tokens: Sequence[int], live: Sequence[bool]) -> list[bool]:
         """See Guides."""
-        for guide, token, alive in zip(self._guides, tokens, live, strict=True):
+        known = [False] * len(self._guides)
+        for row, (guide, token, alive) in enumerate(zip(self._guides, tokens, live, strict=True)):
             if alive:
                 guide.take(token)
+                if self._enough:
+                    self._said[row].append(token)
+                    known[row] = guide.may_end and self._enough[row](self._said[row])
+        return known
 
     def select(self, rows: Sequence[int]) -> None:
         """See Guides."""
         self._guides = [self._guides[row] for row in rows]
+        if self._enough:
+            self._said, self._enough = [self._said[row] for row in rows], [self._enough[row] for row in rows]
 
 
 class Constrainer:

@@ -52,8 +52,9 @@ class Guides(Protocol):
         ``left``: tokens that each row has left, this one and EOS counted.
         """
 
-    def take(self, tokens: Sequence[int], live: Sequence[bool]) -> None:
-        """Each row that is ``live`` goes on with its token, one of those that were allowed."""
+    def take(self, tokens: Sequence[int], live: Sequence[bool]) -> list[bool]:
+        """Each row that is ``live`` goes on with its token, one of those that were allowed. True for a row of which
+        enough is known: it ends there."""
 
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows only, in this order."""

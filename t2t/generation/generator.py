@@ -22,7 +22,7 @@ from t2t.draws import digest_of, number_of
 from t2t.generation.batches import WINDOW, Room, plan_batches
 from t2t.generation.constrain import Constrainer, MaskGuides
 from t2t.generation.engine import Decoded, Engine, Search
-from t2t.linear.admission import admits, without_repeats
+from t2t.linear.admission import admits, repeats_for_good, without_repeats
 from t2t.linear.grammar import Grammar
 from t2t.model.tokenizer import decode_texts, encode_texts
 
@@ -302,6 +302,7 @@ class Generator:
 
         The masks know where an output stands, not what it has said: one that names a place twice is decoded again from
         there on, without the places that are taken, until none is named twice. That is what masks that knew would give.
+        So a row is not decoded on when it has done that.
         """
         outputs = self._masked(asked, decoding)
         while again := self._repeating([one.request for one in asked], outputs):
@@ -316,10 +317,21 @@ class Generator:
         """The rows that name a place twice, and what may be there instead."""
         found: dict[int, Grammar] = {}
         for row, (request, output) in enumerate(zip(batch, outputs, strict=True)):
-            if request.constraint is not None and not output.cut and self.tokenizer.unk_token_id not in output.ids:
+            if request.constraint is not None and self.tokenizer.unk_token_id not in output.ids:
                 grammar = without_repeats(request.constraint(), output.text)
                 found |= {} if grammar is None else {row: grammar}
         return found
+
+    def _enough(self, request: Request) -> Callable[[Sequence[int]], bool]:
+        """Whether what was said, which may end there, names a place twice however it goes on."""
+        grammar = None if request.constraint is None else request.constraint()
+
+        def repeats(ids: Sequence[int]) -> bool:
+            if grammar is None or self.tokenizer.unk_token_id in ids:
+                return False
+            return repeats_for_good(grammar, decode_texts(self.tokenizer, [tuple(ids)])[0])
+
+        return repeats
 
     def _masked(self, asked: Sequence[_Again], decoding: Decoding) -> list[Output]:
         """The outputs under the masks; those that the limit would cut are made to end in time if they can."""
@@ -370,7 +382,8 @@ class Generator:
             found = {row: part[row].decoded() for row in set(range(len(part))) - set(on)}  # nothing of them is left out
             if on:
                 prompts, batch = [part[row].request.prompt_ids for row in on], [part[row].request for row in on]
-                masks, begins = MaskGuides(guides[row] for row in on), [begun[row] for row in on]
+                begins, enough = [begun[row] for row in on], [self._enough(request) for request in batch]
+                masks = MaskGuides((guides[row] for row in on), begins, enough)
                 found |= zip(on, self.engine.decode(prompts, decoding.guided(batch), masks, begins), strict=True)
             return [found[row] for row in range(len(part))]
 

@@ -187,7 +187,8 @@ class Steps:
         self._tokens_pt[where] = torch.where(rows.ended_n, self._tokens_pt[where], rows.last_n)
         self._scores_pt[where] = torch.where(rows.ended_n, self._scores_pt[where], scores_n)
         if self._guides is not None:
-            self._guides.take(rows.last_n.tolist(), (~rows.ended_n).tolist())
+            known = self._guides.take(rows.last_n.tolist(), (~rows.ended_n).tolist())
+            rows.ended_n = rows.ended_n | torch.tensor(known, device=self._device)
         rows.age_n = rows.age_n + 1
         rows.slots += 1
         rows.ended_n = rows.ended_n | (rows.last_n == self._model.ids.end) | (rows.age_n >= search.max_tokens)

@@ -42,10 +42,12 @@ class _Memory(NamedTuple):
 
 
 class _Cut(NamedTuple):
-    """Before a text says a place twice: it is kept up to ``at``; ``rest`` may follow there."""
+    """Before a text says a place twice, in an item that ends at ``end``: it is kept up to ``at``; ``rest`` may follow
+    there."""
 
     at: int
     rest: Grammar
+    end: int
 
 
 @lru_cache(maxsize=64)
@@ -150,9 +152,18 @@ def without_repeats(grammar: Grammar, text: str) -> Grammar | None:
     These are the texts of ``grammar`` that begin as it does, up to the first item whose place is taken, and go on
     without one that an item before it has. None for any other text.
     """
-    cuts = (cut for end, cut in _walks(grammar, text, 0) if end == len(text) and cut is not None)
-    cut = next(cuts, None)
+    cut = _first_cut(grammar, text)
     return cut and Sequence((Literal(text[: cut.at]), cut.rest))
+
+
+def repeats_for_good(grammar: Grammar, text: str) -> bool:
+    """True for a text that says a place twice (see ``without_repeats``) however it goes on: more follows that item."""
+    cut = _first_cut(grammar, text)
+    return cut is not None and cut.end < len(text)
+
+
+def _first_cut(grammar: Grammar, text: str) -> _Cut | None:
+    return next((cut for end, cut in _walks(grammar, text, 0) if end == len(text) and cut is not None), None)
 
 
 def _walks(grammar: Grammar, text: str, start: int) -> Iterator[tuple[int, _Cut | None]]:
@@ -164,7 +175,7 @@ def _walks(grammar: Grammar, text: str, start: int) -> Iterator[tuple[int, _Cut 
             rest = Sequence(tuple(others))
             for middle, cut in _walks(first, text, start):
                 for end, later in _walks(rest, text, middle):
-                    yield end, later if cut is None else _Cut(cut.at, Sequence((cut.rest, rest)))
+                    yield end, later if cut is None else _Cut(cut.at, Sequence((cut.rest, rest)), cut.end)
         case OneOf(options):
             for option in options:
                 yield from _walks(option, text, start)
@@ -186,7 +197,7 @@ def _walks_once(grammar: Repeat, text: str, start: int) -> Iterator[tuple[int, _
         for end, after in _items(grammar.item, text, at, memory):
             if after is None:
                 more = replace(grammar, item=_without(grammar.item, memory.taken), last=memory.last)
-                cut = _Cut(before, maybe(Sequence((Literal(grammar.between), more))))
+                cut = _Cut(before, maybe(Sequence((Literal(grammar.between), more))), end)
                 yield from ((last, cut) for last in {end} | _ends_behind(replace(grammar, once=False), text, end))
                 continue
             yield end, None
@@ -199,7 +210,8 @@ def _walks_over_items(grammar: Repeat, text: str, start: int) -> Iterator[tuple[
     while waiting:
         for end, cut in _walks(grammar.item, text, waiting.pop()):
             if cut is not None:
-                cut = _Cut(cut.at, Sequence((cut.rest, maybe(Sequence((Literal(grammar.between), grammar))))))
+                more = maybe(Sequence((Literal(grammar.between), grammar)))
+                cut = _Cut(cut.at, Sequence((cut.rest, more)), cut.end)
                 yield from ((last, cut) for last in {end} | _ends_behind(grammar, text, end))
                 continue
             yield end, None

@@ -452,14 +452,15 @@ def test_optimistic_decoding_gives_what_constraining_every_row_gives(monkeypatch
 
 
 def from_the_first_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is decoded again is so from its beginning, whatever was said before."""
+    """What is decoded again is so from its beginning to its end, whatever was said before."""
     for name in ("follows", "chooses"):
         monkeypatch.setattr(Decoding, name, False)
+    monkeypatch.setattr("t2t.generation.generator.repeats_for_good", lambda grammar, text: False)
 
 
 @pytest.mark.parametrize("limit", [6, 12, 40])
 @pytest.mark.parametrize("name", TREES)
-def test_what_is_decoded_again_from_where_it_left_its_grammar_is_what_it_is_from_the_beginning(
+def test_what_is_decoded_again_from_where_it_left_its_grammar_is_what_it_is_as_a_whole(
     name: str, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, words = random_engine(3), ("Ada", "Bo", "Oslo", "the", "in", "of a", "red", "none")
@@ -481,7 +482,7 @@ def test_what_is_decoded_again_from_where_it_left_its_grammar_is_what_it_is_from
         (one.ids, one.text, one.cut, one.closed, one.constrained, one.unsayable) for one in whole
     ]
     assert [one.score for one in outputs] == pytest.approx([one.score for one in whole], abs=1e-4)
-    assert later <= sum(steps)
+    assert later < sum(steps) if (name, limit) == ("spans", 40) else later <= sum(steps)
 
 
 def test_progress_counts_each_request_once() -> None:
