@@ -28,6 +28,7 @@ from t2t.model.backbone import T5_IDS, build_from_scratch
 from t2t.model.tokenizer import decode_text, encode_texts, load_tokenizer, train_tokenizer
 from t2t.structures import Json, Record
 from t2t.tasks.sources import data_dir
+from tests.generation.test_stepwise import count_steps
 from tests.linear.grammar_samples import sample
 from tests.models import token_nll
 
@@ -465,14 +466,7 @@ def test_what_is_decoded_again_from_where_it_left_its_grammar_is_what_it_is_as_a
 ) -> None:
     engine, words = random_engine(3), ("Ada", "Bo", "Oslo", "the", "in", "of a", "red", "none")
     requests = [ask(f"{name} {word}", TREES[name], WHERE) for word in words]
-    steps: list[int] = []
-    step = type(engine.engine.model).step  # type: ignore[attr-defined]
-
-    def counted(self: object, last_b: torch.Tensor, *given: object) -> torch.Tensor:
-        steps.append(len(last_b))
-        return step(self, last_b, *given)
-
-    monkeypatch.setattr(type(engine.engine.model), "step", counted)  # type: ignore[attr-defined]
+    steps = count_steps(engine, monkeypatch)
     outputs = engine.generate(requests, Decoding(limit, 3000))
     later = sum(steps)
     from_the_first_token(monkeypatch)

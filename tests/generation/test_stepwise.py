@@ -75,16 +75,24 @@ def test_draws_are_those_of_each_alone() -> None:
     assert_same(streamed(engine, search, 400), one_by_one(engine, search))
 
 
-def test_it_takes_fewer_steps_than_batches_that_wait_for_their_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    generator = countdown(True)
+def count_steps(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The rows of each step of the decoder from here on, as they come."""
     rows: list[int] = []
-    step = type(generator.engine.model).step  # type: ignore[attr-defined]
+    face = type(generator.engine.model)  # type: ignore[attr-defined]
+    step = face.step
 
     def counted(self: Seq2Seq, last_b: torch.Tensor, *given: object) -> torch.Tensor:
         rows.append(len(last_b))
-        return step(self, last_b, *given)
+        found: torch.Tensor = step(self, last_b, *given)
+        return found
 
-    monkeypatch.setattr(type(generator.engine.model), "step", counted)  # type: ignore[attr-defined]
+    monkeypatch.setattr(face, "step", counted)
+    return rows
+
+
+def test_it_takes_fewer_steps_than_batches_that_wait_for_their_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = countdown(True)
+    rows = count_steps(generator, monkeypatch)
     asked = [Request(f"{n}", one.prompt_ids) for n, one in enumerate(requests() * 5)]
     outputs = generator.generate(asked, Decoding(LIMIT, 1000))
     refilled = len(rows)

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,18 +66,22 @@ def test_killed_at_every_write_it_goes_on_to_the_same_bytes(
     assert join is batch_job.Job.join
 
 
-def test_another_job_for_the_same_output_is_refused(
-    model: Path, tmp_path: Path, whole: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
-    out = tmp_path / "out.jsonl"
-
+def killed_before_the_join(monkeypatch: pytest.MonkeyPatch, job: Callable[[], object]) -> None:
     def stop(self: batch_job.Job, count: int) -> None:
         raise Killed
 
     with monkeypatch.context() as patched:
         patched.setattr(batch_job.Job, "join", stop)
         with pytest.raises(Killed):
-            generate(model, tmp_path / "in.jsonl", out)
+            job()
+
+
+def test_another_job_for_the_same_output_is_refused(
+    model: Path, tmp_path: Path, whole: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    out = tmp_path / "out.jsonl"
+
+    killed_before_the_join(monkeypatch, lambda: generate(model, tmp_path / "in.jsonl", out))
     for more, differs in ((("--set", "generate.beams=2"), "settings"), (("--keep", "text"), "keep")):
         assert generate(model, tmp_path / "in.jsonl", out, *more) == 2
         assert f"it holds another job for this output (it differs in {differs})" in capsys.readouterr().err
@@ -389,13 +394,7 @@ def test_another_member_of_the_same_archive_is_another_job(
             archive.writestr(f"{name}.jsonl", json.dumps({"text": name}))
     out = tmp_path / "out.jsonl"
 
-    def stop(self: batch_job.Job, count: int) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(batch_job.Job, "join", stop)
-        with pytest.raises(Killed):
-            generate(model, Path(f"{tmp_path / 'in.zip'}!a.jsonl"), out)
+    killed_before_the_join(monkeypatch, lambda: generate(model, Path(f"{tmp_path / 'in.zip'}!a.jsonl"), out))
     assert generate(model, Path(f"{tmp_path / 'in.zip'}!b.jsonl"), out) == 2
     assert "it differs in members" in capsys.readouterr().err
 
