@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 from t2t.errors import InputError, UnreachableError
 
 _PATIENCE = 3.0  # seconds
-_READ = ("*.json", "*.safetensors", "*.bin", "*.model")  # of a model's folder
+_READ = ("config.json", "tokenizer*.json", "*.safetensors", "pytorch_model*.bin", "*.model")  # of a model's folder
 
 
 @cache
@@ -52,7 +52,7 @@ def check_reach(name: str, revision: str | None = None) -> None:
 
     InputError for a folder whose files this user may not read: its readers would say that they are not there.
     """
-    if Path(name).exists():
+    if _is_here(Path(name)):
         _check_readable(Path(name))
         return
     from huggingface_hub import try_to_load_from_cache
@@ -67,18 +67,23 @@ def check_reach(name: str, revision: str | None = None) -> None:
         raise UnreachableError(name, found, "name a folder, or try again where there is a network")
 
 
-def _check_readable(path: Path) -> None:
+def _is_here(path: Path) -> bool:
     try:
-        files = [one for pattern in _READ for one in path.glob(pattern)] if os.listdir(path) else []
-    except NotADirectoryError:
-        files = [path]
+        return path.exists()
     except PermissionError:
-        raise _closed(path) from None
-    for one in files:
-        if not os.access(one, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
-            raise _closed(one)
+        return True
 
 
-def _closed(path: Path) -> InputError:
-    found = f"it may not be read by this user (its mode is {path.stat().st_mode & 0o777:o})"
-    return InputError(str(path), found, "let its owner give the right to read it (chmod -R a+rX on the model's folder)")
+def _check_readable(path: Path) -> None:
+    """InputError where the path, or a file of a model in it, is there and may not be read."""
+    try:
+        inside = (path / "config.json", *(one for pattern in _READ for one in path.glob(pattern)))
+        for one in inside if path.is_dir() else (path,):
+            if one.exists():  # a link to nothing is not there
+                one.open("rb").close()
+    except PermissionError as error:
+        found = "this user may not read it"
+        todo = (
+            "let its owner give the right to (chmod -R a+rX on the model's folder, and the right to enter those above)"
+        )
+        raise InputError(str(error.filename or path), found, todo) from None

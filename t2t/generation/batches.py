@@ -83,15 +83,28 @@ class Room:
         """
         waiting = list(range(len(sizes)))
         while waiting:
-            done = set[int]()
-            for found in _while_memory_lasts(work(waiting)):
-                several = [(waiting[place], one) for place, one in found]
+            done, found, failed = set[int](), work(waiting), False
+            while not failed:
+                try:
+                    some = next(found, None)
+                except (RuntimeError, MemoryError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    some, failed = None, True
+                if some is None:
+                    break
+                several = [(waiting[place], one) for place, one in some]
                 done.update(place for place, _ in several)
                 yield several
-            if left := [place for place in waiting if place not in done]:
-                longest = sizes[left[0]]
-                rows = min(len(left), max(1, self.tokens(asked) // longest))
-                self._shrink(rows, rows * longest)
+            del found
+            left = [place for place in waiting if place not in done]
+            if left and not failed:
+                raise RuntimeError(f"an engine gave no output for {len(left)} of {len(waiting)} prompts")
+            if failed and left:
+                free_memory()
+                rows = min(len(left), max(1, self.tokens(asked) // sizes[left[0]]))
+                if rows > 1 or not done:  # one that is left of several may find room alone
+                    self._shrink(rows, rows * sizes[left[0]])
             waiting = left
 
     def _shrink(self, rows: int, size: int) -> None:
@@ -101,22 +114,6 @@ class Room:
         self._most = size // 2
         message = f"memory ran out with a batch of {rows} rows, {size} tokens; it is halved, as are those after it"
         print(f"t2t: {message} (generate.tokens: {self._most})", file=sys.stderr, flush=True)
-
-
-def _while_memory_lasts(found: Iterator[R]) -> Iterator[R]:
-    """What there is, until memory runs out; what was held then is free again."""
-    while True:
-        try:
-            one = next(found)
-        except StopIteration:
-            return
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            break
-        yield one
-    del found
-    free_memory()
 
 
 def _within_memory(part: Sequence[T], work: Callable[[Sequence[T]], list[R]]) -> list[R] | None:

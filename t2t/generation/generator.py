@@ -153,7 +153,7 @@ class _Again:
         return () if self.before is None else self.before.ids
 
     def after(self, output: Output, decoding: Decoding) -> _Again:
-        """The same behind another try under masks."""
+        """The same behind another try under masks, which were not closing."""
         return replace(self, before=output if decoding.chooses else None)
 
     def language(self) -> Grammar:
@@ -212,7 +212,7 @@ class Generator:
             rejected = [place for place, good in zip(places, self._accepted(batch, found), strict=True) if not good]
             again += rejected
             done(sorted(set(places) - set(rejected)))
-        for places in self._planned(requests, sorted(again + at_once), decoding, 1):
+        for places in self._planned(requests, sorted(again + at_once), decoding):
             asked = [_Again(requests[place], outputs.get(place) if decoding.follows else None) for place in places]
             outputs.update(zip(places, self._constrained(asked, decoding), strict=True))
             done(places)
@@ -228,9 +228,9 @@ class Generator:
             return self.engine.log_probabilities([requests[place].prompt_ids for place in part], ids)
 
         def size_of(part: Sequence[int]) -> int:
-            return _size([requests[place] for place in part], decoding.reserved, 1)
+            return _size([requests[place] for place in part], decoding.reserved)
 
-        for places in self._planned(requests, range(len(requests)), decoding, 1):
+        for places in self._planned(requests, range(len(requests)), decoding):
             for place, logs in zip(places, self._room.run(places, size_of, scored), strict=True):
                 found[place] = replace(outputs[place], logs=logs)
         return found
@@ -304,13 +304,11 @@ class Generator:
         there on, without the places that are taken, until none is named twice. That is what masks that knew would give.
         So a row is not decoded on when it has done that.
         """
-        outputs = self._masked(asked, decoding)
+        openly, outputs = self._masked(asked, decoding)
         while again := self._repeating([one.request for one in asked], outputs):
-            less = [
-                replace(asked[row].after(outputs[row], decoding), grammar=grammar) for row, grammar in again.items()
-            ]
-            for row, output in zip(again, self._masked(less, decoding), strict=True):
-                outputs[row] = output
+            less = [replace(asked[row].after(openly[row], decoding), grammar=grammar) for row, grammar in again.items()]
+            for row, first, output in zip(again, *self._masked(less, decoding), strict=True):
+                openly[row], outputs[row] = first, output
         return outputs
 
     def _repeating(self, batch: Sequence[Request], outputs: Sequence[Output]) -> dict[int, Grammar]:
@@ -333,15 +331,17 @@ class Generator:
 
         return repeats
 
-    def _masked(self, asked: Sequence[_Again], decoding: Decoding) -> list[Output]:
-        """The outputs under the masks; those that the limit would cut are made to end in time if they can."""
-        outputs = self._guided(asked, decoding, closing=False)
+    def _masked(self, asked: Sequence[_Again], decoding: Decoding) -> tuple[list[Output], list[Output]]:
+        """The outputs under the masks, and the same but that those which the limit would cut are made to end in time
+        if they can."""
+        openly = self._guided(asked, decoding, closing=False)
+        outputs = list(openly)
         cut = [row for row, output in enumerate(outputs) if len(output.ids) == decoding.max_tokens and output.cut]
         if cut:
             ended = self._guided([asked[row].after(outputs[row], decoding) for row in cut], decoding, closing=True)
             for row, output in zip(cut, ended, strict=True):
                 outputs[row] = replace(output, closed=not output.cut)
-        return [
+        return openly, [
             replace(output, constrained=True, unsayable=self._is_unsayable(one.request, output))
             for one, output in zip(asked, outputs, strict=True)
         ]
@@ -388,16 +388,14 @@ class Generator:
             return [found[row] for row in range(len(part))]
 
         def size_of(part: Sequence[_Again]) -> int:
-            return _size([one.request for one in part], decoding.reserved, 1)
+            return _size([one.request for one in part], decoding.reserved)
 
         return self._outputs([one.request for one in asked], self._room.run(asked, size_of, decoded))
 
-    def _planned(
-        self, requests: Sequence[Request], places: Sequence[int], decoding: Decoding, rows: int
-    ) -> Iterator[list[int]]:
-        """Those ``places`` of the requests in batches. ``rows``: that each takes."""
+    def _planned(self, requests: Sequence[Request], places: Sequence[int], decoding: Decoding) -> Iterator[list[int]]:
+        """Those ``places`` of the requests in batches, a row each."""
         lengths = [len(requests[place].prompt_ids) + decoding.reserved for place in places]
-        for batch in plan_batches(lengths, lambda: self._room.tokens(self._tokens(decoding)) // rows):
+        for batch in plan_batches(lengths, lambda: self._room.tokens(self._tokens(decoding))):
             yield [places[number] for number in batch]
 
     def _outputs(self, batch: Sequence[Request], decoded: Sequence[Decoded]) -> list[Output]:
@@ -413,6 +411,6 @@ def _ranking_length(request: Request, texts: Sequence[Sequence[int]]) -> int:
     return len(texts) * (len(request.prompt_ids) + max(map(len, texts)))
 
 
-def _size(batch: Sequence[Request], max_tokens: int, rows: int) -> int:
+def _size(batch: Sequence[Request], max_tokens: int) -> int:
     """The tokens that a batch has, prompts and outputs, padded."""
-    return len(batch) * rows * (max(len(request.prompt_ids) for request in batch) + max_tokens)
+    return len(batch) * (max(len(request.prompt_ids) for request in batch) + max_tokens)

@@ -123,7 +123,9 @@ class Steps:
             width = max([*map(len, left), *([] if not live or rows is None else [rows.mask_ns.shape[1]])], default=1)
             most = max(1, self._rows_for(width))
             refill = bool(left) and (not live or most - live >= ENDED_SHARE * most)
-            if rows is not None and live and not refill and len(rows.ended_n) - live < ENDED_SHARE * len(rows.ended_n):
+            few = rows is not None and len(rows.ended_n) - live < ENDED_SHARE * len(rows.ended_n)
+            # Where the slots are as many as an output may have, who has used them all has ended, and they become fewer.
+            if rows is not None and live and not refill and few and rows.slots < self._search.max_tokens:
                 self._step(rows)
                 continue
             if rows is not None and (ended_n := rows.ended_n).any():

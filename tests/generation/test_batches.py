@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -72,6 +72,44 @@ def test_one_that_finds_no_memory_alone_is_told_and_other_errors_are_left_alone(
         Room().run([1, 9], sum, Device(8, torch.OutOfMemoryError("CUDA out of memory.")))
     with pytest.raises(RuntimeError, match="shapes"):
         Room().run([1, 9], sum, Device(8, RuntimeError("shapes differ")))
+
+
+def test_where_memory_runs_out_among_many_those_that_are_not_done_are_tried_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    room, tried = Room(), list[list[int]]()
+
+    def work(waiting: list[int]) -> Iterator[list[tuple[int, int]]]:
+        tried.append(waiting)
+        for number, place in enumerate(waiting):
+            if (len(tried), place) in ((1, 3), (2, 4)):
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            yield [(number, 10 * place)]
+
+    found = [one for several in room.stream([9, 9, 8, 8, 7, 7], 30, work) for one in several]
+    assert found == [(place, 10 * place) for place in range(6)]
+    assert tried == [[0, 1, 2, 3, 4, 5], [3, 4, 5], [4, 5]]
+    told = "memory ran out with a batch of 3 rows, 24 tokens; it is halved, as are those after it"
+    assert capsys.readouterr().err == f"t2t: {told} (generate.tokens: 12)\n"  # at the second only one row has room
+
+
+def test_one_that_is_left_alone_is_tried_alone_and_then_is_told() -> None:
+    tried: list[list[int]] = []
+
+    def work(waiting: list[int]) -> Iterator[list[tuple[int, int]]]:
+        tried.append(waiting)
+        if len(waiting) == 2:
+            yield [(0, 1)]
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with pytest.raises(InputError, match="with a single input of 50 tokens"):
+        list(Room().stream([50, 50], 100, work))
+    assert tried == [[0, 1], [1]]
+
+
+def test_an_engine_that_forgets_a_prompt_is_at_fault() -> None:
+    with pytest.raises(RuntimeError, match="no output for 1 of 2 prompts"):
+        list(Room().stream([5, 5], 100, lambda waiting: iter([[(0, "one")]])))
 
 
 def test_without_a_size_batches_are_as_large_as_the_engine_says() -> None:

@@ -89,18 +89,28 @@ def test_a_vocabulary_that_is_empty_is_refused(model: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
-@pytest.mark.parametrize("closed", ["model.safetensors", "config.json", "tokenizer.json", "."])
-def test_what_another_user_may_not_read_is_said_to_be_so(closed: str) -> None:
+@pytest.mark.parametrize("mode", [0o600, 0o744])
+@pytest.mark.parametrize("closed", ["model.safetensors", "config.json", "tokenizer.json", ".", ".."])
+def test_what_another_user_may_not_read_is_said_to_be_so(closed: str, mode: int) -> None:
+    if mode == 0o744 and not closed.startswith("."):
+        pytest.skip("readable")
     with tempfile.TemporaryDirectory() as open_to_all:
         Path(open_to_all).chmod(0o755)
         folder = Path(open_to_all) / "model"
         tokenizer = train_tokenizer(["a b"], 520)
         build_from_scratch(SPEC, len(tokenizer)).save(tokenizer, folder)
-        (folder / closed).chmod(0o600)
+        (folder / closed).chmod(mode)
         os.seteuid(65534)
         try:
             for load in (load_pretrained, load_tokenizer):
-                with pytest.raises(InputError, match=r"it may not be read by this user \(its mode is 600\)"):
+                with pytest.raises(InputError, match=r"/model.*: this user may not read it; let its owner"):
                     load(folder)
         finally:
             os.seteuid(0)
+
+
+def test_a_folder_with_a_link_to_nothing_and_a_closed_file_of_others_is_read(model: Path) -> None:
+    (model / "pytorch_model.bin").symlink_to(model / "pruned")
+    (model / "training_args.bin").write_bytes(b"")
+    (model / "training_args.bin").chmod(0)
+    assert load_pretrained(model).tied
