@@ -84,7 +84,7 @@ def test_two_replicas_on_a_local_ray_of_whom_one_is_killed(
     )
     source = tmp_path / "in.jsonl"
     process = begin(tmp_path, once, "--model", model, "--input", source, "--distributed", "ray", "--workers", "2")
-    _, said = process.communicate(timeout=200)
+    _, said = process.communicate(timeout=500)
     assert process.returncode == 0, said.decode()[-3000:]
     assert (tmp_path / "killed").exists()
     assert ((tmp_path / "out.jsonl").read_bytes(), (tmp_path / "out.jsonl.bad.jsonl").read_bytes()) == whole
