@@ -11,6 +11,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from t2t.errors import InputError, UnreachableError
+from t2t.regular_files import is_regular, read_regular
 
 _PATIENCE = 3.0  # seconds
 _READ = ("config.json", "tokenizer*.json", "*.safetensors", "pytorch_model*.bin", "*.model")  # of a model's folder
@@ -80,10 +81,14 @@ def _check_readable(path: Path) -> None:
         inside = (path / "config.json", *(one for pattern in _READ for one in path.glob(pattern)))
         for one in inside if path.is_dir() else (path,):
             if one.exists():  # a link to nothing is not there
-                one.open("rb").close()
+                read_regular(one, 0)
+                if not is_regular(one):
+                    raise OSError(None, f"{one.name} is of the kernel's own")
     except PermissionError as error:
         found = "this user may not read it"
         todo = (
             "let its owner give the right to (chmod -R a+rX on the model's folder, and the right to enter those above)"
         )
         raise InputError(str(error.filename or path), found, todo) from None
+    except OSError as error:  # a pipe, a device
+        raise InputError(str(path), f"a file of it cannot be read ({error})", "replace it by a sound copy") from None

@@ -4,7 +4,28 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
+
+
+def is_regular(path: Path) -> bool:
+    """True for a regular file of a disk, behind a link too: what is in /proc or /sys may let its reader wait."""
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_dev not in _kernels_own()
+
+
+@cache
+def _kernels_own() -> frozenset[int]:
+    """The devices of the file systems whose files the kernel makes when they are read."""
+    devices: set[int] = set()
+    for folder in ("/proc", "/sys"):
+        with suppress(OSError):
+            devices.add(os.stat(folder).st_dev)
+    return frozenset(devices - {os.stat("/").st_dev})
 
 
 def read_regular(path: Path, most: int) -> bytes:

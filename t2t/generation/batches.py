@@ -1,4 +1,4 @@
-"""Which requests are decoded together: a function of the requests alone, and of what memory has room for."""
+"""Which requests are decoded together, and what memory has room for."""
 
 from __future__ import annotations
 

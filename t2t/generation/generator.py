@@ -169,9 +169,9 @@ class _Again:
 
 
 class Generator:
-    """Generates with an engine. The batches depend on the requests alone, so the same requests give the same outputs;
-    other batches, as where memory ran out (Room), may turn near-ties (sums differ with the shape). Draws depend on
-    their request alone."""
+    """Generates with an engine. Which rows are in a batch together depends on the requests and on what the model says,
+    so the same requests give the same outputs; other batches, as where memory ran out (Room), may turn near-ties (sums
+    differ with the shape). Draws depend on their request alone."""
 
     def __init__(self, engine: Engine, tokenizer: PreTrainedTokenizerFast) -> None:
         self.engine, self.tokenizer, self._room = engine, tokenizer, Room()

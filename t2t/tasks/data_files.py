@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
 from t2t.errors import DataError, TemplateError
+from t2t.regular_files import is_regular
 from t2t.tasks.bad_records import STOP, BadRecords
 
 UNPACKED_CAP = 1 << 30  # bytes a compressed file or member may unpack to
@@ -32,8 +33,7 @@ LINE_CAP = 1 << 24  # bytes of one line
 _BROKEN = (
     EOFError,
     OSError,
-    RuntimeError,
-    NotImplementedError,  # of zipfile, for a compression that it does not know
+    RuntimeError,  # of zipfile, as for a compression that it does not know
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
@@ -65,8 +65,10 @@ def find_file(name: str, base: Path, where: str) -> DataFile:
     file, _, member = name.partition("!")
     places = [Path(file)] if Path(file).is_absolute() else [base / file, data_dir() / file]
     for place in places:
-        if place.is_file():
+        if is_regular(place):
             return DataFile(name, place, member or None)
+    if strange := next((place for place in places if place.exists() and not place.is_dir()), None):
+        raise DataError(where, f"{strange} is no regular file", "name a file, not a pipe or a device")
     looked = " and ".join(str(place) for place in places)
     raise DataError(
         where, f"no file {file!r} (looked for {looked})", "put it there, or set T2T_DATA to the folder of data sets"

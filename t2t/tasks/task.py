@@ -294,7 +294,7 @@ def load_task(name: str, where: str = "task", limit: int | None = None) -> Task:
     """
     if found := re.fullmatch(r"(.+?\.ya?ml)(?:/(.+))?", name):
         path, variant = Path(found[1]), found[2]
-        if not path.is_file():
+        if not path.exists():
             raise RunFileError(where, f"there is no file {found[1]!r}", "correct the path")
         return Task(read_template(path, variant), limit)
     files = template_files()

@@ -7,18 +7,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import torch
 
 from t2t.cli import main
-from t2t.config.run import Lengths
 from t2t.errors import RunFileError
-from t2t.model.backbone import build_from_scratch
-from t2t.model.tokenizer import train_tokenizer
 from t2t.serving.batch_job import Job
 from t2t.serving.inputs import renaming
 from t2t.structures import Json
-from t2t.tasks.kept import FILE, keep
 from t2t.tasks.task import load_task
+from tests.serving.toy_jobs import make_model
 
 TEXTS = ["Ada moved to Oslo", "Rome fell; Bo wept", "no names here"]
 TASKS = ("atlas/ner_en", "atlas/topic_en", "atlas/qa_en")
@@ -26,14 +22,7 @@ TASKS = ("atlas/ner_en", "atlas/topic_en", "atlas/qa_en")
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    tokenizer = train_tokenizer([f"find names: {text} = city ; person" for text in TEXTS] * 5, 600)
-    torch.manual_seed(1)
-    shape = {"d_model": 16, "d_kv": 4, "d_ff": 16, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2}
-    build_from_scratch(shape, len(tokenizer)).save(tokenizer, folder, 12)
-    kept = keep([load_task(task) for task in TASKS], Lengths(prompt=96, target=12), "0.1.0")
-    (folder / FILE).write_text(kept, encoding="utf-8")
-    return folder
+    return make_model(tmp_path_factory.mktemp("model"), TEXTS, TASKS, 96)
 
 
 def generate(model: Path, task: str, source: Path, out: Path, *more: str) -> int:

@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -30,13 +31,17 @@ class Killed(BaseException):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    tokenizer = train_tokenizer([f"find names: {text} = city ; person" for text in WORDS] * 5, 600)
+    return make_model(tmp_path_factory.mktemp("model"), WORDS, ["atlas/topic_en"], 64)
+
+
+def make_model(folder: Path, texts: list[str], tasks: Sequence[str], prompt: int) -> Path:
+    """A model of random weights that knows ``tasks``; ``prompt``: tokens of a prompt."""
+    tokenizer = train_tokenizer([f"find names: {text} = city ; person" for text in texts] * 5, 600)
     torch.manual_seed(1)
     shape = {"d_model": 16, "d_kv": 4, "d_ff": 16, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2}
     build_from_scratch(shape, len(tokenizer)).save(tokenizer, folder, 12)
-    tasks = [load_task("atlas/topic_en")]
-    (folder / FILE).write_text(keep(tasks, Lengths(prompt=64, target=12), "0.1.0"), encoding="utf-8")
+    kept = keep([load_task(task) for task in tasks], Lengths(prompt=prompt, target=12), "0.1.0")
+    (folder / FILE).write_text(kept, encoding="utf-8")
     return folder
 
 

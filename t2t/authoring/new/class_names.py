@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from t2t.errors import DataError
+from t2t.regular_files import is_regular
 from t2t.structures import Json
 from t2t.tasks.data_files import DataFile
 from t2t.tasks.json_text import parse_json, read_document
@@ -20,7 +21,7 @@ def names_beside(data: Path) -> list[list[str]]:
     features that a Parquet file of the hub carries."""
     folder = data if data.is_dir() else data.parent
     stem = data.name.partition(".")[0]
-    files = [path for path in sorted(folder.iterdir()) if path.is_file() and path != data and _may_hold(path)]
+    files = [path for path in sorted(folder.iterdir()) if is_regular(path) and path != data and _may_hold(path)]
     files.sort(key=lambda path: not path.name.startswith(stem))
     found = [names for path in files for names in _lists(path)]
     return [*_of_parquet(data), *found]

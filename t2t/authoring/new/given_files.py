@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from t2t.errors import DataError
+from t2t.regular_files import is_regular
 from t2t.tasks.data_files import DataFile, data_dir, find_file
 
 SPLITS = {
@@ -62,7 +63,7 @@ def is_archive(name: str) -> bool:
 def expand(name: str) -> list[str] | None:
     """The data files of a folder or an archive; None for a file."""
     if Path(name).is_dir():
-        found = [path for path in sorted(Path(name).rglob("*")) if path.is_file()]
+        found = [path for path in sorted(Path(name).rglob("*")) if is_regular(path)]
         return [path.as_posix() for path in found if _is_data(path.relative_to(name).as_posix())]
     if not is_archive(name):
         return None
@@ -73,7 +74,7 @@ def text_files(name: str) -> list[str]:
     """The files of a folder whose names do not say their format, and which may be lines: ``train.en``, ``seq.in``."""
     if not Path(name).is_dir():
         return []
-    found = [path for path in sorted(Path(name).rglob("*")) if path.is_file()]
+    found = [path for path in sorted(Path(name).rglob("*")) if is_regular(path)]
     inside = [path for path in found if not any(part.startswith(".") for part in path.relative_to(name).parts)]
     return [path.as_posix() for path in inside if not _NOT_DATA.fullmatch(path.stem) and _is_text(path)]
 

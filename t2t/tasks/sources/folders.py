@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from t2t.errors import DataError
+from t2t.regular_files import is_regular
 from t2t.structures import Json
 from t2t.tasks.bad_records import BadRecords
 from t2t.tasks.data_files import DataFile, check_text, data_dir, file_digest, open_bytes
@@ -24,7 +25,7 @@ def find_folder(name: str, base: Path, where: str) -> DataFile:
     file, _, member = name.partition("!")
     places = [Path(file)] if Path(file).is_absolute() else [base / file, data_dir() / file]
     for place in places:
-        if (place.is_dir() and not member) or (place.suffix == ".zip" and place.is_file()):
+        if (place.is_dir() and not member) or (place.suffix == ".zip" and is_regular(place)):
             return DataFile(name, place, member.strip("/") if place.is_file() else None)
     looked = " and ".join(str(place) for place in places)
     raise DataError(where, f"no folder {file!r} (looked for {looked})", "put it there, or unpack the archive")
@@ -47,7 +48,7 @@ def _digest(folder: DataFile) -> str:
         return file_digest(folder.path)
     found = hashlib.sha256()
     for path in sorted(folder.path.iterdir()):
-        if path.is_file() and path.suffix in (".txt", ".ann"):
+        if is_regular(path) and path.suffix in (".txt", ".ann"):
             found.update(f"{path.name}\0{file_digest(path)}\0".encode())
     return found.hexdigest()
 
