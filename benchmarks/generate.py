@@ -50,7 +50,7 @@ def requests_of(run: RunConfig, generator: Generator, each: int) -> list[Request
     """The first test inputs of each task, in a random order."""
     encoder = Encoder(generator.tokenizer, run.lengths.prompt, run.lengths.target)
     found = []
-    for task in answering_tasks(run):
+    for task in answering_tasks(run.tasks, run.where):
         windows = [one for example in itertools.islice(task.examples("test"), each) for one in task.windows(example)]
         for window, (_, ids) in zip(windows, encoder.prompts(task, windows), strict=True):
             grammar = partial(task.grammar, window) if task.constrainable else None

@@ -70,7 +70,8 @@ def main() -> None:
         f"{device_name()}, {'multiplies' if fast else 'does not multiply'} bf16 in hardware; torch {torch.__version__}"
     )
     with tempfile.TemporaryDirectory() as folder:
-        counts = [compared(run, task, given.limit or run.generate.limit, Path(folder)) for task in answering_tasks(run)]
+        tasks, limit = answering_tasks(run.tasks, run.where), given.limit or run.generate.limit
+        counts = [compared(run, task, limit, Path(folder)) for task in tasks]
     everything, changed = (sum(column) for column in zip(*counts, strict=True))
     print(f"all tasks: {changed} of {everything} outputs changed ({changed / everything:.2%})")
 

@@ -87,7 +87,7 @@ def generate_run(run: RunConfig, types: str | None = None) -> dict[str, int]:
     ``types``: a user's own types, separated by commas, which all tasks are asked for. The predictions then are in
     ``types/TYPES/`` of that directory, since they are not what the gold is about.
     """
-    tasks = answering_tasks(run)
+    tasks = answering_tasks(run.tasks, run.where)
     words = [word.strip() for word in types.split(",") if word.strip()] if types is not None else []
     folder = "-".join(re.sub(r"[^\w]+", "_", word) for word in words)
     return generate(

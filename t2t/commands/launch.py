@@ -17,7 +17,7 @@ from t2t.terminal import show_controls, shown
 from t2t.trust import trust_python
 
 if TYPE_CHECKING:
-    from t2t.config.run import ModelSettings, RunConfig, TokenizerSettings
+    from t2t.config.run import ModelSettings, RunConfig, StageSettings, TokenizerSettings
     from t2t.engine.lifetime import Interrupted
 
 CPU_PROCESSES = 2
@@ -169,7 +169,7 @@ def _train(config: RunConfig) -> int:
     except Terminated as stopped:
         return _say(stopped, 143)
     except Interrupted as stopped:
-        return _say(*_left_by(config, stopped))
+        return _say(*_left_by(stopped, config.directory, config.stages))
     except InputError as error:
         return _say(error, 2)
     except RefusedError as error:
@@ -183,15 +183,15 @@ def _train(config: RunConfig) -> int:
     return 0
 
 
-def _left_by(config: RunConfig, stopped: Interrupted) -> tuple[str, int]:
+def _left_by(stopped: Interrupted, directory: Path, stages: Sequence[StageSettings]) -> tuple[str, int]:
     """What a signal outside the loop leaves, in words, and the exit code."""
     from t2t.engine.checkpoint import newest
     from t2t.training.stage_runs import stages_of
 
-    folders = [stage.folder for stage in stages_of(config)]
+    folders = [stage.folder for stage in stages_of(directory, stages)]
     if begun := [folder for folder in folders if (folder / "model").is_dir() or newest(folder / "checkpoints")]:
         return f"{stopped} outside of training; the same command goes on from {begun[-1].name}", 143
-    saved = newest(config.directory / "checkpoints")
+    saved = newest(directory / "checkpoints")
     if saved is None:
         return f"{stopped} before anything was trained; nothing is lost, start it again", 1
     return f"{stopped} outside of training; the same command goes on from step {saved.position.step}", 143

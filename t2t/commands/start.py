@@ -46,7 +46,7 @@ def start_training(config: Path, overrides: Sequence[str] = ()) -> Path:
     from t2t.engine.loggers import check_loggers
 
     check_loggers(run.log.to, run.where)
-    tasks = load_tasks(run)
+    tasks = load_tasks(run.tasks, run.where)
     if run.validate is not None:
         from t2t.training.validation import check_validation
 

@@ -375,10 +375,6 @@ class RunConfig(RunFile):
         """Where everything about this run is written."""
         return RUNS / self.run
 
-    def where_of_task(self, task: TaskSettings) -> str:
-        """FILE:LINE of an entry of the mixture."""
-        return self.where(f"tasks.{self.tasks.index(task)}")
-
     def as_data(self) -> dict[str, Any]:
         """The settings as a run file has them."""
         found: dict[str, Any] = as_data(RunFile(**{one.name: getattr(self, one.name) for one in fields(RunFile)}))

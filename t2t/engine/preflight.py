@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from t2t.config.run import RunConfig
 from t2t.config.run_file import spell_out
 from t2t.config.yaml_file import read_scalar, read_yaml
 from t2t.data.counts import Counts
@@ -55,28 +54,27 @@ def told_at(where: Callable[[str], str], key: str) -> Iterator[None]:
         raise RunFileError(where(key), f"{error.where}: {error.found}", error.todo) from error
 
 
-def check_directory(config: RunConfig) -> None:
-    """Refuse a run directory that holds another run. The same settings resume; others too where nothing is trained."""
-    file = config.directory / "run.yaml"
+def check_directory(directory: Path, run_file: str) -> None:
+    """Refuse a run directory that holds another run than that of the text ``run_file``. The same settings resume;
+    others too where nothing is trained."""
+    file = directory / "run.yaml"
     if not file.exists():
-        remove_stale_parts(config.directory)  # of a start that was killed
-        if config.directory.exists() and any(config.directory.iterdir()):
+        remove_stale_parts(directory)  # of a start that was killed
+        if directory.exists() and any(directory.iterdir()):
             found = "the folder is not empty and holds no run"
-            raise RunDirectoryError(
-                str(config.directory), found, "choose another name under run:, or remove the folder"
-            )
+            raise RunDirectoryError(str(directory), found, "choose another name under run:, or remove the folder")
         return
-    if not any_there(config.directory / "checkpoints") and not (config.directory / "model").exists():
+    if not any_there(directory / "checkpoints") and not (directory / "model").exists():
         return
     try:
         old = _settings(_written(file))
     except RunFileError as error:
         found = f"it cannot be read ({error.found}), so what the folder was trained with is not known"
         raise RunDirectoryError(str(file), found, "put it back, or choose another name under run:") from None
-    new = _settings(read_scalar(config.to_yaml(), str(file)))  # read back: what is in a file is what is compared
+    new = _settings(read_scalar(run_file, str(file)))  # read back: what is in a file is what is compared
     if fixed := [key for key in changes(old, new) if not _MAY_CHANGE & {key, key.partition(".")[0]}]:
         found = f"the folder holds another run (it differs in {', '.join(sorted(fixed))})"
-        raise RunDirectoryError(str(config.directory), found, "choose another name under run:, or remove the folder")
+        raise RunDirectoryError(str(directory), found, "choose another name under run:, or remove the folder")
 
 
 def changes(old: Mapping[str, Json], new: Mapping[str, Json], before: str = "") -> dict[str, tuple[Json, Json]]:
@@ -91,19 +89,19 @@ def changes(old: Mapping[str, Json], new: Mapping[str, Json], before: str = "") 
     return found
 
 
-def write_run_file(config: RunConfig) -> None:
+def write_run_file(directory: Path, run_file: str) -> None:
     """run.yaml of a run that begins or goes on. What has changed since is reported, and is at its head for good."""
-    path, saved = config.directory / "run.yaml", newest(config.directory / "checkpoints")
+    path, saved = directory / "run.yaml", newest(directory / "checkpoints")
     history: list[str] = []
     if path.is_file() and saved is not None:
         history = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# ")]
-        new = read_scalar(config.to_yaml(), str(path))
+        new = read_scalar(run_file, str(path))
         for key, (one, other) in changes(_settings(_written(path)), _settings(new)).items():
             history.append(
                 f"# from step {saved.position.step} on: {key} is {json.dumps(other)}, it was {json.dumps(one)}"
             )
             print(f"{path}: {history[-1].removeprefix('# ')}", flush=True)
-    write_text(path, "".join(f"{line}\n" for line in history) + config.to_yaml())
+    write_text(path, "".join(f"{line}\n" for line in history) + run_file)
 
 
 def _written(file: Path) -> dict[str, Json]:

@@ -141,7 +141,7 @@ def evaluate_run(run: RunConfig) -> list[Row]:
     """``evaluate`` as a run file asks for: its tasks but for token tasks, splits and limit, in its directory."""
     return evaluate(
         run.directory,
-        answering_tasks(run),
+        answering_tasks(run.tasks, run.where),
         run.generate.splits,
         limit=run.generate.limit,
         decoding=run.generate.decoding,

@@ -36,12 +36,12 @@ def dry_run(config: RunConfig) -> Iterator[str]:
     """
     settings = read_deepspeed(config.deepspeed, config)
     method = read_method(config.peft, config.where)
-    tasks = load_tasks(config)
+    tasks = load_tasks(config.tasks, config.where)
     for task in tasks:
         task_metrics(task)
     check_validation(config.validate, config.best, tasks, config.where)
     check_loggers(config.log.to, config.where)
-    check_directory(config)
+    check_directory(config.directory, config.to_yaml())
     if config.stages:
         yield f"a run of {len(config.stages)} stages; what follows is of all their tasks together"
     prepared = prepare(config, tasks)

@@ -13,7 +13,7 @@ import torch
 import transformers
 
 from t2t import __version__
-from t2t.config.run import Precision, RunConfig
+from t2t.config.run import Precision
 from t2t.data.batch import Plan
 from t2t.engine import distributed
 from t2t.engine.checkpoint import Position
@@ -32,14 +32,13 @@ from t2t.training.preparation import Prepared
 from t2t.training.validation import BEST, best_weights
 
 
-def start_directory(config: RunConfig, prepared: Prepared, trained_on: TrainedOn) -> None:
+def start_directory(folder: Path, run_file: str, prepared: Prepared, trained_on: TrainedOn) -> None:
     """Write what the run is: run.yaml, what it trains on, and the records that it leaves out."""
     if distributed.rank():
         return
-    folder = config.directory
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder / "model.tmp", ignore_errors=True)  # of a process that was killed
-    write_run_file(config)
+    write_run_file(folder, run_file)
     trained_on.write(folder / "checkpoints", prepared.tokenizer)
     used = [(task, prepared.limit(index)) for index, task in enumerate(prepared.tasks)]
     prepared.bad.update(count_bad(folder, used, prepared.encoder.bad))

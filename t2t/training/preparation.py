@@ -16,7 +16,16 @@ import numpy as np
 from transformers import PreTrainedTokenizerFast
 
 from t2t import __version__
-from t2t.config.run import Lengths, MixtureSettings, RunConfig, TaskSettings, TokenizerSettings, ValidateSettings
+from t2t.config.run import (
+    Lengths,
+    MixtureSettings,
+    ModelSettings,
+    RunConfig,
+    TaskSettings,
+    TeacherSettings,
+    TokenizerSettings,
+    ValidateSettings,
+)
 from t2t.continual.strategy import Training
 from t2t.data.cache import encode_split
 from t2t.data.counts import Counts
@@ -115,7 +124,9 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
     remove_stale_parts(folder)
     with told_at(config.where, "model.from"):
         pretrained = None if source is None else describe(source, config.model.revision)
-    tokenizer = _given_tokenizer(config, None if pretrained is None else pretrained.vocabulary)
+    rows_of_model = None if pretrained is None else pretrained.vocabulary
+    teacher, begun = config.teacher if config.tokenizer_of_teacher else None, config.directory / "checkpoints"
+    tokenizer = _given_tokenizer(config.model, config.tokenizer.source, teacher, begun, rows_of_model, config.where)
     if tokenizer is None:
         with told_at(config.where, "tokenizer.vocab_size"):
             limits = [entry.limit for entry in config.tasks]
@@ -132,7 +143,7 @@ def prepare(config: RunConfig, tasks: Sequence[Task]) -> Prepared:
     for task, rows in zip(tasks, data, strict=True):
         if not rows:
             raise DataError(task.name, "the split 'train' has no example", "correct source: in the template")
-    places = [config.where_of_task(entry) for entry in config.tasks]
+    places = [config.where(f"tasks.{index}") for index in range(len(tasks))]
     check_targets(dict(zip(places, tasks, strict=True)), encoder.counts, config.unsayable, config.unsayable_share)
     taught = [index for index, task in enumerate(tasks) if writes_targets(config.teacher, task)]
     for index in taught:
@@ -223,21 +234,29 @@ def cache_folder(run: Path) -> Path:
     return run.parent / ".cache"
 
 
-def _given_tokenizer(config: RunConfig, rows: int | None) -> PreTrainedTokenizerFast | None:
+def _given_tokenizer(
+    model: ModelSettings,
+    named: str | None,
+    teacher: TeacherSettings | None,
+    begun: Path,
+    rows: int | None,
+    where: Callable[[str], str],
+) -> PreTrainedTokenizerFast | None:
     """The tokenizer that the run file names, the model brings, a teacher has, or the run has begun with; None: it is to
     be trained.
 
-    ``rows``: of a pretrained model's embedding, which generation goes by too.
+    ``named``: its directory or name on the hub; ``teacher``: one whose tokenizer it is; ``begun``: the checkpoints of
+    the run; ``rows``: of a pretrained model's embedding, which generation goes by too.
     """
-    if config.tokenizer.source is not None:
-        with told_at(config.where, "tokenizer.from"):
-            return load_tokenizer(config.tokenizer.source, rows)
-    if config.model.source is not None:
-        with told_at(config.where, "model.from"):
-            return load_tokenizer(config.model.source, rows, config.model.revision)
-    if config.teacher is not None and config.tokenizer_of_teacher:
-        return teacher_tokenizer(config.teacher, config.where)
-    if kept := kept_tokenizer(config.directory / "checkpoints"):
+    if named is not None:
+        with told_at(where, "tokenizer.from"):
+            return load_tokenizer(named, rows)
+    if model.source is not None:
+        with told_at(where, "model.from"):
+            return load_tokenizer(model.source, rows, model.revision)
+    if teacher is not None:
+        return teacher_tokenizer(teacher, where)
+    if kept := kept_tokenizer(begun):
         return load_tokenizer(kept)
     return None
 

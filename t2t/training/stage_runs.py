@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -16,17 +16,18 @@ from t2t.errors import RunDirectoryError
 from t2t.model.backbone import load_pretrained
 from t2t.serving.model_calibration import CALIBRATION
 from t2t.serving.trained_data import TRAINED_DATA
+from t2t.structures import Json
 from t2t.tasks.kept import FILE as TASKS
 from t2t.tasks.task import Task
 from t2t.training.preparation import Prepared, trained_tokenizer, training_of
-from t2t.whole_files import link_or_copy, write_text
+from t2t.whole_files import link_or_copy
 
 FOLDER = "stages"
 
 
-def stages_of(config: RunConfig) -> list[Stage]:
-    """The stages of a run with their folders."""
-    folders = [config.directory / FOLDER / stage_name(number, one) for number, one in enumerate(config.stages)]
+def stages_of(directory: Path, stages: Sequence[StageSettings]) -> list[Stage]:
+    """The stages of the run of ``directory`` with their folders."""
+    folders = [directory / FOLDER / stage_name(number, one) for number, one in enumerate(stages)]
     return [Stage(number, folder, tuple(folders[:number])) for number, folder in enumerate(folders)]
 
 
@@ -35,9 +36,9 @@ def stage_name(number: int, stage: StageSettings) -> str:
     return f"{number + 1:02d}-{stage.name}"
 
 
-def tasks_so_far(config: RunConfig, number: int) -> list[TaskSettings]:
-    """The tasks of a stage and of those before it, each as its newest stage has it."""
-    found = {entry.task: entry for stage in config.stages[: number + 1] for entry in stage.tasks}
+def tasks_of(stages: Sequence[StageSettings]) -> list[TaskSettings]:
+    """The tasks of stages, each as its newest stage has it."""
+    found = {entry.task: entry for stage in stages for entry in stage.tasks}
     return list(found.values())
 
 
@@ -60,7 +61,7 @@ def run_of_stage(
     return replace(
         config,
         run=f"{config.run}/{FOLDER}/{stage_name(number, stage)}",
-        tasks=tuple(tasks_so_far(config, number)) if gathers else stage.tasks,
+        tasks=tuple(tasks_of(config.stages[: number + 1])) if gathers else stage.tasks,
         schedule=stage.schedule or config.schedule,
         model=model,
         tokenizer=vocabulary,
@@ -77,43 +78,39 @@ def _within(where: Callable[[str], str], number: int) -> Callable[[str], str]:
     return lambda key: where(f"stages.{number}.{key}" if key.partition(".")[0] in own else key)
 
 
-def tokenizer_of_all(config: RunConfig, tasks: Mapping[str, Task]) -> Path | None:
-    """The tokenizer of a run that starts from random weights, trained on the tasks of all its stages, so that later
-    ones can say what is theirs; None where the run, or its teacher, has one. The first rank calls it."""
-    if config.model.source is not None or config.tokenizer.source is not None or config.tokenizer_of_teacher:
-        return None
-    kept = config.directory / "tokenizer"
+def tokenizer_of_all(directory: Path, settings: TokenizerSettings, tasks: Sequence[tuple[Task, int | None]]) -> Path:
+    """The tokenizer of the run of ``directory``, trained on the tasks of all its stages, each with its limit, so that
+    later ones can say what is theirs. The first rank calls it."""
+    kept = directory / "tokenizer"
     if not (kept / "tokenizer.json").is_file():
-        entries = tasks_so_far(config, len(config.stages) - 1)
-        given = [(tasks[entry.task], entry.limit) for entry in entries]
-        made = trained_tokenizer(config.tokenizer, given, config.directory.parent / ".cache")
+        made = trained_tokenizer(settings, tasks, directory.parent / ".cache")
         kept.mkdir(parents=True, exist_ok=True)
         made.save_pretrained(kept)
     return kept
 
 
-def check_stages(config: RunConfig) -> None:
+def check_stages(directory: Path, run_file: Mapping[str, Json]) -> None:
     """RunDirectoryError where the folder holds a run of another start, or stages that have begun to train were changed,
-    moved or taken out. Stages may be added behind them."""
-    file = config.directory / "run.yaml"
+    moved or taken out in what is now in ``run_file``. Stages may be added behind them."""
+    file = directory / "run.yaml"
     if not file.is_file():
-        if (config.directory / "model").is_dir():
+        if (directory / "model").is_dir():
             found = "the folder holds a run without stages"
-            raise RunDirectoryError(str(config.directory), found, "choose another name under run:")
+            raise RunDirectoryError(str(directory), found, "choose another name under run:")
         return
-    old, new = read_yaml(file)[0], json.loads(json.dumps(config.as_data()))
+    old, new = read_yaml(file)[0], json.loads(json.dumps(run_file))
     before, now = (one.get("stages") or [] for one in (old, new))
     for number, stage in enumerate(before):
-        begun = config.directory / FOLDER / f"{number + 1:02d}-{stage['name']}"
+        begun = directory / FOLDER / f"{number + 1:02d}-{stage['name']}"
         if not (any_there(begun / "checkpoints") or (begun / "model").is_dir()):
             continue
         if number >= len(now) or now[number] != stage:
             found = f"the stage {stage['name']!r}, which has been trained here, is not stage {number + 1} as it was"
-            raise RunDirectoryError(str(config.directory), found, "put it back, or choose another name under run:")
+            raise RunDirectoryError(str(directory), found, "put it back, or choose another name under run:")
         changed = [key for key in _FIXED if old.get(key) != new.get(key)]
         if changed:
             found = f"the folder holds another run (it differs in {', '.join(changed)})"
-            raise RunDirectoryError(str(config.directory), found, "choose another name under run:")
+            raise RunDirectoryError(str(directory), found, "choose another name under run:")
 
 
 _FIXED = (
@@ -122,26 +119,20 @@ _FIXED = (
 )  # fmt: skip
 
 
-def write_run_file(config: RunConfig) -> None:
-    """run.yaml of a run of stages. The first rank calls it."""
-    config.directory.mkdir(parents=True, exist_ok=True)
-    write_text(config.directory / "run.yaml", config.to_yaml())
-
-
-def trained(run: RunConfig, prepared: Prepared) -> Trained:
-    """What a strategy looks at when a stage has been trained."""
+def trained(directory: Path, start: ModelSettings, prepared: Prepared) -> Trained:
+    """What a strategy looks at when a stage has been trained in ``directory``, from ``start``."""
     training = training_of(prepared)
 
     def write_base(folder: Path) -> None:
-        source = str(run.model.source)
-        load_pretrained(source, run.model.revision).save(prepared.tokenizer, folder, prepared.lengths.target)
+        source = str(start.source)
+        load_pretrained(source, start.revision).save(prepared.tokenizer, folder, prepared.lengths.target)
         for name in (TASKS, CALIBRATION, TRAINED_DATA):
             if (Path(source) / name).is_file():
                 link_or_copy(Path(source) / name, folder / name)
 
     return Trained(
         **{one.name: getattr(training, one.name) for one in fields(training)},
-        model=lambda: load_pretrained(str(run.directory / "model")),
+        model=lambda: load_pretrained(str(directory / "model")),
         device="cuda" if has_gpu() else "cpu",
         write_base=write_base,
     )

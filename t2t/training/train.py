@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from t2t.config.run import (
     BatchSettings,
     FreezeSettings,
+    GenerateSettings,
     ModelSettings,
     Precision,
     RunConfig,
@@ -81,26 +82,25 @@ def train(
     """
     settings = read_deepspeed(config.deepspeed, config)
     read_method(config.peft, config.where)
-    tasks = load_tasks(config)
-    check_tasks(config, tasks)
+    tasks = load_tasks(config.tasks, config.where)
+    check_tasks(tasks, config.allow_unverified, config.where)
     check_validation(config.validate, config.best, tasks, config.where)
     check_loggers(config.log.to, config.where)
-    check_directory(config)
+    check_directory(config.directory, config.to_yaml())
     if (config.directory / "model").is_dir():
         return _finished(config.directory)
     with one_owner(config.directory, device):
         return _train(config, settings, tasks, device, support, known)
 
 
-def check_tasks(config: RunConfig, tasks: Sequence[Task]) -> None:
-    """InputError for wrong metrics, and for a data set of the hub that nobody has seen."""
-    for task, entry in zip(tasks, config.tasks, strict=True):
+def check_tasks(tasks: Sequence[Task], allow_unverified: bool | None, where: Callable[[str], str]) -> None:
+    """InputError for wrong metrics of the tasks of a run file, and for a data set of the hub that nobody has seen."""
+    for index, task in enumerate(tasks):
         task_metrics(task)
-        if task.template.unverified and not config.allow_unverified:
+        if task.template.unverified and not allow_unverified:
             found = f"{task.name} reads a data set of the hub whose revision is unverified"
-            raise RunFileError(
-                config.where_of_task(entry), found, "pin it by a commit in the template, or give --allow-unverified"
-            )
+            todo = "pin it by a commit in the template, or give --allow-unverified"
+            raise RunFileError(where(f"tasks.{index}"), found, todo)
 
 
 def _train(
@@ -123,11 +123,11 @@ def _train(
     prepared = prepared.with_more(supported.rows, supported.share).knowing(known, before)
     precision = known_precision(config.precision, device)
     terms = teacher_terms(config.teacher, device, config.where, autocast=precision != "fp32")
-    on_first(lambda: start_directory(config, prepared, trained_on))
+    on_first(lambda: start_directory(config.directory, config.to_yaml(), prepared, trained_on))
     config = replace(config, precision=precision, schedule=in_steps(config.schedule, config.batch, prepared))
     for line in warmup_lines(config.schedule):
         _print_line(line)
-    data = _validated(config, prepared)
+    data = _validated(config.validate, prepared, config.where)
     parts = _Parts(settings, prepared, method, supported, terms, data, device)
     done = _stretch(config, parts)
     while done.goes_on:
@@ -141,8 +141,11 @@ def _train(
     # model/ comes last: it says that the run is finished
     on_first(lambda: write_facts(config.directory, precision, prepared, done.plan, done.model, done.end, best))
     print_drawn(prepared)
-    described = _described(config, prepared, data, device)
-    base = config.model.source, done.base
+    source = config.model.source
+    described: dict[str, Callable[[Seq2Seq], Json]] = {TRAINED_DATA: lambda _: _trained_data(source, prepared)}
+    if data is not None and config.validate is not None and config.validate.calibrate:
+        described[CALIBRATION] = _calibrator(source, config.generate, prepared, data, device)
+    base = source, done.base
     write_model(config.directory, done.engine, done.model, prepared, method, base, best, described)
     return config.directory
 
@@ -223,25 +226,15 @@ def _stretch(config: RunConfig, parts: _Parts) -> _Stretch:
     return _Stretch(engine, model, base, plan, validation, orthogonality, end, goes_on)
 
 
-def _validated(config: RunConfig, prepared: Prepared) -> Validated | None:
+def _validated(settings: ValidateSettings | None, prepared: Prepared, where: Callable[[str], str]) -> Validated | None:
     """What is validated on, if the run file wants it."""
-    settings = config.validate
-    return None if settings is None else on_first(lambda: validated(prepared, settings.examples, config.where))
+    return None if settings is None else on_first(lambda: validated(prepared, settings.examples, where))
 
 
-def _described(
-    config: RunConfig, prepared: Prepared, data: Validated | None, device: torch.device
-) -> dict[str, Callable[[Seq2Seq], Json]]:
-    """What the files of the model's folder say of it beside its weights and tasks, by their names."""
-    calibrator = None if data is None else _calibrator(config, prepared, data, device)
-    said: dict[str, Callable[[Seq2Seq], Json]] = {TRAINED_DATA: lambda _: _trained_data(config, prepared)}
-    return said if calibrator is None else {**said, CALIBRATION: calibrator}
-
-
-def _trained_data(config: RunConfig, prepared: Prepared) -> Json:
-    """What the tasks were trained on, here and by the model that the run starts from."""
+def _trained_data(source: str | None, prepared: Prepared) -> Json:
+    """What the tasks were trained on, here and by the model ``source`` that the run starts from."""
     try:
-        before = read_trained_data(Path(config.model.source)) if config.model.source else {}
+        before = read_trained_data(Path(source)) if source else {}
         found = {task.name: before[task.name] for task in prepared.known_and_new if task.name in before}
         for index, task in enumerate(prepared.tasks):
             if task.token_task is None:
@@ -254,30 +247,27 @@ def _trained_data(config: RunConfig, prepared: Prepared) -> Json:
 
 
 def _calibrator(
-    config: RunConfig, prepared: Prepared, data: Validated, device: torch.device
-) -> Callable[[Seq2Seq], Json] | None:
+    source: str | None, settings: GenerateSettings, prepared: Prepared, data: Validated, device: torch.device
+) -> Callable[[Seq2Seq], Json]:
     """What calibrates the trained model on what was validated on; of tasks that it knew before, it keeps what the model
-    that it starts from was calibrated by."""
-    settings = config.validate
-    if settings is None or not settings.calibrate:
-        return None
+    ``source`` that it starts from was calibrated by."""
     longest, usual = prepared.lengths.target, prepared.target_tokens
 
     def calibrated(model: Seq2Seq) -> Json:
         generator = Generator(TorchEngine(model, device), prepared.tokenizer)
 
         def decode(task: Task) -> Decode:
-            decoding = replace(Decoding.of(config.generate, longest, usual.get(task.name)).once(), logs=True)
+            decoding = replace(Decoding.of(settings, longest, usual.get(task.name)).once(), logs=True)
             return partial(generator.generate, decoding=decoding)
 
         examples = [(task, data.examples(place), decode(task)) for place, task in enumerate(data.tasks)]
         _print_line(f"confidence is calibrated on {sum(map(len, data.rows)):,} examples")
         try:
-            found = calibrate(examples, prepared.new_encoder(), config.generate.constrain)
+            found = calibrate(examples, prepared.new_encoder(), settings.constrain)
         except InputError as error:  # what was trained is worth keeping without it
             _print_line(f"confidence is not calibrated: {error}")
             return None
-        before = read_calibration(Path(config.model.source)) if config.model.source else UNCALIBRATED
+        before = read_calibration(Path(source)) if source else UNCALIBRATED
         kept = {task.name for task in prepared.known_and_new} & before.tasks.keys() - found["tasks"].keys()
         found["tasks"] |= {name: before.to_json(name) for name in sorted(kept)}
         return found

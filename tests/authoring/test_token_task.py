@@ -94,8 +94,9 @@ def test_a_mixture_with_token_tasks_is_trained_and_the_others_are_generated(fold
 
 def test_a_run_of_token_tasks_alone_has_nothing_to_score(folder: Path) -> None:
     (folder / "run.yaml").write_text(RUN.replace("demo/colour, ", ""))
+    run = load_run("run.yaml")
     with pytest.raises(RunFileError, match="the run has token tasks only, which have no outputs to score"):
-        answering_tasks(load_run("run.yaml"))
+        answering_tasks(run.tasks, run.where)
 
 
 def test_check_and_show_say_that_it_is_a_token_task(folder: Path) -> None:

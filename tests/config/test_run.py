@@ -33,7 +33,7 @@ def test_defaults_are_filled_in_and_overrides_come_last(run_file: Path) -> None:
     assert run.optimizer.betas == (0.9, 0.99)
     assert (run.optimizer.learning_rate, run.optimizer.scale, run.batch.micro_batches) == (2.0e-2, "rms", 4)
     assert run.directory == Path("runs/tiny")
-    assert run.where_of_task(run.tasks[1]) == f"{run_file}:4"
+    assert run.where("tasks.1") == f"{run_file}:4"
 
 
 @pytest.mark.parametrize(

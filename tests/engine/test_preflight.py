@@ -36,6 +36,10 @@ def config(folder: Path, *overrides: str) -> RunConfig:
     return load_run(folder / "run.yaml", overrides)
 
 
+def check_run(run: RunConfig) -> None:
+    check_directory(run.directory, run.to_yaml())
+
+
 def task(folder: Path, *texts: str) -> Task:
     path = folder / "demo" / "copy.yaml"
     path.parent.mkdir(exist_ok=True)
@@ -145,23 +149,23 @@ def trained(directory: Path) -> None:
 def test_a_directory_of_another_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     old = config(tmp_path)
-    check_directory(old)
+    check_run(old)
     old.directory.mkdir(parents=True)
     (old.directory / "run.yaml").write_text(old.to_yaml())
-    check_directory(old)
-    check_directory(config(tmp_path, "seed=2"))  # nothing was trained
+    check_run(old)
+    check_run(config(tmp_path, "seed=2"))  # nothing was trained
     trained(old.directory)
-    check_directory(config(tmp_path, "generate.limit=3"))
+    check_run(config(tmp_path, "generate.limit=3"))
     file = tmp_path / old.directory / "run.yaml"
     assert "stages: []" in file.read_text()
     file.write_text(file.read_text().replace("stages: []\n", ""))  # as an older t2t wrote it
-    check_directory(old)
+    check_run(old)
     with pytest.raises(RunDirectoryError, match=r"holds another run \(it differs in seed\); choose another name"):
-        check_directory(config(tmp_path, "seed=2"))
+        check_run(config(tmp_path, "seed=2"))
     for damaged in ("", "[a", "5"):
         (old.directory / "run.yaml").write_text(damaged)
         with pytest.raises(RunDirectoryError, match=r"run\.yaml: it cannot be read"):
-            check_directory(old)
+            check_run(old)
 
 
 def test_how_a_run_goes_on_may_change_and_stands_in_its_file(
@@ -170,35 +174,35 @@ def test_how_a_run_goes_on_may_change_and_stands_in_its_file(
     monkeypatch.chdir(tmp_path)
     first = config(tmp_path)
     first.directory.mkdir(parents=True)
-    write_run_file(first)
+    write_run_file(first.directory, first.to_yaml())
     trained(first.directory)
     assert capsys.readouterr().out == ""
     changed = ["optimizer.learning_rate=0.005", "schedule.steps=77", "checkpoint.every=5", "log.every=3"]
     lower = config(tmp_path, *changed)
-    check_directory(lower)
-    write_run_file(lower)
+    check_run(lower)
+    write_run_file(lower.directory, lower.to_yaml())
     said = capsys.readouterr().out
     assert "from step 0 on: optimizer.learning_rate is 0.005, it was 0.02" in said
     assert said.count("\n") == len(changed)
-    write_run_file(lower)
+    write_run_file(lower.directory, lower.to_yaml())
     assert capsys.readouterr().out == ""
     again = config(tmp_path, *changed, "validate={every: 1 epoch}")
-    check_directory(again)
-    write_run_file(again)
+    check_run(again)
+    write_run_file(again.directory, again.to_yaml())
     history = [line for line in (first.directory / "run.yaml").read_text().splitlines() if line.startswith("# ")]
     assert len(history) == len(changed) + 1
     assert history[-1].startswith("# from step 0 on: validate is {")
     assert load_run(first.directory / "run.yaml") == again
     for fixed in ("batch.micro_batches=9", "optimizer.weight_decay=0.1", "model.from_scratch.dropout=0.3", "seed=9"):
         with pytest.raises(RunDirectoryError, match="differs in " + fixed.partition("=")[0].replace(".", r"\.")):
-            check_directory(config(tmp_path, *changed, "validate={every: 1 epoch}", fixed))
+            check_run(config(tmp_path, *changed, "validate={every: 1 epoch}", fixed))
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "x").mkdir(parents=True)
     (tmp_path / "runs" / "x" / f"run.yaml.{2**22 + 1}.part").write_text("of a start that was killed")
-    check_directory(config(tmp_path))
+    check_run(config(tmp_path))
     (tmp_path / "runs" / "x" / "thesis.txt").write_text("mine")
     with pytest.raises(RunDirectoryError, match="not empty and holds no run"):
-        check_directory(config(tmp_path))
+        check_run(config(tmp_path))

@@ -35,7 +35,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_is_read_and_its_tasks_are_there(name: str) -> None:
     config = load_run(f"examples/{name}")
     assert config.run == name.removesuffix(".yaml")
-    assert load_tasks(config)
+    assert load_tasks(config.tasks, config.where)
 
 
 @pytest.mark.parametrize("name", VOCABULARIES)
@@ -51,7 +51,8 @@ def test_fine_tuning_has_the_settings_of_t5(name: str) -> None:
 def test_their_data_are_sound(name: str) -> None:
     _, errors = check([f"examples/{name}.yaml"])
     assert errors == 0
-    (task,) = load_tasks(load_run("examples/finetune.yaml", [f"tasks=[examples/{name}.yaml]"]))
+    run = load_run("examples/finetune.yaml", [f"tasks=[examples/{name}.yaml]"])
+    (task,) = load_tasks(run.tasks, run.where)
     gold = Counter(str(example.gold) for split in ("train", "test") for example in task.examples(split))
     assert list(gold.values()) == [10] * 4
 

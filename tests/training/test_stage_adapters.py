@@ -97,7 +97,7 @@ found["shared"] = answers(load("runs/toy"), "demo/colour")
 found["alone"] = [answers(load("base", adapters={"x": f"runs/toy/stages/{name}"}), "demo/colour")
                   for name in ("01-colours", "03-again")]
 config = load_run("added.yaml")
-generate("runs/toy", load_tasks(config), config.generate, config.lengths, out="out")
+generate("runs/toy", load_tasks(config.tasks, config.where), config.generate, config.lengths, out="out")
 found["generated"], found["scored"] = (
     [digest(folder, "predictions", "demo", f"{one}.jsonl") for one in ("colour", "heat")]
     for folder in ("out", "runs/toy/stages/03-again/after")

@@ -58,7 +58,7 @@ def test_it_starts_training(name: str, t5: Path, tmp_path: Path, monkeypatch: py
         "lengths: {prompt: 1024}\nschedule: {epochs: 1}\n"
     )
     config = load_run(file)
-    prepared = prepare(config, load_tasks(config))
+    prepared = prepare(config, load_tasks(config.tasks, config.where))
     (counts,) = prepared.encoder.counts.values()
     assert counts.n == len(prepared.data[0]) > 0
     assert counts.targets_lost <= 0.05 * counts.n

@@ -38,7 +38,7 @@ def school(folder: Path, run: str = RUN, template: str = TEMPLATE) -> Path:
 
 
 def prepared(config: RunConfig) -> Prepared:
-    return prepare(config, load_tasks(config))
+    return prepare(config, load_tasks(config.tasks, config.where))
 
 
 @pytest.fixture

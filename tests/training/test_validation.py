@@ -345,7 +345,7 @@ def test_what_cannot_be_is_told_at_its_place(tmp_path: Path, override: str, mess
 
 
 def _judge(run: RunConfig) -> Judge:
-    return Judge.of(run.best, True, load_tasks(run), run.where)
+    return Judge.of(run.best, True, load_tasks(run.tasks, run.where), run.where)
 
 
 def test_a_metric_that_no_task_has_and_a_run_without_a_split_are_refused(
@@ -371,7 +371,7 @@ def test_a_metric_that_no_task_has_and_a_run_without_a_split_are_refused(
     monkeypatch.chdir(make(tmp_path / "b", template=TEMPLATE.replace(", valid: valid.jsonl", "")))
     run = load_run("run.yaml")
     with pytest.raises(RunFileError, match="no task has a split 'valid' with examples to validate on"):
-        check_validation(replace(run.validate, held_out=0.0), run.best, load_tasks(run), run.where)
+        check_validation(replace(run.validate, held_out=0.0), run.best, load_tasks(run.tasks, run.where), run.where)
 
 
 def test_a_task_without_a_valid_split_is_validated_on_what_is_held_out(
@@ -379,7 +379,7 @@ def test_a_task_without_a_valid_split_is_validated_on_what_is_held_out(
 ) -> None:
     monkeypatch.chdir(make(tmp_path, template=TEMPLATE.replace(", valid: valid.jsonl", "")))
     run = load_run("run.yaml", ["validate.held_out=0.1"])
-    prepared = prepare(run, load_tasks(run))
+    prepared = prepare(run, load_tasks(run.tasks, run.where))
     found = validated(prepared, 30, run.where)
     held, trained = ([row.id for row in rows] for rows in (found.rows[0], prepared.data[0]))
     assert (len(held), len(trained)) == (20, 180)
@@ -387,12 +387,12 @@ def test_a_task_without_a_valid_split_is_validated_on_what_is_held_out(
     assert found.held_out == [frozenset(held)]
     assert "demo/colour has no split 'valid': 20 of its training examples are held out" in capsys.readouterr().out
     assert prepared.mixture.sizes == [180]
-    again = prepare(run, load_tasks(run))
+    again = prepare(run, load_tasks(run.tasks, run.where))
     assert [row.id for row in again.held_out[0]] == held
     few = load_run("run.yaml", ["validate.held_out=0.1", "validate.examples=7"])
-    assert len(prepare(few, load_tasks(few)).held_out[0]) == 7
+    assert len(prepare(few, load_tasks(few.tasks, few.where)).held_out[0]) == 7
     none = load_run("run.yaml", ["validate.held_out=0"])
-    assert len(prepare(none, load_tasks(none)).data[0]) == 200
+    assert len(prepare(none, load_tasks(none.tasks, none.where)).data[0]) == 200
 
 
 def test_all_windows_of_an_example_are_held_out_together() -> None:
@@ -406,7 +406,7 @@ def test_all_windows_of_an_example_are_held_out_together() -> None:
 def test_metrics_are_chosen_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(make(tmp_path, template=TEMPLATE.replace("[accuracy]", "[accuracy, macro_f1]")))
     run = load_run("run.yaml", ["validate.metrics=[macro_f1]"])
-    tasks = load_tasks(run)
+    tasks = load_tasks(run.tasks, run.where)
     check_validation(run.validate, run.best, tasks, run.where)
     names = [metric.name for metric in validation._metrics(tasks[0], ["macro_f1"])]
     assert names == ["macro_f1"]
