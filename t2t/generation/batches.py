@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -40,6 +42,39 @@ def in_batches(
         keys = tuple(search.keys[place] for place in places) if search.keys else ()
         found = engine.decode([prompts[place] for place in places], replace(search, keys=keys))
         yield list(zip(places, found, strict=True))
+
+
+def in_batches_ahead(
+    begin: Callable[[list[Sequence[int]]], Callable[[], list[Decoded]]],
+    prompts: Sequence[Sequence[int]],
+    room: Callable[[], int],
+    reserved: int,
+    ahead: int,
+) -> Iterator[list[tuple[int, Decoded]]]:
+    """``Engine.stream`` for an engine that computes batches in the background, ``ahead`` of which have begun at once.
+
+    ``begin`` begins one and gives what waits for its outputs. The batches, and their order, are those of
+    ``in_batches``. Where one fails, what the others that have begun give comes before its error.
+    """
+    waiting: deque[tuple[list[int], Callable[[], list[Decoded]]]] = deque()
+
+    def first() -> Iterator[list[tuple[int, Decoded]]]:
+        places, outputs = waiting.popleft()
+        try:
+            found = outputs()
+        except Exception:
+            for others, theirs in waiting:
+                with suppress(Exception):
+                    yield list(zip(others, theirs(), strict=True))
+            raise
+        yield list(zip(places, found, strict=True))
+
+    for places in plan_batches([len(prompt) + reserved for prompt in prompts], room):
+        if len(waiting) == ahead:
+            yield from first()
+        waiting.append((places, begin([prompts[place] for place in places])))
+    while waiting:
+        yield from first()
 
 
 class Room:

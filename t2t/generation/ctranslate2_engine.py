@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
 
 from t2t.errors import InputError, RunDirectoryError
-from t2t.generation.batches import in_batches
+from t2t.generation.batches import in_batches_ahead
 from t2t.generation.engine import Decoded, Engine, Guides, Search, usual_tokens
 from t2t.model.seq2seq import SpecialIds
 
 _ON_CPU = 8192  # tokens of a batch, whose rows go on together until the last has ended
+# Batches that are under way or wait, for each worker: one more than it computes, so that none is ever idle.
+_AHEAD = 2
 _VOCABULARY = "shared_vocabulary.json"
 
 
@@ -27,6 +29,9 @@ class CTranslate2Engine:
         ids: the special ids of the model that it was made from.
         guided: makes the engine, with the same weights, that decodes under a grammar; called when it is first needed.
         compute: float32, bfloat16, int8 or another of its compute types.
+
+    On a CPU each core computes batches of its own: two threads that share one wait for each other at each of its
+    small products. Batches are those of ``in_batches``, whatever the number of cores, so outputs do not hang on it.
 
     In float32 greedy outputs are those of torch but for near-ties. Beams are searched on until ``beams`` times as many
     hypotheses have ended as there are beams (its ``patience``): what is found is as likely as what TorchEngine finds or
@@ -52,14 +57,17 @@ class CTranslate2Engine:
         if compute not in known:
             found = f"CTranslate2 does not compute in {compute} on this {kind}"
             raise InputError("precision", found, f"use one of its own here: {', '.join(sorted(known))}")
+        threads = torch.get_num_threads()
+        self._workers = threads if kind == "cpu" else 1
         self._translator = ctranslate2.Translator(
             str(folder),
             device=kind,
             device_index=int(index or 0),
             compute_type=compute,
-            inter_threads=1,
-            intra_threads=torch.get_num_threads(),
+            inter_threads=self._workers,
+            intra_threads=1,
         )
+        torch.set_num_threads(threads)  # CTranslate2 has set those of the library that both are built on
 
     @property
     def ids(self) -> SpecialIds:
@@ -82,12 +90,22 @@ class CTranslate2Engine:
         begun: Sequence[Sequence[int]] = (),
     ) -> list[Decoded]:
         """See Engine. ValueError for ``sample`` and ``no_repeat_ngram``, which settings do not ask of it."""
-        if search.sample is not None or search.no_repeat_ngram is not None:
-            raise ValueError("CTranslate2Engine neither samples nor knows no_repeat_ngram")
         if guides is not None:
+            _check(search)
             return self._guided.decode(prompts, search, guides, begun)
+        return self._begin(prompts, search)()
+
+    def stream(
+        self, prompts: Sequence[Sequence[int]], search: Search, room: Callable[[], int], reserved: int
+    ) -> Iterator[list[tuple[int, Decoded]]]:
+        """See Engine."""
+        return in_batches_ahead(partial(self._begin, search=search), prompts, room, reserved, _AHEAD * self._workers)
+
+    def _begin(self, prompts: Sequence[Sequence[int]], search: Search) -> Callable[[], list[Decoded]]:
+        """Begin a batch in the background; what is given waits for its outputs."""
+        _check(search)
         penalty = 1.0 if search.beams == 1 else search.length_penalty  # 1: the mean over the tokens, as in TorchEngine
-        found = self._translator.translate_batch(
+        begun = self._translator.translate_batch(
             [[self._pieces[number] for number in prompt] for prompt in prompts],
             beam_size=search.beams,
             patience=max(1, search.beams),
@@ -96,14 +114,10 @@ class CTranslate2Engine:
             max_decoding_length=search.max_tokens,
             return_end_token=True,
             return_scores=True,
+            asynchronous=True,
         )
-        return [self._decoded(one.hypotheses[0], one.scores[0], penalty) for one in found]
-
-    def stream(
-        self, prompts: Sequence[Sequence[int]], search: Search, room: Callable[[], int], reserved: int
-    ) -> Iterator[list[tuple[int, Decoded]]]:
-        """See Engine."""
-        return in_batches(self, prompts, search, room, reserved)
+        found = (one.result() for one in begun)
+        return lambda: [self._decoded(one.hypotheses[0], one.scores[0], penalty) for one in found]
 
     def log_probabilities(
         self, prompts: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]
@@ -122,3 +136,8 @@ class CTranslate2Engine:
             )
         ids = tuple(self._number[piece] for piece in pieces)
         return Decoded(ids, worth * len(ids) ** penalty)
+
+
+def _check(search: Search) -> None:
+    if search.sample is not None or search.no_repeat_ngram is not None:
+        raise ValueError("CTranslate2Engine neither samples nor knows no_repeat_ngram")

@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from t2t.errors import InputError
-from t2t.generation.batches import Room, in_batches, plan_batches
+from t2t.generation.batches import Room, in_batches, in_batches_ahead, plan_batches
 from t2t.generation.engine import Decoded, usual_tokens
 from t2t.generation.generator import Decoding, Generator, Request
 from t2t.model.seq2seq import SpecialIds
@@ -110,6 +110,40 @@ def test_one_that_is_left_alone_is_tried_alone_and_then_is_told() -> None:
 def test_an_engine_that_forgets_a_prompt_is_at_fault() -> None:
     with pytest.raises(RuntimeError, match="no output for 1 of 2 prompts"):
         list(Room().stream([5, 5], 100, lambda waiting: iter([[(0, "one")]])))
+
+
+def test_batches_begin_ahead_and_come_in_order() -> None:
+    prompts, events = [[7] * length for length in (3, 9, 5, 8, 2)], list[str]()
+
+    def begin(batch: list[Any]) -> Callable[[], list[Decoded]]:
+        events.append(f"begin {[len(one) for one in batch]}")
+
+        def outputs() -> list[Decoded]:
+            events.append(f"wait {[len(one) for one in batch]}")
+            return [Decoded((len(one),), 0.0) for one in batch]
+
+        return outputs
+
+    found = list(in_batches_ahead(begin, prompts, lambda: 22, 1, 2))
+    assert [[(place, one.ids) for place, one in several] for several in found] == [
+        [(1, (9,)), (3, (8,))], [(2, (5,)), (0, (3,)), (4, (2,))],
+    ]  # fmt: skip
+    assert events == ["begin [9, 8]", "begin [5, 3, 2]", "wait [9, 8]", "wait [5, 3, 2]"]
+
+
+def test_what_has_begun_beside_a_batch_that_fails_is_given_before_its_error() -> None:
+    def begin(batch: list[Any]) -> Callable[[], list[Decoded]]:
+        def outputs() -> list[Decoded]:
+            if len(batch[0]) in (9, 5):
+                raise RuntimeError(f"std::bad_alloc {len(batch[0])}")
+            return [Decoded((len(one),), 0.0) for one in batch]
+
+        return outputs
+
+    given = in_batches_ahead(begin, [[7] * length for length in (9, 8, 5, 3)], lambda: 1, 0, 3)
+    assert [(place, one.ids) for place, one in next(given)] == [(1, (8,))]
+    with pytest.raises(RuntimeError, match="bad_alloc 9"):
+        list(given)
 
 
 def test_without_a_size_batches_are_as_large_as_the_engine_says() -> None:

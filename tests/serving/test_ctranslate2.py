@@ -53,6 +53,22 @@ def test_greedy_outputs_and_scores_are_those_of_torch(taught: tuple[Generator, P
         assert [one.score for one in found] == pytest.approx([one.score for one in expected], rel=0.03, abs=1e-4)
 
 
+def test_each_core_has_batches_of_its_own_and_torch_keeps_its_threads(taught: tuple[Generator, Path]) -> None:
+    by_torch, folder = taught
+    before = torch.get_num_threads()
+    try:
+        found = []
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            other = load_generator(folder, "cpu", engine="ctranslate2")
+            assert torch.get_num_threads() == threads
+            found.append(other.generate(requests(), Decoding(LIMIT, 60)))  # many batches
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1]
+    assert [one.ids for one in found[0]] == [one.ids for one in by_torch.generate(requests(), Decoding(LIMIT, 60))]
+
+
 @pytest.mark.parametrize("more", [{"sample": SampleSettings()}, {"no_repeat_ngram": 3}])
 def test_what_it_does_not_do_is_no_silent_greedy_search(taught: tuple[Generator, Path], more: dict) -> None:
     other = load_generator(taught[1], "cpu", engine="ctranslate2")
