@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from t2t import __version__
+from t2t.collector import search_seldom
 from t2t.commands.launch import ALLOW_HELP, ALLOW_UNVERIFIED
 from t2t.errors import InputError, RunFileError, T2TError, sentence_of
 from t2t.terminal import show_controls, shown
@@ -66,10 +67,12 @@ def _train(arguments: argparse.Namespace) -> int:
 def _dry_run(file: Path, overrides: Sequence[str]) -> int:
     from t2t.commands.launch import check_reach_of
     from t2t.config.run import load_run
-    from t2t.training.dry_run import dry_run
 
     run = load_run(file, overrides)
     check_reach_of(run.model, run.tokenizer, run.where)
+
+    from t2t.training.dry_run import dry_run  # takes seconds
+
     for line in dry_run(run):
         print(line, flush=True)
     return 0
@@ -145,14 +148,17 @@ def _adapters(pairs: Sequence[str]) -> dict[str, Path]:
 
 
 def _generate_for_run(arguments: argparse.Namespace) -> int:
-    from t2t.commands.generate import generate_run
     from t2t.config.run import load_run
 
     of_records = arguments.adapters or arguments.top or arguments.min_score or arguments.unique_ids
     if of_records or arguments.workers is not None or arguments.distributed is not None:
         found = "--adapters, --top, --min-score, --unique-ids, --workers and --distributed go with --model"
         raise RunFileError("t2t generate --config", found, "leave them out, or write --model DIR --input FILE")
-    generate_run(load_run(arguments.config, arguments.set), arguments.types)
+    run = load_run(arguments.config, arguments.set)
+
+    from t2t.commands.generate import generate_run  # takes seconds
+
+    generate_run(run, arguments.types)
     return 0
 
 
@@ -400,6 +406,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot say a character shows its number
     show_controls()
+    search_seldom()
     parsed = build_parser().parse_args(arguments)
     parsed.argv = list(sys.argv[1:] if arguments is None else arguments)
     if getattr(parsed, "trust_python", False):

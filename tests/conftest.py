@@ -3,6 +3,7 @@ that share what their module makes are run by one process."""
 
 from __future__ import annotations
 
+import gc
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 settings.register_profile("t2t", deadline=None)
 settings.load_profile("t2t")
+gc.set_threshold(50_000, 20, 20)  # a search of all that torch and transformers have made takes half a second
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from t2t.collector import at_rest
 from t2t.terminal import show_controls, shown
 from t2t.trust import trust_python
 
@@ -111,7 +112,8 @@ def _started() -> list[str]:
 
 def _run(config: RunConfig) -> int:
     """Train, in a process of a group or alone; where training began the process ends here."""
-    from t2t.engine import distributed, lifetime, peers
+    with at_rest():
+        from t2t.engine import distributed, lifetime, peers
 
     lifetime.end_with_starters()
     lifetime.raise_on_signals()
@@ -143,15 +145,16 @@ def check_reach_of(model: ModelSettings, tokenizer: TokenizerSettings, where: Ca
 
 
 def _train(config: RunConfig) -> int:
-    from transformers.utils.logging import disable_progress_bar
+    with at_rest():
+        from transformers.utils.logging import disable_progress_bar
 
-    from t2t.engine import distributed
-    from t2t.engine.halving import StartAgain
-    from t2t.engine.lifetime import Interrupted
-    from t2t.engine.loop import Terminated
-    from t2t.errors import InputError, RefusedError, T2TError, sentence_of
-    from t2t.training.folder import end_lines
-    from t2t.training.train import train
+        from t2t.engine import distributed
+        from t2t.engine.halving import StartAgain
+        from t2t.engine.lifetime import Interrupted
+        from t2t.engine.loop import Terminated
+        from t2t.errors import InputError, RefusedError, T2TError, sentence_of
+        from t2t.training.folder import end_lines
+        from t2t.training.train import train
 
     if not sys.stderr.isatty():
         disable_progress_bar()  # of transformers: lines without carriage returns
