@@ -107,6 +107,7 @@ def small_run(run: RunConfig, out: Path, updates: int) -> Path:
     settings |= {
         "run": "small",
         "tasks": [one for one in settings["tasks"] if "_zh" not in str(one)],
+        "unsayable_share": 1.0,
         "model": {"from_scratch": {**SMALL, "gated": False}},
         "tokenizer": {"from": str(T5)},
         "schedule": {"name": "linear", "warmup": 20, "steps": updates},
