@@ -15,7 +15,7 @@ from t2t.generation.generator import Decoding, Generator, Output, Request
 from t2t.linear.target import Target
 from t2t.model.seq2seq import SpecialIds
 from t2t.model.tokenizer import train_tokenizer
-from tests.generation.test_constrain import from_the_first_token
+from tests.generation.test_constrained_decoding import from_the_first_token
 
 TOKENIZER = train_tokenizer(["find names in: Ada met = person ; location", "creative work none"] * 5, 560)
 LABELS = {"per": "person", "loc": "location", "cw": "no creative work of these"}

@@ -10,7 +10,7 @@ import pytest
 from t2t.linear.grammar import Copy, Literal, Sequence
 from t2t.linear.grounding import Occurrence
 from t2t.model.tokenizer import encode_texts, load_tokenizer
-from tests.generation.test_constrain import T5, TREES, WHERE, trained, with_t5
+from tests.generation.trees import T5, TREES, WHERE, trained, with_t5
 from tests.linear.grammar_samples import sample
 
 pytest.importorskip("llguidance", reason="the peer of the benchmark is no dependency")

@@ -13,7 +13,8 @@ from t2t.generation.repeats import unrepeated
 from t2t.linear.admission import admits
 from t2t.linear.target import Target
 from t2t.model.tokenizer import encode_texts
-from tests.generation.test_constrain import EOS, WHERE, ask, half_trained, random_engine, spans, target, trained
+from tests.generation.test_constrained_decoding import ask, half_trained, random_engine
+from tests.generation.trees import EOS, WHERE, spans, target, trained
 
 LIMIT = 20
 

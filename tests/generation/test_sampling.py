@@ -13,18 +13,9 @@ from t2t.generation.generator import Decoding, Generator, Output, Request
 from t2t.generation.sampling import _mixed, draw, gumbel, kept, signed
 from t2t.linear.admission import admits
 from t2t.model.backbone import T5_IDS
-from tests.generation.test_constrain import (
-    EOS,
-    TREES,
-    WHERE,
-    ask,
-    constrainer,
-    from_the_first_token,
-    grammar,
-    half_trained,
-    random_engine,
-)
+from tests.generation.test_constrained_decoding import ask, from_the_first_token, half_trained, random_engine
 from tests.generation.test_torch_engine import LIMIT, countdown, requests
+from tests.generation.trees import EOS, TREES, WHERE, constrainer, grammar
 from tests.models import logits
 
 GAMMA = 0x9E3779B97F4A7C15
