@@ -71,7 +71,10 @@ def _ends(grammar: Grammar, text: str, starts: set[int]) -> set[int]:
                 starts = _ends(part, text, starts)
             return starts
         case OneOf(options):
-            return set().union(*(_ends(option, text, starts) for option in options))
+            ends: set[int] = set()
+            for option in options:
+                ends |= _ends(option, text, starts)
+            return ends
         case Repeat(once=True):
             return _repeated_once(grammar, text, starts)
         case Repeat():
@@ -129,12 +132,14 @@ def _take(copied: tuple[_Copied, ...], memory: _Memory) -> _Memory | None:
 def _readings(grammar: Grammar, text: str, start: int) -> Iterator[tuple[int, tuple[_Copied, ...]]]:
     """Every end of a text of ``grammar`` that starts at ``start``, with its counted copies, those of lists left out."""
     match grammar:
-        case Sequence(()):
-            yield start, ()
-        case Sequence((first, *others)):
-            for middle, copied in _readings(first, text, start):
-                for end, more in _readings(Sequence(tuple(others)), text, middle):
-                    yield end, copied + more
+        case Literal(literal):  # what most of a grammar is made of comes first
+            if text.startswith(literal, start):
+                yield start + len(literal), ()
+        case Sequence(parts):
+            found: list[tuple[int, tuple[_Copied, ...]]] = [(start, ())]
+            for part in parts:
+                found = [(end, one + more) for at, one in found for end, more in _readings(part, text, at)]
+            yield from found
         case OneOf(options):
             for option in options:
                 yield from _readings(option, text, start)
