@@ -50,7 +50,7 @@ TRIALS: Mapping[str, tuple[Way, ...]] = {
     "lwf": _each({"weight": 0.5}, {"weight": 0.8}, {"weight": 0.5}, strategy="lwf", rates=(1e-2, 1e-2, 5e-3)),
     "averaging": _each({"before": 0.5}, {"before": 0.3}, {"before": 0.7}, strategy="averaging"),
     "generative": _each(
-        {"examples": 500}, {"examples": 1500}, {"examples": 500}, strategy="generative", rates=(1e-2, 1e-2, 2e-2)
+        {"examples": 500}, {"examples": 500}, {"examples": 1500}, strategy="generative", rates=(2e-2, 1e-2, 1e-2)
     ),
     "lora": _each(strategy="sequential", peft=LORA, rates=(5e-3, 1e-2, 2e-3)),
     "olora": _each(

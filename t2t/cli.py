@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from t2t import __version__
+from t2t.arithmetic import add_in_one_order
 from t2t.collector import search_seldom
 from t2t.commands.launch import ALLOW_HELP, ALLOW_UNVERIFIED
 from t2t.errors import InputError, RunFileError, T2TError, sentence_of
@@ -79,6 +80,7 @@ def _dry_run(file: Path, overrides: Sequence[str]) -> int:
 
 
 def _generate(arguments: argparse.Namespace) -> int:
+    add_in_one_order()
     if (arguments.config is None) == (arguments.model is None):
         found = "there is neither --config nor --model" if arguments.config is None else "--config and --model"
         todo = "--config FILE generates for the splits of a run, --model DIR --input FILE for your own records"

@@ -18,6 +18,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from t2t.arithmetic import IN_ONE_ORDER
 from t2t.commands.answer import Asked, ChunkAnswerer, begin_job, end_job, input_chunks, loaded_for, refuse_doubled
 from t2t.errors import DataError, InputError, RunFileError, T2TError
 from t2t.serving.batch_job import Job
@@ -84,7 +85,12 @@ def _ray_data() -> Any:
     os.environ.update({name: value for name, value in quiet.items() if name not in os.environ})
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     if not ray.is_initialized():
-        ray.init(include_dashboard=False, logging_level="error", log_to_driver=False)
+        ray.init(
+            include_dashboard=False,
+            logging_level="error",
+            log_to_driver=False,
+            runtime_env={"env_vars": IN_ONE_ORDER},
+        )
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = 1  # each chunk is handed on as soon as it is read

@@ -34,11 +34,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_model(tmp_path_factory.mktemp("model"), WORDS, ["atlas/topic_en"], 64)
 
 
-def make_model(folder: Path, texts: list[str], tasks: Sequence[str], prompt: int) -> Path:
-    """A model of random weights that knows ``tasks``; ``prompt``: tokens of a prompt."""
+def make_model(folder: Path, texts: list[str], tasks: Sequence[str], prompt: int, wide: bool = False) -> Path:
+    """A model of random weights that knows ``tasks``; ``prompt``: tokens of a prompt; ``wide``: sums of many terms."""
     tokenizer = train_tokenizer([f"find names: {text} = city ; person" for text in texts] * 5, 600)
     torch.manual_seed(1)
     shape = {"d_model": 16, "d_kv": 4, "d_ff": 16, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2}
+    if wide:
+        shape |= {"d_model": 192, "d_kv": 32, "d_ff": 512, "num_heads": 6}
     build_from_scratch(shape, len(tokenizer)).save(tokenizer, folder, 12)
     kept = keep([load_task(task) for task in tasks], Lengths(prompt=prompt, target=12), "0.1.0")
     (folder / FILE).write_text(kept, encoding="utf-8")
