@@ -128,7 +128,7 @@ def families(out: Path, given: argparse.Namespace, name: str, order: int) -> Lin
         "seed": order,
         "tokenizer": {"vocab_size": 8000, "sample": 100 if given.toy else 4000},
         "model": {"from_scratch": {**SHAPE, "init": "copy", "dropout": 0.1}},
-        "lengths": {"prompt": 128, "target": 96},
+        "lengths": {"prompt": 192, "target": 96},
         "batch": {"tokens": 2400, "micro_batches": 1},
     }
     label = f"families-{name.replace(' ', '-')}-{order}"
