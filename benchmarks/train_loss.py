@@ -4,10 +4,11 @@
 
 Both start from the same random weights (toy size) and see the same encoded rows of SNIPS (intent and slots in one
 target), each once an epoch: ours with the defaults of a run file but for the batch (``--tokens`` positions, one
-micro-batch an update), the peer in batches of ``--rows`` with the rates of ``--rates``, of which 5e-5 is its default,
-and its linear schedule. Prints useful tokens a second of the training as a whole, updates, and the loss on the 700
-validation utterances (nats a target token, dropout off, fp32). The last line is {"ratio": ours over the fastest peer
-whose loss is the best of the peers, "loss": ours, "peer": its}. Parts by the clock want the machine alone.
+micro-batch an update), the lengths and the warm-up, which neither has; the peer in batches of ``--rows`` with the rates
+of ``--rates``, of which 5e-5 is its default, and its linear schedule. Prints useful tokens a second of the training as
+a whole, its setting up counted, updates, and the loss on the 700 validation utterances (nats a target token, dropout
+off, fp32). The last line is {"ratio": ours over the peer of the best loss, "loss": ours, "peer": its}. Parts by the
+clock want the machine alone.
 """
 
 from __future__ import annotations
@@ -76,14 +77,12 @@ def ours(given: argparse.Namespace, data: list[Encoded], vocabulary: int) -> Tra
     """With the defaults of a run file."""
     device = torch.device("cpu")
 
-    def plan(tokens: int) -> Plan:
-        return Plan(lambda epoch: [data], Mixture([len(data)], [1.0], 1), tokens, 1, 2048)
-
-    steps = [step for epoch in range(given.epochs) for step in plan(given.tokens).steps(epoch)]
-    config = run_of(given.precision, given.tokens, len(steps), given.limit)
     model = build_from_scratch(SIZES["toy"], vocabulary)
-    engine = TrainingEngine(model, config, read_deepspeed(config.deepspeed, config), [1.0], device)
     began = time.perf_counter()
+    plan = Plan(lambda epoch: [data], Mixture([len(data)], [1.0], 1), given.tokens, 1, 2048)
+    steps = [step for epoch in range(given.epochs) for step in plan.steps(epoch)]
+    config = run_of(given.precision, given.tokens, len(steps), given.limit)
+    engine = TrainingEngine(model, config, read_deepspeed(config.deepspeed, config), [1.0], device)
     for number, step in enumerate(steps):
         engine.gradients(step)
         engine.update(number, number / len(steps))

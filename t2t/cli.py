@@ -408,7 +408,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot say a character shows its number
     show_controls()
-    search_seldom()
+    if arguments is None:  # the process is the command's own
+        search_seldom()
     parsed = build_parser().parse_args(arguments)
     parsed.argv = list(sys.argv[1:] if arguments is None else arguments)
     if getattr(parsed, "trust_python", False):

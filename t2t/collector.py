@@ -16,16 +16,18 @@ _SELDOM = 50_000, 20, 20  # objects made before the young are searched; Python's
 
 @contextmanager
 def at_rest() -> Iterator[None]:
-    """What is made within is for good: it is not searched, now or later."""
+    """What is made within, and what is there then, is for good: it is not searched, now or later."""
+    searched = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        gc.enable()
+        if searched:
+            gc.enable()
 
 
 def search_seldom() -> None:
-    """For a command, which imports what it needs as it goes: search seldom, and not at its end."""
+    """For the process of a command, which imports what it needs as it goes: search seldom, and not at its end."""
     gc.set_threshold(*_SELDOM)
     atexit.register(gc.freeze)

@@ -18,7 +18,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from t2t.arithmetic import IN_ONE_ORDER
+from t2t.arithmetic import in_one_order
 from t2t.commands.answer import Asked, ChunkAnswerer, begin_job, end_job, input_chunks, loaded_for, refuse_doubled
 from t2t.errors import DataError, InputError, RunFileError, T2TError
 from t2t.serving.batch_job import Job
@@ -54,7 +54,9 @@ def answer_with_ray(asked: Asked, out: Path | None, replicas: int) -> int:
     # Reading takes no core of the account: replicas that take all would wait for it for ever.
     chunks = data.read_datasource(_input(asked, job), override_num_blocks=1, num_cpus=0)
     pool = data.ActorPoolStrategy(size=replicas)
-    answered = chunks.map(_Replica, fn_constructor_args=(asked, job), compute=pool, **share)
+    # With the work and not with Ray, which may have been started before.
+    environment = {"env_vars": in_one_order()}
+    answered = chunks.map(_Replica, fn_constructor_args=(asked, job), compute=pool, runtime_env=environment, **share)
     rejects, count = Rejects(None), 0
     with tqdm(desc="generate", unit=" records") as bar:
         try:
@@ -85,12 +87,7 @@ def _ray_data() -> Any:
     os.environ.update({name: value for name, value in quiet.items() if name not in os.environ})
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     if not ray.is_initialized():
-        ray.init(
-            include_dashboard=False,
-            logging_level="error",
-            log_to_driver=False,
-            runtime_env={"env_vars": IN_ONE_ORDER},
-        )
+        ray.init(include_dashboard=False, logging_level="error", log_to_driver=False)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = 1  # each chunk is handed on as soon as it is read
