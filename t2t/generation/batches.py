@@ -63,6 +63,8 @@ def in_batches_ahead(
         try:
             found = outputs()
         except Exception:
+            # It is raised below. Who asks for more after it, as where memory ran out, should not have the others
+            # computed again, nor beside what is computed still; of these an error comes again with what it kept.
             for others, theirs in waiting:
                 with suppress(Exception):
                     yield list(zip(others, theirs(), strict=True))
